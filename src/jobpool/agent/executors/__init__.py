@@ -1,0 +1,1 @@
+"""One module per executor, found through the entry-point group `jobpool.executors`. Executors never import each other."""

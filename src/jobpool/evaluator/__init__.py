@@ -1,0 +1,1 @@
+"""WHO SCHEDULES: takes evaluations in batches, schedules on the local replica, submits placements, acknowledges."""

@@ -1,0 +1,1 @@
+"""Pure tools: delay queue, durations, ids from bytes, backoff arithmetic."""

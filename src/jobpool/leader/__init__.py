@@ -1,0 +1,1 @@
+"""WHO COORDINATES: the duties of the leader, in start order."""

@@ -1,0 +1,33 @@
+"""A node: a machine with an agent."""
+
+from msgspec import Struct
+
+from jobpool.kit.pure.durations import Millis
+from jobpool.model.statuses import NodeStatus
+
+DEFAULT_CAPACITY = 256
+
+
+class Node(Struct, frozen=True, array_like=True):
+    """`secret_hash` is the hex SHA-256 of the agent's secret, which itself never enters the store.
+
+    `draining` is set by an agent that is about to leave: it finishes what it has and takes nothing new.
+    """
+
+    id: str
+    name: str
+    secret_hash: str
+    status: NodeStatus
+    started_at: Millis
+    updated_at: Millis
+    status_description: str = ""
+    data_center: str = "default"
+    capacity: int = DEFAULT_CAPACITY
+    executors: tuple[str, ...] = ("rest",)
+    attributes: tuple[tuple[str, str], ...] = ()
+    version: str = ""
+    draining: bool = False
+
+    @property
+    def accepts_work(self) -> bool:
+        return self.status is NodeStatus.READY and not self.draining

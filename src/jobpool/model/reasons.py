@@ -1,0 +1,38 @@
+"""Machine-readable reasons of a run's end or wait (`reason` on the wire), one spelling each."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    NONE = ""
+    EXIT_NONZERO = "exit_nonzero"
+    HTTP_STATUS = "http_status"
+    REQUEST_FAILED = "request_failed"
+    REJECTED = "rejected"
+    """The callee of an asynchronous run answered that it will not do it."""
+    NODE_LOST = "node_lost"
+    POISON = "poison"
+    """The run's node was lost three times."""
+    NO_SLOT = "no_slot"
+    OVERLAP = "overlap"
+    DELIVERY_LIMIT = "delivery_limit"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+    REPORTED = "reported"
+    """An asynchronous run's callee, or an operator, reported the end."""
+    BAD_PARAMETERS = "bad_parameters"
+    EXECUTOR_MISSING = "executor_missing"
+    EXECUTOR_ERROR = "executor_error"
+    SIGNALED = "signaled"
+    NO_NODE = "no_node"
+    """Waiting: no node that offers the executor has room."""
+    RETRY_WAIT = "retry_wait"
+    CATCH_UP_RATE = "catch_up_rate"
+
+
+class LedgerReason(StrEnum):
+    """Why ticks did not become runs."""
+
+    COALESCED = "coalesced"
+    MISSED_WINDOW = "missed_window"
+    SUPERSEDED_BY_EDIT = "superseded_by_edit"

@@ -1,0 +1,1 @@
+"""The composition root of a server: configuration, start order, health."""

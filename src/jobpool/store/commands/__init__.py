@@ -1,0 +1,1 @@
+"""Every change of scheduling state: frozen values with `decide(view, now)`. Pure."""

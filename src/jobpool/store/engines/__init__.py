@@ -1,0 +1,1 @@
+"""One module per engine behind the `Store` port; all pass `tests/conformance`."""

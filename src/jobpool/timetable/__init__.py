@@ -1,0 +1,1 @@
+"""WHEN: expressions, ticks, daylight-saving rules and catch-up arithmetic. Pure."""

@@ -1,0 +1,1 @@
+"""The wire: generated messages, and the translation between messages and the model."""
