@@ -1,0 +1,37 @@
+"""One lifecycle for everything that runs in the background.
+
+A service runs until it is cancelled. When one fails, the group it belongs to ends with that error: a half-working
+server is worse than one that says so and starts again.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from jobpool.kit.effects.logging import get_logger
+
+
+class Service(Protocol):
+    """`run` returns only by cancellation or by failure."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def run(self) -> None: ...
+
+
+async def run_services(services: Sequence[Service]) -> None:
+    """Run all until one fails or the caller is cancelled; the others are then cancelled and awaited.
+
+    Raises the first failure.
+    """
+    log = get_logger("service")
+    try:
+        async with asyncio.TaskGroup() as group:
+            for service in services:
+                group.create_task(service.run(), name=service.name)
+    except BaseExceptionGroup as failures:
+        first = failures.exceptions[0]
+        for failure in failures.exceptions:
+            log.error("a service failed", event_name="service_failed", error=repr(failure))
+        raise first from failures

@@ -1,0 +1,81 @@
+"""The seams between halves, as Protocols.
+
+`ClusterView` is all that a decision may read. `Evaluations` is how evaluators on any server reach the leader's queue,
+and `Writer` how anything asks for a change.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from jobpool.kit.pure.durations import Millis
+from jobpool.model.namespace import Namespace
+from jobpool.model.node import Node
+from jobpool.model.plan import Plan
+from jobpool.model.run import Run
+from jobpool.model.schedule import Cursor
+
+
+class ClusterView(Protocol):
+    """One consistent state: what is committed and folded, plus what this batch has decided so far."""
+
+    @property
+    def next_n(self) -> int:
+        """The number the commit under decision will have."""
+        ...
+
+    @property
+    def next_fence(self) -> int:
+        """The fencing number of attempts placed by that commit: (term, n) as one growing integer."""
+        ...
+
+    def namespace(self, name: str) -> Namespace | None: ...
+
+    def plan(self, namespace: str, plan_id: str) -> Plan | None: ...
+
+    def plan_version(self, namespace: str, plan_id: str, version: int) -> Plan | None:
+        """The plan as it was at that version: the present one or a kept older one."""
+        ...
+
+    def plans_in(self, namespace: str) -> int:
+        """How many plans the namespace has."""
+        ...
+
+    def cursor(self, namespace: str, plan_id: str) -> Cursor | None: ...
+
+    def run(self, job_id: str) -> Run | None:
+        """A run in the live keys."""
+        ...
+
+    def recently_finished(self, job_id: str) -> bool:
+        """Whether the run ended not long ago (a ring of the last 100,000)."""
+        ...
+
+    def live_runs(self, namespace: str, plan_id: str) -> Iterable[str]:
+        """Ids of the plan's runs that have not ended."""
+        ...
+
+    def live_count(self, namespace: str, plan_id: str) -> int: ...
+
+    def runs_in(self, namespace: str) -> int:
+        """How many runs of the namespace are in the live keys."""
+        ...
+
+    def slots_used(self, namespace: str) -> int: ...
+
+    def node(self, node_id: str) -> Node | None: ...
+
+    def node_load(self, node_id: str) -> int:
+        """Open attempts on the node, over all namespaces."""
+        ...
+
+    def node_runs(self, node_id: str) -> Iterable[str]:
+        """Ids of the runs with an open attempt on the node."""
+        ...
+
+    def ready_nodes(self, executor: str) -> Sequence[str]:
+        """Nodes that accept work for the executor, in a stable order."""
+        ...
+
+    def idempotent_job(self, key: str, now: Millis) -> str | None:
+        """The run that an idempotency key stands for, while it is remembered."""
+        ...
