@@ -119,9 +119,9 @@ class Run(Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def open_attempt(self) -> Attempt | None:
-        """The newest attempt when its node still has it."""
+        """The newest attempt when its node still has it; an accepted run is with its callee, not with the node."""
         last = self.attempts[-1] if self.attempts else None
-        return last if last is not None and not last.ended else None
+        return last if last is not None and not last.ended and not self.accepted else None
 
     @property
     def derived_plan_id(self) -> str:
