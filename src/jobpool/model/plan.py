@@ -44,6 +44,7 @@ class Plan(Struct, frozen=True, array_like=True):
     dst: Dst = Dst()
     match: DayMatch = DayMatch.ANY
     strategy: str = ""
+    status_reason: str = ""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -74,6 +74,7 @@ class EvaluationTrigger(StrEnum):
     JOB_REGISTER = "job-register"
     ALLOC_FAILURE = "alloc-failure"
     NODE_UPDATE = "node-update"
+    FAILED_FOLLOW_UP = "failed-follow-up"
 
 
 TERMINAL_JOB = frozenset(

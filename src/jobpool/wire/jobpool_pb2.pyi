@@ -71,7 +71,7 @@ class Dst(_message.Message):
     def __init__(self, gap: _Optional[str] = ..., overlap: _Optional[str] = ...) -> None: ...
 
 class Plan(_message.Message):
-    __slots__ = ("id", "name", "type", "namespace", "priority", "stop", "synchronous", "status", "description", "parameters", "periodic", "launch_time", "create_time", "update_time", "executor", "overlap", "catch_up", "retry", "timeout", "delivery", "dst", "match", "strategy", "revision", "next_time", "last_job")
+    __slots__ = ("id", "name", "type", "namespace", "priority", "stop", "synchronous", "status", "description", "parameters", "periodic", "launch_time", "create_time", "update_time", "executor", "overlap", "catch_up", "retry", "timeout", "delivery", "dst", "match", "strategy", "revision", "next_time", "last_job", "status_reason")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -98,6 +98,7 @@ class Plan(_message.Message):
     REVISION_FIELD_NUMBER: _ClassVar[int]
     NEXT_TIME_FIELD_NUMBER: _ClassVar[int]
     LAST_JOB_FIELD_NUMBER: _ClassVar[int]
+    STATUS_REASON_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     type: str
@@ -124,7 +125,8 @@ class Plan(_message.Message):
     revision: int
     next_time: _timestamp_pb2.Timestamp
     last_job: str
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., priority: _Optional[int] = ..., stop: bool = ..., synchronous: bool = ..., status: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., periodic: _Optional[_Union[PeriodicConfig, _Mapping]] = ..., launch_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., executor: _Optional[str] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[_Union[CatchUp, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., timeout: _Optional[str] = ..., delivery: _Optional[str] = ..., dst: _Optional[_Union[Dst, _Mapping]] = ..., match: _Optional[str] = ..., strategy: _Optional[str] = ..., revision: _Optional[int] = ..., next_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_job: _Optional[str] = ...) -> None: ...
+    status_reason: str
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., priority: _Optional[int] = ..., stop: bool = ..., synchronous: bool = ..., status: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., periodic: _Optional[_Union[PeriodicConfig, _Mapping]] = ..., launch_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., executor: _Optional[str] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[_Union[CatchUp, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., timeout: _Optional[str] = ..., delivery: _Optional[str] = ..., dst: _Optional[_Union[Dst, _Mapping]] = ..., match: _Optional[str] = ..., strategy: _Optional[str] = ..., revision: _Optional[int] = ..., next_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_job: _Optional[str] = ..., status_reason: _Optional[str] = ...) -> None: ...
 
 class NameSpace(_message.Message):
     __slots__ = ("name", "job_parallelism_limit", "when_full", "default_time_zone", "description")

@@ -1,1 +1,61 @@
-"""Every change of scheduling state: frozen values with `decide(view, now)`. Pure."""
+"""Every change of scheduling state: frozen values with `decide(view, now)`. Pure.
+
+Admits what decides on the leader, in order. A command names what is wanted, never what to write; it refuses by raising
+a JobpoolError, and decides at most 64 operations.
+"""
+
+from jobpool.store.commands.namespaces import (
+    AddNamespace,
+    DeleteNamespace,
+    NamespaceSettings,
+    RenameNamespace,
+    UpdateNamespace,
+)
+from jobpool.store.commands.nodes import DrainNode, RegisterNode, RemoveNode, SetNodeStatus
+from jobpool.store.commands.placement import BlockEvaluation, FailEvaluation, GrantSlot, Placed, PlaceRun
+from jobpool.store.commands.plan_rules import CatchUpPatch, DstPatch, PeriodicPatch, PlanPatch, RetryPatch
+from jobpool.store.commands.plans import AddPlan, DeletePlan, StillCatchingUp, SwitchPlan, UpdatePlan
+from jobpool.store.commands.reports import LoseAttempt, ReportAttempt, Reported
+from jobpool.store.commands.runs import CancelRun, ReportRun, StartRun, TimeOutRun
+from jobpool.store.commands.ticks import DecideTicks, ExpirePlan
+from jobpool.store.commands.upkeep import DropHistory, DropLedger, DropMarks, DropVersions
+
+__all__ = [
+    "AddNamespace",
+    "AddPlan",
+    "BlockEvaluation",
+    "CancelRun",
+    "CatchUpPatch",
+    "DecideTicks",
+    "DeleteNamespace",
+    "DeletePlan",
+    "DrainNode",
+    "DropHistory",
+    "DropLedger",
+    "DropMarks",
+    "DropVersions",
+    "DstPatch",
+    "ExpirePlan",
+    "FailEvaluation",
+    "GrantSlot",
+    "LoseAttempt",
+    "NamespaceSettings",
+    "PeriodicPatch",
+    "PlaceRun",
+    "Placed",
+    "PlanPatch",
+    "RegisterNode",
+    "RemoveNode",
+    "RenameNamespace",
+    "ReportAttempt",
+    "ReportRun",
+    "Reported",
+    "RetryPatch",
+    "SetNodeStatus",
+    "StartRun",
+    "StillCatchingUp",
+    "SwitchPlan",
+    "TimeOutRun",
+    "UpdateNamespace",
+    "UpdatePlan",
+]

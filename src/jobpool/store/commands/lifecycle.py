@@ -1,0 +1,129 @@
+"""How a run changes: new evaluations, new attempts, the end. Shared by the commands; pure."""
+
+from msgspec.structs import replace
+
+from jobpool.kit.pure.durations import Millis
+from jobpool.model.reasons import Reason
+from jobpool.model.run import Attempt, Evaluation, Run
+from jobpool.model.statuses import (
+    TERMINAL_EVALUATION,
+    AllocationStatus,
+    DesiredStatus,
+    EvaluationStatus,
+    EvaluationTrigger,
+    JobStatus,
+)
+from jobpool.store.change import Change, Decided, put_run
+from jobpool.store.keyspace import Table
+
+_ALLOCATION_END = {
+    JobStatus.COMPLETE: AllocationStatus.COMPLETE,
+    JobStatus.FAILED: AllocationStatus.FAILED,
+    JobStatus.CANCELLED: AllocationStatus.CANCELLED,
+    JobStatus.EXPIRED: AllocationStatus.EXPIRED,
+    JobStatus.SKIPPED: AllocationStatus.SKIPPED,
+}
+MAX_CALLBACK_ATTEMPTS = 3
+
+
+def with_evaluation(
+    run: Run,
+    trigger: EvaluationTrigger,
+    now: Millis,
+    *,
+    status: EvaluationStatus = EvaluationStatus.PENDING,
+    not_before: Millis = 0,
+    node_id: str = "",
+    description: str = "",
+) -> Run:
+    """The run, to be looked at again."""
+    evaluation = Evaluation(len(run.evaluations) + 1, trigger, status, now, now, not_before, node_id, description)
+    return replace(run, evaluations=(*run.evaluations, evaluation), updated_at=now)
+
+
+def with_evaluation_status(run: Run, status: EvaluationStatus, now: Millis, *, description: str = "") -> Run:
+    """The run with its newest evaluation in that status."""
+    last = replace(run.evaluations[-1], status=status, updated_at=now, description=description)
+    return replace(run, evaluations=(*run.evaluations[:-1], last), updated_at=now)
+
+
+def with_attempt(run: Run, attempt: Attempt) -> Run:
+    """The run with its newest attempt replaced."""
+    return replace(run, attempts=(*run.attempts[:-1], attempt), updated_at=attempt.updated_at)
+
+
+def finished(
+    run: Run,
+    status: JobStatus,
+    reason: Reason,
+    now: Millis,
+    *,
+    info: str = "",
+    at: Millis | None = None,
+) -> Run:
+    """The run as it ends: its evaluation, its attempt and its slot end with it. `at` is when the work ended."""
+    evaluations, attempts = run.evaluations, run.attempts
+    if evaluations and evaluations[-1].status not in TERMINAL_EVALUATION:
+        closed = replace(
+            evaluations[-1], status=EvaluationStatus.CANCELED, updated_at=now, description=f"the run ended: {status}"
+        )
+        evaluations = (*evaluations[:-1], closed)
+    if attempts and not attempts[-1].ended:
+        closed_attempt = replace(
+            attempts[-1], status=_ALLOCATION_END[status], updated_at=now, finished_at=at or now, description=info
+        )
+        attempts = (*attempts[:-1], closed_attempt)
+    return replace(
+        run,
+        status=status,
+        reason=reason,
+        info=info,
+        holds_slot=False,
+        evaluations=evaluations,
+        attempts=attempts,
+        finished_at=at or now,
+        updated_at=now,
+    )
+
+
+def archived(run: Run) -> tuple[tuple[Change, ...], tuple[Run, ...]]:
+    """The change and the end that move a run from the live keys to history."""
+    return (Change(Table.RUN, (run.namespace, run.id), None),), (run,)
+
+
+def ending(run: Run) -> Decided[Run]:
+    changes, ended = archived(run)
+    return Decided(run, changes, ended)
+
+
+def keeping(run: Run) -> Decided[Run]:
+    return Decided(run, (put_run(run),))
+
+
+def wants_callback(run: Run) -> bool:
+    """Whether an asynchronous callee is told of a tick that did not run."""
+    return not run.synchronous and run.status in (JobStatus.SKIPPED, JobStatus.FAILED)
+
+
+def with_callback(run: Run, now: Millis) -> Run:
+    """A run that has ended, on its way to an agent that tells its callee so."""
+    return with_evaluation(run, EvaluationTrigger.PERIODIC_JOB, now, description="tell the callee")
+
+
+def desired_of(run: Run) -> DesiredStatus:
+    """What a new attempt of the run is for."""
+    if run.status is JobStatus.SKIPPED:
+        return DesiredStatus.SKIP
+    return DesiredStatus.FAIL if run.status is JobStatus.FAILED else DesiredStatus.RUN
+
+
+def tried_again(run: Run, trigger: EvaluationTrigger, now: Millis, *, not_before: Millis = 0, why: str = "") -> Run:
+    """The run after a failed or lost attempt: pending, with its slot, to be placed anew."""
+    waiting = replace(
+        run,
+        status=JobStatus.PENDING,
+        started_at=None,
+        accepted=False,
+        reason=Reason.RETRY_WAIT if not_before else run.reason,
+    )
+    return with_evaluation(waiting, trigger, now, not_before=not_before, description=why)

@@ -1,0 +1,85 @@
+"""Commands about nodes. A node's fall commits only its status; what it had is ended run by run, by its own commands."""
+
+from hmac import compare_digest
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from jobpool.kit.pure.durations import Millis
+from jobpool.model.errors import FailedPrecondition, NotFound, PermissionDenied
+from jobpool.model.node import Node
+from jobpool.model.statuses import NodeStatus
+from jobpool.ports import ClusterView
+from jobpool.store.change import Change, Decided
+from jobpool.store.keyspace import Table
+
+
+class RegisterNode(Struct, frozen=True):
+    """An agent has come. It is `initializing` until it has said what it still holds."""
+
+    node: Node
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[Node]:
+        known = view.node(self.node.id)
+        if known is not None and not compare_digest(known.secret_hash, self.node.secret_hash):
+            raise PermissionDenied(
+                f"node {self.node.id} is registered with another secret; "
+                "give this agent a data directory of its own, or delete the node",
+                field="secret",
+            )
+        fresh = replace(self.node, status=NodeStatus.INITIALIZING, updated_at=now, status_description="syncing")
+        return Decided(fresh, (_put(fresh),))
+
+
+class SetNodeStatus(Struct, frozen=True):
+    """Mark a node ready or down. Saying what is so already writes nothing."""
+
+    node_id: str
+    status: NodeStatus
+    description: str = ""
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[Node | None]:
+        node = view.node(self.node_id)
+        if node is None or node.status is self.status:
+            return Decided(node)
+        if self.status is NodeStatus.READY and node.status is NodeStatus.DOWN:
+            return Decided(node)  # it must first come back and say what it holds
+        changed = replace(node, status=self.status, status_description=self.description, updated_at=now)
+        return Decided(changed, (_put(changed),))
+
+
+class DrainNode(Struct, frozen=True):
+    """The agent is about to leave: it takes nothing new."""
+
+    node_id: str
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[None]:
+        node = view.node(self.node_id)
+        if node is None or node.draining:
+            return Decided(None)
+        return Decided(None, (_put(replace(node, draining=True, status_description="draining", updated_at=now)),))
+
+
+class RemoveNode(Struct, frozen=True):
+    """Forget a node that is down. `if_down_since`: only when it has been down at least since then."""
+
+    node_id: str
+    if_down_since: Millis | None = None
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[None]:
+        node = view.node(self.node_id)
+        if node is None:
+            raise NotFound("node", self.node_id, field="id")
+        if node.status is not NodeStatus.DOWN or view.node_load(node.id):
+            raise FailedPrecondition(
+                f"node {node.id} is {node.status} with {view.node_load(node.id)} runs; "
+                "stop its agent and wait until it is down",
+                field="id",
+            )
+        if self.if_down_since is not None and node.updated_at > self.if_down_since:
+            return Decided(None)
+        return Decided(None, (Change(Table.NODE, (node.id,), None),))
+
+
+def _put(node: Node) -> Change:
+    return Change(Table.NODE, (node.id,), node)

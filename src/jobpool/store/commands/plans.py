@@ -1,0 +1,175 @@
+"""Commands about plans.
+
+Each first decides the plan's ticks ≤ now by the definition that was in force, so that no edit can lose or invent one;
+only a changed timetable moves the cursor, and never into the past.
+"""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from jobpool.kit.pure.durations import Millis
+from jobpool.model.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unavailable
+from jobpool.model.plan import DEFAULT_PRIORITY, Plan
+from jobpool.model.schedule import Cursor
+from jobpool.model.statuses import PlanStatus
+from jobpool.ports import ClusterView
+from jobpool.store.change import Change, Decided, KeyRange
+from jobpool.store.commands.plan_rules import PlanPatch, blank_plan, check_plan
+from jobpool.store.commands.ticks import decide_ticks, timetable_of
+from jobpool.store.keyspace import Table, key_of
+from jobpool.timetable import first_tick
+
+
+class StillCatchingUp(Unavailable):
+    """More ticks of the plan are due than one command decides: decide them first, then ask again."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(f"plan {plan.namespace}/{plan.id} is catching up on due ticks; try again")
+
+
+class AddPlan(Struct, frozen=True):
+    """`default_time_zone` holds where neither plan nor namespace names one."""
+
+    namespace: str
+    plan_id: str
+    patch: PlanPatch
+    default_time_zone: str
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[Plan]:
+        if view.namespace(self.namespace) is None:
+            raise NotFound("namespace", self.namespace, field="namespace")
+        if view.plan(self.namespace, self.plan_id) is not None:
+            raise AlreadyExists("plan", f"{self.namespace}/{self.plan_id}", field="id")
+        plan = self.patch.on(blank_plan(self.namespace, self.plan_id, version=view.next_n, now=now))
+        plan = _settled(plan, view, self.default_time_zone)
+        check_plan(plan)
+        cursor = Cursor(plan.incarnation, _first_due(plan, now))
+        return Decided(plan, (_put(plan), Change(Table.CURSOR, plan.key, cursor)))
+
+
+class UpdatePlan(Struct, frozen=True):
+    """`online` and `offline` are updates too: they set the status."""
+
+    namespace: str
+    plan_id: str
+    patch: PlanPatch
+    default_time_zone: str
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[Plan]:
+        plan, cursor = existing(view, self.namespace, self.plan_id)
+        updated = self.patch.on(plan)
+        if self.patch.status is PlanStatus.DEAD:
+            updated = _enabled(replace(updated, stop=True), False)
+        elif isinstance(self.patch.status, PlanStatus) and updated.status is not plan.status:
+            updated = _enabled(replace(updated, stop=False, status_reason=""), True)
+        updated = _settled(updated, view, self.default_time_zone)
+        check_plan(updated)
+        if updated == plan:
+            return Decided(plan)
+        updated = replace(updated, version=view.next_n, updated_at=now)
+        decided = decide_ticks(plan, cursor, view, now) if plan.fires else None
+        if decided is not None and decided.more:
+            raise StillCatchingUp(plan)
+        moved = decided.cursor if decided is not None else cursor
+        if _timing(updated) != _timing(plan):
+            moved = replace(moved, next_due=_first_due(updated, now), open_range=None)
+        changes = (
+            *(decided.changes if decided is not None else ()),
+            _put(updated),
+            Change(Table.CURSOR, plan.key, moved),
+            Change(Table.VERSION, (*plan.key, str(plan.version)), plan),
+        )
+        return Decided(updated, changes, decided.ended if decided is not None else ())
+
+
+class SwitchPlan(Struct, frozen=True):
+    """Online: it fires. Offline: it does not. What runs goes on."""
+
+    namespace: str
+    plan_id: str
+    online: bool
+    description: str = ""
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[Plan]:
+        plan, _ = existing(view, self.namespace, self.plan_id)
+        status = PlanStatus.RUNNING if self.online else PlanStatus.DEAD
+        if plan.status is status:
+            word = "online" if self.online else "offline"
+            raise FailedPrecondition(f"plan {plan.namespace}/{plan.id} is already {word}", field="id")
+        patch = PlanPatch(status=status)
+        if self.description:
+            patch = replace(patch, description=self.description)
+        zone = plan.periodic.time_zone if plan.periodic is not None else ""
+        return UpdatePlan(self.namespace, self.plan_id, patch, zone).decide(view, now)
+
+
+class DeletePlan(Struct, frozen=True):
+    """Only a plan that is not running can be deleted. Its live runs end as they would have."""
+
+    namespace: str
+    plan_id: str
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[None]:
+        plan, _ = existing(view, self.namespace, self.plan_id)
+        if plan.status is PlanStatus.RUNNING:
+            raise FailedPrecondition(
+                f"plan {plan.namespace}/{plan.id} is running; take it offline before deleting it", field="id"
+            )
+        ledger = key_of(Table.LEDGER, plan.key) + "/"
+        changes = (
+            Change(Table.PLAN, plan.key, None),
+            Change(Table.CURSOR, plan.key, None),
+            Change(Table.VERSION, (*plan.key, str(plan.version)), plan),
+        )
+        return Decided(None, changes, ranges=(KeyRange(ledger, ledger[:-1] + "0"),))
+
+
+def existing(view: ClusterView, namespace: str, plan_id: str) -> tuple[Plan, Cursor]:
+    """The plan and its cursor. Raises NotFound naming what is missing."""
+    if view.namespace(namespace) is None:
+        raise NotFound("namespace", namespace, field="namespace")
+    plan, cursor = view.plan(namespace, plan_id), view.cursor(namespace, plan_id)
+    if plan is None or cursor is None:
+        raise NotFound("plan", f"{namespace}/{plan_id}", field="id")
+    return plan, cursor
+
+
+def _settled(plan: Plan, view: ClusterView, default_time_zone: str) -> Plan:
+    """The plan with the defaults in force written into it."""
+    if plan.priority == 0:
+        plan = replace(plan, priority=DEFAULT_PRIORITY)
+    if plan.periodic is None or plan.periodic.time_zone:
+        return plan
+    namespace = view.namespace(plan.namespace)
+    zone = (namespace.default_time_zone if namespace is not None else "") or default_time_zone
+    return replace(plan, periodic=replace(plan.periodic, time_zone=zone))
+
+
+def _enabled(plan: Plan, enabled: bool) -> Plan:
+    if plan.periodic is None or plan.periodic.enabled is enabled:
+        return plan
+    return replace(plan, periodic=replace(plan.periodic, enabled=enabled))
+
+
+def _timing(plan: Plan) -> tuple[object, ...]:
+    """All that decides when the plan is due."""
+    return (plan.fires, plan.periodic, plan.dst, plan.match)
+
+
+def _first_due(plan: Plan, now: Millis) -> Millis | None:
+    """The first tick after now. Raises InvalidArgument for a firing plan that never will be due."""
+    if not plan.fires or plan.periodic is None:
+        return None
+    periodic = plan.periodic
+    timetable = timetable_of(plan, periodic)
+    due = first_tick(timetable, after=now, start=periodic.start_time, end=periodic.end_time)
+    if due is None:
+        field, why = "periodic.spec", "has no tick in the future"
+        if periodic.end_time is not None:
+            field, why = "periodic.end_time", "leaves no tick in the future"
+        raise InvalidArgument(field, why)
+    return due
+
+
+def _put(plan: Plan) -> Change:
+    return Change(Table.PLAN, plan.key, plan)

@@ -1,0 +1,156 @@
+"""Commands on single runs: start one by hand, cancel it, report its end from outside, time it out."""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from jobpool.kit.pure.durations import DAY, Millis
+from jobpool.model.errors import FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
+from jobpool.model.namespace import WhenFull
+from jobpool.model.parameters import check_parameters
+from jobpool.model.plan import Plan
+from jobpool.model.reasons import Reason
+from jobpool.model.run import Run
+from jobpool.model.schedule import Cursor, Overlap
+from jobpool.model.statuses import AllocationStatus, DesiredStatus, JobStatus, Trigger
+from jobpool.ports import ClusterView
+from jobpool.store.change import Change, Decided, put_run
+from jobpool.store.commands.lifecycle import ending, finished, keeping, with_attempt
+from jobpool.store.commands.ticks import new_run, started
+from jobpool.store.keyspace import Table
+from jobpool.store.records import IdempotencyMark
+
+IDEMPOTENCY_SPAN = DAY
+REPORTABLE = frozenset(
+    {JobStatus.RUNNING, JobStatus.COMPLETE, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED}
+)
+
+
+class StartRun(Struct, frozen=True):
+    """Run a plan now. `mark` names the idempotency record, "" = none; the answer is the id of the run it stands for.
+
+    The plan's overlap policy holds unless `ignore_overlap`; the plan's own next tick does not move.
+    """
+
+    namespace: str
+    plan_id: str
+    job_id: str
+    parameters: str | None = None
+    mark: str = ""
+    ignore_overlap: bool = False
+    created_by: str = ""
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[str]:
+        known = view.idempotent_job(self.mark, now) if self.mark else None
+        if known is not None:
+            return Decided(known)
+        plan = view.plan(self.namespace, self.plan_id)
+        cursor = view.cursor(self.namespace, self.plan_id)
+        if plan is None or cursor is None:
+            raise NotFound("plan", f"{self.namespace}/{self.plan_id}", field="id")
+        if self.parameters is not None:
+            check_parameters(plan.executor, self.parameters)
+        self._refuse_overlap(plan, view)
+        run = replace(
+            new_run(plan, self.job_id, Trigger.MANUAL, now, now), parameters=self.parameters, created_by=self.created_by
+        )
+        run = started(run, now, holds_slot=_slot_or_wait(plan, view))
+        moved = Cursor(cursor.incarnation, cursor.next_due, run.id, now, cursor.open_range)
+        changes = [put_run(run), Change(Table.CURSOR, plan.key, moved)]
+        if self.mark:
+            changes.append(Change(Table.IDEMPOTENCY, (self.mark,), IdempotencyMark(run.id, now + IDEMPOTENCY_SPAN)))
+        return Decided(run.id, tuple(changes))
+
+    def _refuse_overlap(self, plan: Plan, view: ClusterView) -> None:
+        if plan.overlap is Overlap.SKIP and not self.ignore_overlap and view.live_count(*plan.key):
+            blocker = next(iter(view.live_runs(*plan.key)))
+            raise FailedPrecondition(
+                f"job {blocker} of the plan is live and its overlap policy is skip; "
+                "wait for it, cancel it, or run with overlap=allow",
+                field="overlap",
+            )
+
+
+def _slot_or_wait(plan: Plan, view: ClusterView) -> bool:
+    limit, used = view.slot_limit(plan.namespace), view.slots_used(plan.namespace)
+    if used < limit:
+        return True
+    namespace = view.namespace(plan.namespace)
+    if namespace is None or namespace.when_full is WhenFull.FAIL:
+        raise ResourceExhausted(f"namespace {plan.namespace!r} has no free slot ({used} of {limit} in use)")
+    return False
+
+
+class CancelRun(Struct, frozen=True):
+    """Stop a run: at once when no agent has it, else by asking its agent. Cancelling twice is no error."""
+
+    job_id: str
+    description: str = ""
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[Run]:
+        run = live_run(view, self.job_id)
+        info = self.description or "cancelled on request"
+        attempt = run.open_attempt
+        if attempt is None:
+            return ending(finished(run, JobStatus.CANCELLED, Reason.CANCELLED, now, info=info))
+        if run.cancel_requested:
+            return Decided(run)
+        stopping = replace(attempt, desired=DesiredStatus.STOP, updated_at=now)
+        return keeping(replace(with_attempt(run, stopping), cancel_requested=True, info=info))
+
+
+class ReportRun(Struct, frozen=True):
+    """The status of a run as its asynchronous callee, or an operator, reports it."""
+
+    job_id: str
+    status: JobStatus
+    description: str = ""
+    result: str | None = None
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[Run]:
+        if self.status not in REPORTABLE:
+            raise InvalidArgument("status", f"a run cannot be set to {self.status}", engine_code=1002)
+        run = live_run(view, self.job_id)
+        if self.result is not None:
+            run = replace(run, result=self.result)
+        if self.status is JobStatus.RUNNING:
+            return self._running(run, now)
+        info = "" if self.status is JobStatus.COMPLETE else self.description
+        reason = Reason.NONE if self.status is JobStatus.COMPLETE else Reason.REPORTED
+        return ending(finished(run, self.status, reason, now, info=info))
+
+    def _running(self, run: Run, now: Millis) -> Decided[Run]:
+        attempt = run.attempt
+        if attempt is None or run.status is JobStatus.RUNNING or attempt.ended:
+            return Decided(run)
+        begun = replace(attempt, status=AllocationStatus.RUNNING, started_at=now, updated_at=now)
+        return keeping(
+            replace(with_attempt(run, begun), status=JobStatus.RUNNING, started_at=now, info=self.description)
+        )
+
+
+class TimeOutRun(Struct, frozen=True):
+    """The run has taken longer than its timeout and its agent did not say so (or has handed it over long ago)."""
+
+    job_id: str
+    started_at: Millis
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[None]:
+        run = view.run(self.job_id)
+        if run is None or run.ended or run.started_at != self.started_at:
+            return Decided(None)
+        decided = ending(
+            finished(run, JobStatus.EXPIRED, Reason.TIMEOUT, now, info="the run took longer than its timeout")
+        )
+        return Decided(None, decided.changes, decided.ended)
+
+
+def live_run(view: ClusterView, job_id: str) -> Run:
+    """The run. Raises NotFound, or FailedPrecondition when it has ended."""
+    run = view.run(job_id)
+    if run is None:
+        if view.recently_finished(job_id):
+            raise FailedPrecondition(f"job {job_id} has ended; a terminal status never changes", field="id")
+        raise NotFound("job", job_id, field="id")
+    if run.ended:
+        raise FailedPrecondition(f"job {job_id} has ended ({run.status}); a terminal status never changes", field="id")
+    return run

@@ -1,0 +1,65 @@
+"""Commands of the collector: what nobody needs any more goes, by range or in small steps."""
+
+from msgspec import Struct
+
+from jobpool.kit.pure.durations import Millis
+from jobpool.ports import ClusterView
+from jobpool.store.change import Change, Decided, KeyRange
+from jobpool.store.keyspace import FOLDERS, Table, key_of, number
+
+
+class DropHistory(Struct, frozen=True):
+    """Delete the segments up to and including commit n."""
+
+    n: int
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[None]:
+        folder = FOLDERS[Table.SEGMENT]
+        return Decided(None, ranges=(KeyRange(folder, folder + number(self.n + 1)),))
+
+
+class DropLedger(Struct, frozen=True):
+    """Delete the ledger ranges of up to 60 plans that began before an instant, but not a plan's open one."""
+
+    plans: tuple[tuple[str, str], ...]
+    before: Millis
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[None]:
+        ranges = []
+        for namespace, plan_id in self.plans[:60]:
+            cursor = view.cursor(namespace, plan_id)
+            before = self.before
+            if cursor is not None and cursor.open_range is not None:
+                before = min(before, cursor.open_range.first)
+            folder = key_of(Table.LEDGER, (namespace, plan_id)) + "/"
+            ranges.append(KeyRange(folder, folder + number(max(0, before))))
+        return Decided(None, ranges=tuple(ranges))
+
+
+class DropVersions(Struct, frozen=True):
+    """Forget older versions of plans, up to 60, unless a live run still refers to one."""
+
+    versions: tuple[tuple[str, str, int], ...]
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[None]:
+        changes = [
+            Change(Table.VERSION, (namespace, plan_id, str(version)), None)
+            for namespace, plan_id, version in self.versions[:60]
+            if not version_in_use(view, namespace, plan_id, version)
+        ]
+        return Decided(None, tuple(changes))
+
+
+def version_in_use(view: ClusterView, namespace: str, plan_id: str, version: int) -> bool:
+    runs = (view.run(job_id) for job_id in view.live_runs(namespace, plan_id))
+    return any(run is not None and run.plan_version == version for run in runs)
+
+
+class DropMarks(Struct, frozen=True):
+    """Forget idempotency keys that are past their time, up to 60."""
+
+    marks: tuple[str, ...]
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[None]:
+        gone = [mark for mark in self.marks[:60] if view.idempotent_job(mark, now) is None]
+        return Decided(None, tuple(Change(Table.IDEMPOTENCY, (mark,), None) for mark in gone))
