@@ -1,0 +1,105 @@
+"""One server's connection: dial it, make one unary call, say what became of it.
+
+The difference that matters to a caller is whether the request can have arrived: `Unreachable` says that it did not.
+"""
+
+import asyncio
+import socket
+import sys
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError, Message
+from grpclib.client import Channel, Handler
+from grpclib.const import Cardinality
+from grpclib.exceptions import GRPCError, StreamTerminatedError
+from grpclib.protocol import H2Protocol
+
+from jobpool.client.endpoints import Endpoint
+from jobpool.client.errors import Unreachable, connect_failure, from_grpc
+from jobpool.client.tls import TlsConfig, client_context
+from jobpool.kit.pure.durations import Millis, format_duration
+from jobpool.model.errors import DeadlineExceeded, JobpoolError, Unavailable
+
+SERVICE = "jobpool.v1.Schedule"
+DEAD_AFTER: Millis = 10_000
+"""Bytes unacknowledged for so long mean that the machine is gone; the kernel alone would wait a quarter of an hour."""
+
+Reply = TypeVar("Reply", bound=Message)
+
+
+class Link:
+    """Connects at the first call and again after a loss. Any number of calls at once."""
+
+    def __init__(self, endpoint: Endpoint, tls: TlsConfig | None, *, dial_timeout: Millis) -> None:
+        self.endpoint = endpoint
+        self._tls = tls
+        self._dial_timeout = dial_timeout
+        self._channel: Channel | None = None
+
+    async def call(
+        self, rpc: str, request: Message, *, reply: type[Reply], timeout: Millis, if_lost: str = ""
+    ) -> Reply:
+        """The answer, within `timeout` ms; `if_lost` is added to what an error says when the answer was lost.
+
+        Raises Unreachable (not sent), Unavailable (refused, or broken half-way), DeadlineExceeded, or what the
+        server answered.
+        """
+        channel = await self._dial(min(timeout, self._dial_timeout))
+        path = f"/{SERVICE}/{rpc}"
+        seconds = timeout / 1000
+        try:
+            async with channel.request(path, Cardinality.UNARY_UNARY, type(request), reply, timeout=seconds) as stream:
+                await stream.send_message(request, end=True)
+                answer = await stream.recv_message()
+        except GRPCError as error:
+            raise from_grpc(error, rpc) from error
+        except TimeoutError as error:
+            late = f"no answer to {rpc} from {self.endpoint.url} within {format_duration(timeout)}"
+            raise DeadlineExceeded(late + if_lost) from error
+        except StreamTerminatedError as error:
+            broken = f"the connection to {self.endpoint.url} broke before it answered {rpc}"
+            raise Unavailable(broken + if_lost) from error
+        except OSError as error:  # only a redial inside grpclib raises it
+            raise Unreachable([(self.endpoint, connect_failure(error))]) from error
+        except DecodeError as error:
+            raise JobpoolError(f"the answer of {self.endpoint.url} to {rpc} cannot be read") from error
+        if answer is None:
+            raise JobpoolError(f"{self.endpoint.url} ended {rpc} without an answer")
+        return answer
+
+    def close(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    async def _dial(self, timeout: Millis) -> Channel:
+        channel = self._channel
+        if channel is None:
+            channel = self._channel = self._new_channel()
+        try:
+            async with asyncio.timeout(timeout / 1000):
+                await channel.__connect__()
+        except TimeoutError as error:
+            raise Unreachable([(self.endpoint, f"no connection within {format_duration(timeout)}")]) from error
+        except OSError as error:
+            raise Unreachable([(self.endpoint, connect_failure(error))]) from error
+        return channel
+
+    def _new_channel(self) -> Channel:
+        context = None
+        if self.endpoint.secure:
+            context = client_context(self._tls or TlsConfig(), protocol="h2")
+        return _Channel(self.endpoint.host, self.endpoint.port, ssl=context)
+
+
+class _NoticesDeadPeers(H2Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        connected: socket.socket | None = transport.get_extra_info("socket")
+        if sys.platform == "linux" and connected is not None:
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER)
+        super().connection_made(transport)
+
+
+class _Channel(Channel):
+    def _protocol_factory(self) -> H2Protocol:
+        return _NoticesDeadPeers(Handler(), self._config, self._h2_config)
