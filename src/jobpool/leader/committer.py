@@ -1,0 +1,286 @@
+"""The committer: the one writer of scheduling state.
+
+Everyone's commands queue here. A batch is decided in order over the replica plus an overlay, folded to one final
+operation per key, and committed as one fenced, numbered transaction; one is in flight. What a command was told is told
+only after the commit: even a refusal may rest on what the same batch decided.
+
+When the outcome of a commit is unknown the identical transaction is sent again until the fence tells. Nothing else is
+sent before, because an "absent" proves nothing: a delayed transaction can still land.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import TypeVar, cast
+
+from msgspec import Struct
+
+from jobpool.kit.effects.clock import Clock
+from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.pure.backoff import exponential
+from jobpool.kit.pure.durations import Millis
+from jobpool.model.errors import JobpoolError, ResourceExhausted, StoreFailed, Unavailable
+from jobpool.replica.overlay import Overlay
+from jobpool.replica.replica import Replica
+from jobpool.store.change import Change, Command, Decided
+from jobpool.store.codec import encode
+from jobpool.store.keyspace import RecordId, Table, key_of, number
+from jobpool.store.port import Delete, DeleteRange, Fence, Fenced, Op, OutcomeUnknown, Put, Store, Transaction
+from jobpool.store.records import Segment
+
+R = TypeVar("R")
+Outcome = object  # a command's result, or the JobpoolError that refused it
+
+_PACE: Millis = 5
+_LOAD = 16
+"""Operations in the last commit from which on the committer paces itself."""
+_MAX_WAITING = 200_000
+_RUN_BYTES = 512
+"""What a run that ends is reckoned to add to its segment, beside its texts."""
+
+
+class TermLost(Unavailable):
+    """Another server leads now."""
+
+    def __init__(self) -> None:
+        super().__init__("this server is not the leader any more; try again")
+
+
+class CommitStats(Struct):
+    """Counts for metrics: `commands` and `ops` of the newest batch, its latency in ms, and totals."""
+
+    batches: int = 0
+    commands: int = 0
+    ops: int = 0
+    last_ops: int = 0
+    last_latency: Millis = 0
+    waiting: int = 0
+    refused: int = 0
+
+
+class _Group(Struct):
+    """Commands that came together and are answered together."""
+
+    commands: Sequence[Command[object]]
+    answer: asyncio.Future[list[Outcome]]
+    outcomes: list[Outcome]
+
+
+class _Batch:
+    """What one transaction will hold."""
+
+    def __init__(self, replica: Replica, now: Millis) -> None:
+        self.overlay = Overlay(replica.state)
+        self.now = now
+        self.ops: dict[tuple[Table, RecordId], tuple[Change, bytes | None]] = {}
+        self.ranges: list[DeleteRange] = []
+        self.ended: dict[str, object] = {}
+        self.bytes = 0
+
+    def decide(self, command: Command[object]) -> Outcome:
+        try:
+            decided = command.decide(self.overlay, self.now)
+        except JobpoolError as refusal:
+            return refusal
+        self._add(decided)
+        return decided.result
+
+    def _add(self, decided: Decided[object]) -> None:
+        for change in decided.changes:
+            value = None if change.value is None else encode(change.value)
+            self.ops[(change.table, change.record)] = (change, value)
+            self.bytes += 0 if value is None else len(value)
+        for run in decided.ended:
+            self.ended[run.id] = run
+            self.bytes += _RUN_BYTES + len(run.result) + len(run.info) + len(run.parameters or "")
+        self.ranges += [DeleteRange(span.first, span.last) for span in decided.ranges]
+        self.overlay.apply(decided.changes, decided.ended)
+
+    @property
+    def size(self) -> int:
+        return len(self.ops) + len(self.ranges) + bool(self.ended)
+
+    def changes(self, n: int) -> list[Change]:
+        """The final change of every record, the segment of what ended among them."""
+        changes = [change for change, _ in self.ops.values()]
+        if self.ended:
+            segment = Segment(self.now, tuple(self.ended.values()))  # type: ignore[arg-type]
+            changes.append(Change(Table.SEGMENT, (number(n),), segment))
+        return changes
+
+    def transaction(self, expects: Fence, batch: str) -> tuple[Transaction, list[Change]]:
+        leaves = Fence(expects.incarnation, expects.term, expects.n + 1, batch)
+        changes = self.changes(leaves.n)
+        ops: list[Op] = list(self.ranges)
+        for (table, record), (_, value) in self.ops.items():
+            key = key_of(table, record)
+            ops.append(Delete(key) if value is None else Put(key, value))
+        if self.ended:
+            segment = changes[-1]
+            ops.append(Put(key_of(Table.SEGMENT, segment.record), encode(cast("Segment", segment.value))))
+        return Transaction(expects, leaves, tuple(ops)), changes
+
+
+class Committer:
+    """Decides and commits for one term. `run` ends by cancellation, or by TermLost."""
+
+    name = "committer"
+
+    def __init__(self, store: Store, replica: Replica, clock: Clock, *, server_id: str) -> None:
+        self._store = store
+        self._replica = replica
+        self._clock = clock
+        self._server_id = server_id
+        self._term = replica.state.fence.term
+        self._log = get_logger("committer")
+        self._waiting: deque[_Group] = deque()
+        self._commands = 0
+        self._arrived = asyncio.Event()
+        self._closed: JobpoolError | None = None
+        self._begun: Millis = -_PACE
+        self.stats = CommitStats()
+
+    # ---- asking for changes
+
+    async def submit(self, command: Command[R]) -> R:
+        """Decide and commit; returns once it is durable and folded. Raises what refused it."""
+        outcome = (await self.submit_all([command]))[0]
+        if isinstance(outcome, JobpoolError):
+            raise outcome
+        return outcome
+
+    async def submit_all(self, commands: Sequence[Command[R]]) -> list[R | JobpoolError]:
+        """The same for many, answered together: per command its result or the error that refused it.
+
+        Raises Unavailable when the term ends first, ResourceExhausted when too much is waiting.
+        """
+        if self._closed is not None:
+            raise self._closed
+        if self._commands + len(commands) > _MAX_WAITING:
+            raise ResourceExhausted(f"{self._commands} changes are waiting to be committed")
+        if not commands:
+            return []
+        group = _Group(commands, asyncio.get_running_loop().create_future(), [])
+        self._waiting.append(group)
+        self._commands += len(commands)
+        self._arrived.set()
+        return cast("list[R | JobpoolError]", await group.answer)
+
+    # ---- the loop
+
+    async def run(self) -> None:
+        ended: JobpoolError = Unavailable("this server stopped leading; try again")
+        try:
+            while True:
+                await self._arrived.wait()
+                self._arrived.clear()
+                while self._waiting:
+                    await self._pace()
+                    await self._commit_next()
+        except Fenced:
+            ended = TermLost()
+            raise ended from None
+        finally:
+            self._close(ended)
+
+    async def _pace(self) -> None:
+        """Under load a pause after the last commit lets more arrive, so that the next carries more."""
+        if self.stats.last_ops < _LOAD or self._commands >= self._store.limits.max_ops // 2:
+            return
+        rest = self._begun + _PACE - self._clock.monotonic()
+        if rest > 0:
+            await self._clock.sleep(rest)
+
+    def _close(self, ended: JobpoolError) -> None:
+        self._closed = ended
+        for group in self._waiting:
+            if not group.answer.done():
+                group.answer.set_exception(ended)
+        self._waiting.clear()
+        self._commands = 0
+
+    async def _commit_next(self) -> None:
+        batch = _Batch(self._replica, self._clock.now())
+        taken = self._decide(batch)
+        try:
+            await self._commit(batch)
+        except (Fenced, asyncio.CancelledError):
+            self._waiting.extendleft(group for group, _ in reversed(taken))
+            raise
+        except StoreFailed as failure:
+            self._log.error("a commit was refused by the store", event_name="commit_refused", error=str(failure))
+            await self._commit_singly(taken)
+        for group, count in taken:
+            self._commands -= count
+            self._answer(group)
+
+    def _decide(self, batch: _Batch) -> list[tuple[_Group, int]]:
+        """Take commands until the batch is full. A group that does not fit stays in the queue with its rest."""
+        limits = self._store.limits
+        taken: list[tuple[_Group, int]] = []
+        while self._waiting:
+            group = self._waiting[0]
+            first = len(group.outcomes)
+            for command in group.commands[first:]:
+                if batch.size + 64 > limits.max_ops or batch.bytes > limits.max_bytes // 2:
+                    break
+                group.outcomes.append(batch.decide(command))
+            taken.append((group, len(group.outcomes) - first))
+            if len(group.outcomes) < len(group.commands):
+                break
+            self._waiting.popleft()
+        self.stats.commands += sum(count for _, count in taken)
+        return taken
+
+    @staticmethod
+    def _answer(group: _Group) -> None:
+        if len(group.outcomes) == len(group.commands) and not group.answer.done():
+            group.answer.set_result(group.outcomes)
+
+    async def _commit(self, batch: _Batch) -> None:
+        """Make the batch durable and fold it. A batch that changes nothing writes nothing."""
+        if not batch.size:
+            return
+        expects = self._replica.state.fence
+        if expects.term != self._term:
+            raise Fenced(expects)
+        transaction, changes = batch.transaction(expects, f"{self._server_id}-{expects.term}-{expects.n + 1}")
+        self._begun = begun = self._clock.monotonic()
+        await self._send(transaction)
+        self.stats.batches += 1
+        self.stats.last_ops = len(transaction.ops)
+        self.stats.ops += len(transaction.ops)
+        self.stats.last_latency = self._clock.monotonic() - begun
+        self._replica.apply(transaction.leaves, changes)
+
+    async def _send(self, transaction: Transaction) -> None:
+        tries = 0
+        while True:
+            try:
+                await self._store.commit(transaction)
+                return
+            except OutcomeUnknown as unknown:
+                tries += 1
+                self._log.warning(
+                    "the outcome of a commit is unknown; sending the same again",
+                    event_name="commit_unknown",
+                    n=transaction.leaves.n,
+                    tries=tries,
+                    error=str(unknown),
+                )
+                await self._clock.sleep(exponential(tries, base=10, limit=1000))
+
+    async def _commit_singly(self, taken: list[tuple[_Group, int]]) -> None:
+        """Find the guilty command: each is decided and committed alone, and only those the store refuses fail."""
+        for group, count in taken:
+            first = len(group.outcomes) - count
+            for at in range(first, first + count):
+                batch = _Batch(self._replica, self._clock.now())
+                group.outcomes[at] = batch.decide(group.commands[at])
+                try:
+                    await self._commit(batch)
+                except Fenced:
+                    raise
+                except StoreFailed as failure:
+                    self.stats.refused += 1
+                    group.outcomes[at] = failure
