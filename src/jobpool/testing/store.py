@@ -15,13 +15,33 @@ from jobpool.store.port import (
     Fenced,
     KeyValue,
     Limits,
+    Op,
     OutcomeUnknown,
     Put,
     Step,
+    Store,
     Transaction,
 )
 
 Fault: TypeAlias = Literal["refuse", "lost", "landed-but-unknown", "delayed"]
+
+
+def following(expects: Fence, *ops: Op, batch: str = "") -> Transaction:
+    """The transaction that does `ops` on top of that fence, in its term."""
+    n = expects.n + 1
+    return Transaction(expects, Fence(expects.incarnation, expects.term, n, batch or f"batch-{n}"), ops)
+
+
+async def write(store: Store, *ops: Op) -> Fence:
+    """Commit `ops` on top of the fence in force; returns the fence they left."""
+    transaction = following(await store.fence(), *ops)
+    await store.commit(transaction)
+    return transaction.leaves
+
+
+async def pairs_of(chunks: AsyncIterator[list[KeyValue]]) -> list[KeyValue]:
+    """All keys of a load or a snapshot."""
+    return [pair async for chunk in chunks for pair in chunk]
 
 
 class _Disk:

@@ -26,7 +26,6 @@ _WRITER = (
     "PRAGMA synchronous = FULL",
     "PRAGMA secure_delete = OFF",
     "PRAGMA cache_size = -32768",  # 32 MiB
-    "PRAGMA wal_autocheckpoint = 4000",  # pages: 16 MiB; four times the default spares a third of the writes
     "PRAGMA journal_size_limit = 67108864",  # a log that grew under a long read is cut back to 64 MiB
 )
 _SCHEMA = (
