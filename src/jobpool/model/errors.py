@@ -164,3 +164,17 @@ class StoreFailed(JobpoolError):
     """The engine below refused or broke: disk full, corrupt data, another server on the same data directory."""
 
     code = Code.UNAVAILABLE
+
+
+class BrokerDisabled(Unavailable):
+    """This server does not lead, or not yet, so it hands out no evaluations."""
+
+    def __init__(self) -> None:
+        super().__init__("the evaluation broker is disabled: this server is not the leader")
+
+
+class NotOutstanding(FailedPrecondition):
+    """The evaluation is not in the caller's hands (any more): unknown, given back, expired, or under another token."""
+
+    def __init__(self, job_id: str, number: int, reason: str) -> None:
+        super().__init__(f"evaluation {job_id}-e{number} is not outstanding: {reason}", field="token")
