@@ -1,0 +1,124 @@
+"""The service as gRPC: grpclib handlers under our name and the original's, with health and reflection."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol, TypeVar, cast
+
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import DecodeError, Message
+from grpclib.const import Cardinality, Handler
+from grpclib.health.check import ServiceStatus
+from grpclib.health.service import OVERALL, Health
+from grpclib.reflection.service import ServerReflection
+from grpclib.server import Stream
+
+from jobpool.api.service import METHODS, Call, Service, request_type, response_type
+from jobpool.api.status import grpc_error
+from jobpool.model.errors import InvalidArgument, JobpoolError, Unimplemented
+from jobpool.wire import jobpool_pb2 as pb
+
+SERVICE_NAMES = ("jobpool.v1.Schedule", "etcdserverpb.Schedule")
+
+T = TypeVar("T")
+_Stream = Stream[Message, Message]
+
+
+class _Servable(Protocol):
+    def __mapping__(self) -> dict[str, Handler]: ...
+
+
+class GrpcCalls:
+    """Every gRPC method of the server by path. `serving` is what the health service says."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._status = ServiceStatus()
+        self._status.set(True)
+        self.mapping: dict[str, Handler] = {}
+        ours, original = (_Named(self._methods(name)) for name in SERVICE_NAMES)
+        health = Health({OVERALL: [self._status], ours: [self._status], original: [self._status]})
+        for servable in (original, *ServerReflection.extend([ours, health])):
+            self.mapping.update(cast(_Servable, servable).__mapping__())
+
+    def set_serving(self, serving: bool) -> None:
+        self._status.set(serving)
+
+    def _methods(self, service_name: str) -> dict[str, Handler]:
+        return {f"/{service_name}/{name}": self._handler(method) for name, method in METHODS.items()}
+
+    def _handler(self, method: MethodDescriptor) -> Handler:
+        streaming = method.client_streaming
+        return Handler(
+            self._session if streaming else self._unary(method.name),
+            Cardinality.STREAM_STREAM if streaming else Cardinality.UNARY_UNARY,
+            request_type(method.name),
+            response_type(method.name),
+        )
+
+    def _unary(self, name: str) -> Callable[[_Stream], Awaitable[None]]:
+        async def answer(stream: _Stream) -> None:
+            try:
+                request = await receive(stream)
+                if request is None:
+                    raise InvalidArgument("request", "wanted one message, found none")
+                response = await self._service.call(name, request, _call(stream))
+            except JobpoolError as error:
+                raise grpc_error(error) from None
+            await stream.send_message(response)
+
+        return answer
+
+    async def _session(self, stream: Stream[pb.AgentMessage, pb.ServerMessage]) -> None:
+        try:
+            await self._service.session(_AgentStream(stream))
+        except JobpoolError as error:
+            raise grpc_error(error) from None
+
+
+class _Named:
+    def __init__(self, methods: dict[str, Handler]) -> None:
+        self._methods = methods
+
+    def __mapping__(self) -> dict[str, Handler]:
+        return self._methods
+
+
+class _AgentStream:
+    """A grpclib stream as the service's MessageStream."""
+
+    def __init__(self, stream: Stream[pb.AgentMessage, pb.ServerMessage]) -> None:
+        self._stream = stream
+        self.call = _call(stream)
+
+    async def recv(self) -> pb.AgentMessage | None:
+        return await receive(self._stream)
+
+    async def send(self, message: pb.ServerMessage) -> None:
+        await self._stream.send_message(message)
+
+
+async def receive(stream: Stream[T, Message] | Stream[T, pb.ServerMessage]) -> T | None:
+    """The next message, None at the end of the stream. Raises JobpoolError for what is no message."""
+    try:
+        return await stream.recv_message()
+    except DecodeError:
+        raise InvalidArgument("request", "the bytes are no such message, or a string in it is not UTF-8") from None
+    except NotImplementedError:
+        raise Unimplemented("compressed messages are not taken") from None
+
+
+def _call(stream: Stream[T, Message] | Stream[T, pb.ServerMessage]) -> Call:
+    deadline = stream.deadline
+    return Call(
+        transport="grpc",
+        peer=_address(stream.peer.addr()),
+        metadata=_texts(stream.metadata or {}),
+        timeout=None if deadline is None else int(deadline.time_remaining() * 1000),
+    )
+
+
+def _texts(metadata: Mapping[str, str | bytes]) -> dict[str, str]:
+    return {name: value for name, value in metadata.items() if isinstance(value, str)}
+
+
+def _address(address: tuple[object, ...] | None) -> str:
+    return f"{address[0]}:{address[1]}" if address else ""

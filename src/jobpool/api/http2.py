@@ -1,0 +1,140 @@
+"""One HTTP/2 connection: grpclib's protocol, held to our limits and able to end without cutting calls.
+
+grpclib takes a message of any size, ends the connection at frames it does not know and cancels every call when it
+closes. Here a message is bounded, unknown frames are ignored, and a draining connection finishes what it has begun.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import cast
+
+from grpclib.config import Configuration
+from grpclib.const import Handler as MethodHandler
+from grpclib.const import Status
+from grpclib.encoding.proto import ProtoCodec, ProtoStatusDetailsCodec
+from grpclib.events import _DispatchServerEvents
+from grpclib.exceptions import GRPCError
+from grpclib.protocol import Buffer, H2Protocol
+from grpclib.protocol import Stream as H2Stream
+from grpclib.server import Handler
+from h2.config import H2Configuration
+from h2.errors import ErrorCodes
+from h2.events import AlternativeServiceAvailable, UnknownFrameReceived
+
+from jobpool.api.connections import Connections
+
+MAX_MESSAGE = 1_572_864 + 512 * 1024
+"""Bytes of one inbound message."""
+
+_MAX_UNSENT = 8 * 1024 * 1024
+"""Answers wait for the transport, so only a peer that floods us with control frames and reads nothing gets here."""
+
+
+class Http2(H2Protocol):
+    """A connection of gRPC calls."""
+
+    def __init__(self, methods: Mapping[str, MethodHandler], connections: Connections) -> None:
+        self._calls = _Calls(methods)
+        self._connections = connections
+        self._transport: asyncio.Transport | None = None
+        h2_config = H2Configuration(
+            client_side=False,
+            header_encoding="ascii",
+            validate_inbound_headers=False,
+            validate_outbound_headers=False,
+            normalize_inbound_headers=False,
+            normalize_outbound_headers=False,
+        )
+        super().__init__(self._calls, Configuration().__for_server__(), h2_config)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._connections.add(self)
+        super().connection_made(transport)
+        for event in (UnknownFrameReceived, AlternativeServiceAvailable):
+            self.processor.processors[event] = _ignore
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._transport is not None and self._transport.get_write_buffer_size() > _MAX_UNSENT:
+            self._transport.abort()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self._connections.discard(self)
+
+    def drain(self) -> None:
+        """Take no further calls; close when those in progress have ended."""
+        self._calls.drain(self._say_goodbye)
+
+    def abort(self) -> None:
+        """Close now; calls in progress are cancelled."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def running(self) -> set[asyncio.Task[None]]:
+        """The calls in progress, the cancelled included."""
+        return self._calls.running()
+
+    def _say_goodbye(self) -> None:
+        if not self.connection.is_closing():
+            self.connection._connection.close_connection()
+            self.connection.flush()
+            self.connection.close()
+
+
+class _Calls(Handler):
+    """The calls of one connection, each a task."""
+
+    def __init__(self, methods: Mapping[str, MethodHandler]) -> None:
+        super().__init__(cast(dict[str, MethodHandler], methods), ProtoCodec(), ProtoStatusDetailsCodec(), _DISPATCH)
+        self._in_progress = 0
+        self._when_idle: Callable[[], None] | None = None
+
+    def accept(self, stream: H2Stream, headers: list[tuple[str, str]], release_stream: Callable[[], object]) -> None:
+        if self._when_idle is not None or not _has_pseudo_headers(headers):
+            stream.reset_nowait(ErrorCodes.REFUSED_STREAM if self._when_idle else ErrorCodes.PROTOCOL_ERROR)
+            release_stream()
+            return
+        assert stream.id is not None
+        stream.buffer = _BoundedBuffer(partial(stream.connection.ack, stream.id))
+        super().accept(stream, headers, release_stream)
+        self._in_progress += 1
+        self._tasks[stream].add_done_callback(self._ended)
+
+    def drain(self, when_idle: Callable[[], None]) -> None:
+        self._when_idle = when_idle
+        if not self._in_progress:
+            when_idle()
+
+    def running(self) -> set[asyncio.Task[None]]:
+        return {task for task in (*self._tasks.values(), *self._cancelled) if not task.done()}
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._in_progress -= 1
+        if self._when_idle is not None and not self._in_progress:
+            self._when_idle()
+
+
+class _BoundedBuffer(Buffer):
+    """Bytes of one stream. Refuses to collect a message that is too large, and one that ends early."""
+
+    async def read(self, size: int) -> bytes:
+        if size > MAX_MESSAGE:
+            raise GRPCError(Status.RESOURCE_EXHAUSTED, f"wanted a message of at most {MAX_MESSAGE} bytes, found {size}")
+        try:
+            return await super().read(size)
+        except AssertionError:
+            raise GRPCError(Status.INVALID_ARGUMENT, "the message ends before its length says") from None
+
+
+_DISPATCH = _DispatchServerEvents()
+
+
+def _has_pseudo_headers(headers: list[tuple[str, str]]) -> bool:
+    return {":method", ":path"} <= {name for name, _ in headers}
+
+
+def _ignore(event: object) -> None:
+    """Frames of extensions that we do not speak."""

@@ -1,0 +1,125 @@
+"""The calls of the API as plain async functions over messages; which wire they came by does not matter here.
+
+A handler knows nothing of gRPC or HTTP. Whatever it raises leaves here as a JobpoolError: its own refusals as they
+are, anything else as INTERNAL with a text that gives nothing away, while the log has the traceback.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol, TypeAlias
+
+import msgspec
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.pure.durations import Millis
+from jobpool.model.errors import JobpoolError, Unimplemented
+from jobpool.wire import jobpool_pb2 as pb
+
+METHODS: Mapping[str, MethodDescriptor] = dict(pb.DESCRIPTOR.services_by_name["Schedule"].methods_by_name)
+"""Every RPC of the API by name, in the order of the definition."""
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """What a handler may want to know about a call besides its request."""
+
+    transport: str
+    """`grpc` or `rest`."""
+    peer: str = ""
+    """`address:port` of the caller; empty when not known."""
+    metadata: Mapping[str, str] = {}
+    """gRPC metadata or HTTP headers, names in lower case."""
+    timeout: Millis | None = None
+    """Milliseconds the caller was still ready to wait when the call arrived; None: it did not say."""
+
+    @property
+    def idempotency_key(self) -> str:
+        """The caller's key for a safe repeat; empty when none was given."""
+        return self.metadata.get("idempotency-key", "")
+
+    @property
+    def language(self) -> str:
+        """The caller's `Accept-Language`; empty when none was given."""
+        return self.metadata.get("accept-language", "")
+
+
+class MessageStream(Protocol):
+    """An agent's open stream, as its handler sees it. It ends when the handler returns.
+
+    A broken connection cancels the handler.
+    """
+
+    @property
+    def call(self) -> Call: ...
+
+    async def recv(self) -> pb.AgentMessage | None:
+        """The next message; None once the agent has closed its side. Raises JobpoolError for what is no message."""
+        ...
+
+    async def send(self, message: pb.ServerMessage) -> None:
+        """Send; waits while the agent does not read."""
+        ...
+
+
+Handler: TypeAlias = Callable[..., Awaitable[Message]]
+"""`async (request, call: Call) -> response`, with the messages that the definition names for the RPC."""
+
+StreamHandler: TypeAlias = Callable[[MessageStream], Awaitable[None]]
+
+
+class Service:
+    """The table of calls. An RPC without a handler answers Unimplemented, by name."""
+
+    def __init__(self, handlers: Mapping[str, Handler], *, agent_session: StreamHandler | None = None) -> None:
+        """Raises ValueError for a name that is no unary RPC of the definition."""
+        for name in handlers:
+            if name not in METHODS or METHODS[name].client_streaming or METHODS[name].server_streaming:
+                raise ValueError(f"no unary call of the API is named {name!r}")
+        self._handlers = dict(handlers)
+        self._agent_session = agent_session
+        self._log = get_logger("api")
+
+    async def call(self, name: str, request: Message, call: Call) -> Message:
+        """Answer one unary call. Raises JobpoolError, nothing else."""
+        handler = self._handlers.get(name)
+        if handler is None:
+            raise _unimplemented(name)
+        try:
+            response = await handler(request, call)
+            if not isinstance(response, response_type(name)):
+                raise TypeError(f"{name} answered with {type(response).__name__}")
+        except JobpoolError:
+            raise
+        except Exception as error:  # noqa: BLE001 — the edge: a caller gets an answer, the log the traceback
+            raise self._hidden(name, error) from None
+        return response
+
+    async def session(self, stream: MessageStream) -> None:
+        """Serve one agent's stream to its end. Raises JobpoolError, nothing else."""
+        if self._agent_session is None:
+            raise _unimplemented("AgentSession")
+        try:
+            await self._agent_session(stream)
+        except JobpoolError:
+            raise
+        except Exception as error:  # noqa: BLE001 — the edge: a caller gets an answer, the log the traceback
+            raise self._hidden("AgentSession", error) from None
+
+    def _hidden(self, name: str, error: Exception) -> JobpoolError:
+        self._log.error("a call failed", event_name="call_failed", rpc=name, exc_info=error)
+        return JobpoolError("internal error; the server's log says more")
+
+
+def request_type(name: str) -> type[Message]:
+    """The class of an RPC's request."""
+    return GetMessageClass(METHODS[name].input_type)
+
+
+def response_type(name: str) -> type[Message]:
+    """The class of an RPC's response."""
+    return GetMessageClass(METHODS[name].output_type)
+
+
+def _unimplemented(name: str) -> Unimplemented:
+    return Unimplemented(f"{name} is not part of this version")
