@@ -1,1 +1,1 @@
-"""One module per executor, found through the entry-point group `jobpool.executors`. Executors never import each other."""
+"""One module per executor, found by the entry-point group `jobpool.executors`. Executors never import each other."""

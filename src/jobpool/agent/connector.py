@@ -1,0 +1,178 @@
+"""Keeps a session with some server: any of the configured ones, in random order, for as long as the agent lives."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import cast
+from urllib.parse import urlsplit
+
+from grpclib.client import Channel, StreamStreamMethod
+from grpclib.config import Configuration
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
+
+from jobpool.agent.config import AgentConfig, TlsConfig
+from jobpool.agent.journal import Journal
+from jobpool.agent.session import WELCOME_WITHIN, Session, SessionEnded, Stream
+from jobpool.kit.effects.clock import Clock
+from jobpool.kit.effects.dice import Dice
+from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.pure.backoff import exponential
+from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.model.errors import InvalidArgument
+from jobpool.wire import jobpool_pb2 as pb
+
+PATH = "/jobpool.v1.Schedule/AgentSession"
+FIRST_WAIT: Millis = 200
+LONGEST_WAIT: Millis = 15 * SECOND
+REFUSED_WAIT: Millis = 30 * SECOND
+_STEADY: Millis = 5 * SECOND
+"""A session that lasted this long was a good one: the next waits are short again."""
+
+# Dead peers of half-open connections are found by pings; the names are grpclib's own, hence a test that they work.
+_KEEPALIVE = Configuration(
+    _keepalive_time=10.0,
+    _keepalive_timeout=10.0,
+    _keepalive_permit_without_calls=True,
+    _http2_max_pings_without_data=0,
+    _http2_min_sent_ping_interval_without_data=10.0,
+)
+
+_REFUSALS = {
+    Status.UNAUTHENTICATED: "the server does not accept this agent's secret: the data directory is not the one the"
+    " node was registered with; restore it, or delete its files client-id and secret-id to register a new node",
+    Status.PERMISSION_DENIED: "the server does not allow this agent: check its certificate and the server's settings",
+    Status.INVALID_ARGUMENT: "the server refuses what this agent says of itself: correct its configuration",
+    Status.UNIMPLEMENTED: "what answers there is no jobpool server of this version: check advertise-server-urls",
+}
+
+_BROKEN = (OSError, GRPCError, StreamTerminatedError, ProtocolError, SessionEnded, TimeoutError)
+
+NewSession = Callable[[Stream], Session]
+
+
+def client_tls(tls: TlsConfig) -> ssl.SSLContext:
+    """Verifies the server, always. Raises InvalidArgument naming the file that cannot be used."""
+    try:
+        context = ssl.create_default_context(cafile=tls.trusted_ca_file or None)
+    except (OSError, ssl.SSLError) as error:
+        raise InvalidArgument("trusted-ca-file", f"cannot use {tls.trusted_ca_file}: {error}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["h2"])
+    if tls.cert_file:
+        try:
+            context.load_cert_chain(tls.cert_file, tls.key_file or None)
+        except (OSError, ssl.SSLError) as error:
+            raise InvalidArgument("cert-file", f"cannot use {tls.cert_file} with its key: {error}") from error
+    return context
+
+
+class Connector:
+    """`run` never returns: it connects, talks until the session breaks, waits and tries the next server."""
+
+    def __init__(
+        self, config: AgentConfig, new_session: NewSession, *, journal: Journal, clock: Clock, dice: Dice
+    ) -> None:
+        self._urls = list(config.server_urls)
+        self._tls = client_tls(config.tls) if any(url.startswith("https:") for url in self._urls) else None
+        self._new_session = new_session
+        self._journal = journal
+        self._clock = clock
+        self._dice = dice
+        self._log = get_logger("connector")
+        self.server = ""
+
+    async def run(self) -> None:
+        failed_rounds = 0
+        while True:
+            for url in self._shuffled():
+                await self._journal.healthy.wait()
+                began = self._clock.monotonic()
+                failure = await self._converse(url)
+                if isinstance(failure, GRPCError) and failure.status in _REFUSALS:
+                    await self._refused(url, failure)
+                elif self._clock.monotonic() - began >= _STEADY:
+                    failed_rounds = 0
+                    break
+            failed_rounds += 1
+            longest = exponential(failed_rounds, base=FIRST_WAIT, limit=LONGEST_WAIT)
+            await self._clock.sleep(int(longest * self._dice.fraction()))
+
+    async def _refused(self, url: str, failure: GRPCError) -> None:
+        advice = _REFUSALS[failure.status]
+        self._log.error(advice, event_name="session_refused", server=url, answer=failure.message)
+        await self._clock.sleep(REFUSED_WAIT)
+
+    async def _converse(self, url: str) -> Exception:
+        """One session from end to end; returns what ended it."""
+        try:
+            async with self._stream(url) as stream:
+                session = self._new_session(stream)
+                async with asyncio.timeout(WELCOME_WITHIN / 1000):
+                    welcome = await session.open()
+                self.server = url
+                self._log.info("joined a server", event_name="session_open", server=url, ttl=welcome.heartbeat_ttl)
+                await self._until_broken(session.run(welcome))
+            raise SessionEnded("the session ended")
+        except _BROKEN as failure:
+            self._say(url, failure)
+            return failure
+        finally:
+            self.server = ""
+
+    async def _until_broken(self, talk: Awaitable[None]) -> None:
+        """Talk until the stream breaks, or the journal does: an agent that cannot remember must not be given work."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_finish(talk))
+                group.create_task(self._journal_breaks())
+        except BaseExceptionGroup as failures:
+            raise _first(failures) from None
+
+    async def _journal_breaks(self) -> None:
+        await self._journal.broken.wait()
+        raise SessionEnded("the journal cannot be written")
+
+    @asynccontextmanager
+    async def _stream(self, url: str) -> AsyncIterator[Stream]:
+        parts = urlsplit(url)
+        tls = self._tls if parts.scheme == "https" else None
+        channel = Channel(parts.hostname, parts.port or 2379, ssl=tls, config=_KEEPALIVE)
+        try:
+            method = StreamStreamMethod(channel, PATH, pb.AgentMessage, pb.ServerMessage)
+            async with method.open() as stream:
+                yield cast(Stream, stream)
+        finally:
+            channel.close()
+
+    def _shuffled(self) -> list[str]:
+        urls = list(self._urls)
+        for last in range(len(urls) - 1, 0, -1):
+            other = self._dice.below(last + 1)
+            urls[last], urls[other] = urls[other], urls[last]
+        return urls
+
+    def _say(self, url: str, failure: Exception) -> None:
+        if isinstance(failure, ssl.SSLError):
+            self._log.error(
+                "the server's certificate is not trusted, or it does not trust ours; see client-transport-security",
+                event_name="session_tls_failed",
+                server=url,
+                error=str(failure),
+            )
+        elif not (isinstance(failure, GRPCError) and failure.status in _REFUSALS):
+            text = str(failure) or type(failure).__name__
+            self._log.warning("no session with a server", event_name="session_lost", server=url, error=text)
+
+
+async def _finish(talk: Awaitable[None]) -> None:
+    await talk
+
+
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first failure that is not itself a group."""
+    failure: BaseException = failures
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure

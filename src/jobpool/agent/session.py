@@ -1,0 +1,199 @@
+"""One conversation with one server, from Hello to the end of the stream.
+
+Three tasks: one reads, one writes (messages of one stream must not interleave), one reads output files for log
+requests so that a slow disk does not hold up assignments.
+"""
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from jobpool.agent import messages
+from jobpool.agent.outbox import Outbox
+from jobpool.agent.rundirs import read_output
+from jobpool.agent.runner import Runner
+from jobpool.agent.task import Task
+from jobpool.kit.effects.clock import Clock
+from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.model.errors import InvalidArgument
+from jobpool.wire import jobpool_pb2 as pb
+
+WELCOME_WITHIN: Millis = 10 * SECOND
+_LOG_REQUESTS = 64
+
+
+class Stream(Protocol):
+    """What a session needs of a gRPC stream."""
+
+    async def send_message(self, message: pb.AgentMessage) -> None: ...
+    async def recv_message(self) -> pb.ServerMessage | None: ...
+
+
+class SessionEnded(Exception):
+    """The server closed the stream, or said something that is not part of the conversation."""
+
+
+class Mailbag:
+    """What every session of the agent shares: the outbox, and a signal that there is something to send."""
+
+    def __init__(self) -> None:
+        self.outbox = Outbox()
+        self.changed = asyncio.Event()
+        self.acknowledged = asyncio.Event()
+        self.draining = False
+
+    def drain(self) -> None:
+        """Tell the server of this and every later session that the agent is about to leave."""
+        self.draining = True
+        self.changed.set()
+
+    async def flushed(self) -> None:
+        """Until the server has acknowledged everything."""
+        while len(self.outbox):
+            self.acknowledged.clear()
+            await self.acknowledged.wait()
+
+
+class Session:
+    """`run` returns never; it raises SessionEnded, or what the stream raises."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        hello: pb.AgentHello,
+        *,
+        runner: Runner,
+        mailbag: Mailbag,
+        runs: Path,
+        clock: Clock,
+    ) -> None:
+        self._stream = stream
+        self._hello = hello
+        self._runner = runner
+        self._mailbag = mailbag
+        self._runs = runs
+        self._clock = clock
+        self._drained = False
+        self._log_requests: asyncio.Queue[pb.ServerLogRequest] = asyncio.Queue(_LOG_REQUESTS)
+        self._answers: deque[pb.AgentMessage] = deque()
+        self._log = get_logger("session")
+
+    async def open(self) -> pb.ServerWelcome:
+        """Introduce the agent; what earlier sessions left unacknowledged is going to be sent again."""
+        await self._stream.send_message(pb.AgentMessage(hello=self._hello))
+        first = await self._stream.recv_message()
+        if first is None or first.WhichOneof("kind") != "welcome":
+            raise SessionEnded(f"wanted a Welcome, found {first.WhichOneof('kind') if first else 'the end'}")
+        self._mailbag.outbox.rewind()
+        await self._stream.send_message(messages.inventory(self._runner.inventory()))
+        return first.welcome
+
+    async def run(self, welcome: pb.ServerWelcome) -> None:
+        """Talk until the stream breaks."""
+        beat = max(100, welcome.heartbeat_ttl // 3)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._receive(), name="session receive")
+            group.create_task(self._send(beat), name="session send")
+            group.create_task(self._read_logs(), name="session logs")
+
+    async def _receive(self) -> None:
+        while (message := await self._stream.recv_message()) is not None:
+            self._handle(message)
+        raise SessionEnded("the server closed the stream")
+
+    def _handle(self, message: pb.ServerMessage) -> None:
+        kind = message.WhichOneof("kind")
+        if kind == "assignments":
+            self._runner.receive(self._tasks(message.assignments))
+        elif kind == "reports_ack":
+            self._runner.acknowledged(self._mailbag.outbox.acknowledge(message.reports_ack.sequence))
+            self._mailbag.changed.set()
+            self._mailbag.acknowledged.set()
+        elif kind == "stops":
+            self._runner.stop(messages.keys_of(message.stops.items))
+        elif kind == "drop":
+            self._runner.drop(messages.keys_of(message.drop.items))
+        elif kind == "log":
+            self._take_log_request(message.log)
+        else:
+            self._log.warning("ignored a message of an unknown kind", event_name="message_unknown", kind=kind)
+
+    def _tasks(self, assignments: pb.ServerAssignments) -> list[Task]:
+        tasks = []
+        for item in assignments.items:
+            try:
+                tasks.append(messages.task_of(item))
+            except ValueError as error:
+                self._log.error("ignored an assignment", event_name="assignment_ignored", why=str(error))
+        return tasks
+
+    async def _send(self, beat: Millis) -> None:
+        """Whatever is ready; a beat when nothing was sent for `beat` milliseconds."""
+        spoke = self._clock.monotonic()
+        while True:
+            if await self._send_ready():
+                spoke = self._clock.monotonic()
+            elif self._clock.monotonic() - spoke >= beat:
+                await self._stream.send_message(pb.AgentMessage(beat=pb.AgentBeat(running=self._runner.running)))
+                spoke = self._clock.monotonic()
+            await self._something_to_send(spoke + beat - self._clock.monotonic())
+
+    async def _send_ready(self) -> bool:
+        """Everything that may be sent now; whether there was anything."""
+        sent = await self._send_drain()
+        while self._answers:
+            sent = True
+            await self._stream.send_message(self._answers.popleft())
+        while (batch := self._mailbag.outbox.take()) is not None:
+            sent = True
+            await self._stream.send_message(messages.reports(batch))
+        return sent
+
+    async def _send_drain(self) -> bool:
+        if self._drained or not self._mailbag.draining:
+            return False
+        self._drained = True
+        await self._stream.send_message(pb.AgentMessage(drain=pb.AgentDrain()))
+        return True
+
+    async def _something_to_send(self, within: Millis) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within / 1000):
+                await self._mailbag.changed.wait()
+        self._mailbag.changed.clear()
+
+    def _take_log_request(self, request: pb.ServerLogRequest) -> None:
+        try:
+            self._log_requests.put_nowait(request)
+        except asyncio.QueueFull:
+            self._answer(messages.log_error(request.request_id, "the agent has too many log requests; ask again"))
+
+    async def _read_logs(self) -> None:
+        while True:
+            request = await self._log_requests.get()
+            self._answer(await self._read_log(request))
+
+    async def _read_log(self, request: pb.ServerLogRequest) -> pb.AgentMessage:
+        # Asked before the file is read: a run that ends in between is complete only for the next request.
+        ended = not self._runner.is_live(request.allocation_id)
+        if ended and not self._runner.knows(request.allocation_id):
+            return messages.log_error(request.request_id, "the agent does not know this run, or no longer")
+        try:
+            chunk = await asyncio.to_thread(
+                read_output,
+                self._runs,
+                request.allocation_id,
+                offset=request.offset,
+                limit=request.limit,
+                ended=ended,
+            )
+        except (InvalidArgument, OSError) as error:
+            return messages.log_error(request.request_id, str(error))
+        return messages.log_chunk(request.request_id, chunk)
+
+    def _answer(self, message: pb.AgentMessage) -> None:
+        self._answers.append(message)
+        self._mailbag.changed.set()
