@@ -82,8 +82,9 @@ class DataDir:
 def _make(path: Path) -> None:
     if path.is_dir():
         return
-    if path.exists():
-        raise StoreFailed(f"cannot use the data directory {path}: wanted a directory, found a file")
+    for place in (path, *path.parents):
+        if place.exists() and not place.is_dir():
+            raise StoreFailed(f"cannot use the data directory {path}: wanted a directory at {place}, found a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.mkdir(mode=0o700, exist_ok=True)
     sync_directory(path.parent)

@@ -146,10 +146,10 @@ class SqliteStore:
                 fence = rules.restored(own, found)
                 self._stage((), fence)
                 error, cancelled = await self._seal()
-            self._judge(error, fence)
-            self._ring.reset(fence)
-            if cancelled:
-                raise cancelled
+            failure = self._judge(error, fence)
+            if failure is None:
+                self._ring.reset(fence)
+            _tell(failure, cancelled)
             return fence
 
     async def campaign(self, server_id: str) -> Fence:
@@ -186,10 +186,10 @@ class SqliteStore:
             if ranges:
                 await self._in_thread(lambda: self._delete(ranges))
             error, cancelled = await self._seal()
-        self._judge(error, transaction.leaves)
-        self._publish(transaction)
-        if cancelled:
-            raise cancelled
+        failure = self._judge(error, transaction.leaves)
+        if failure is None:
+            self._publish(transaction)
+        _tell(failure, cancelled)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -228,23 +228,18 @@ class SqliteStore:
             raise error
         return error, cancelled
 
-    def _judge(self, error: sqlite3.Error | None, leaves: Fence) -> None:
-        """What a failed COMMIT means; returns when it landed all the same.
-
-        Raises StoreFailed when it certainly did not, else OutcomeUnknown.
-        """
+    def _judge(self, error: sqlite3.Error | None, leaves: Fence) -> StoreFailed | None:
+        """What a failed COMMIT means: None when it landed all the same, OutcomeUnknown when it still may."""
         if error is None:
-            return
+            return None
         reason = describe(self._path, "write", error)
         try:
             actual = self._fence()
         except StoreFailed as failure:
-            raise OutcomeUnknown(f"{reason}; then {failure.reason}") from error
+            return OutcomeUnknown(f"{reason}; then {failure.reason}")
         if actual == leaves:
-            return
-        if error.sqlite_errorcode & 0xFF in _DEFINITE:
-            raise StoreFailed(reason) from error
-        raise OutcomeUnknown(reason) from error
+            return None
+        return StoreFailed(reason) if error.sqlite_errorcode & 0xFF in _DEFINITE else OutcomeUnknown(reason)
 
     def _publish(self, transaction: Transaction) -> None:
         self._ring.append(transaction.expects, Step(transaction.leaves, transaction.ops))
@@ -311,3 +306,11 @@ async def _settled(future: "asyncio.Future[T]") -> asyncio.CancelledError | None
         except asyncio.CancelledError as error:
             cancelled = error
     return cancelled
+
+
+def _tell(failure: StoreFailed | None, cancelled: asyncio.CancelledError | None) -> None:
+    """Raise what a write came to. A cancellation goes first: whoever cancelled no longer asks for the outcome."""
+    if cancelled:
+        raise cancelled from failure
+    if failure:
+        raise failure

@@ -35,7 +35,7 @@ _SCHEMA = (
 )
 _CHECKED_WHOLE = 64 * 1024 * 1024
 """Bytes up to which opening checks every page (some 0.2 s); in a larger file damage shows when it is read."""
-_BUSY = 1.0  # seconds
+_BUSY = 1.0  # seconds to wait for a process that is just letting go of the file
 
 
 @contextmanager
@@ -75,6 +75,7 @@ def open_writer(path: Path) -> Opened:
     try:
         with explained(path, "open"):
             _prepare(connection, path)
+            connection.execute("PRAGMA busy_timeout = 0")  # from now on it is used on the loop
             return Opened(connection, read_fence(connection, path))
     except StoreFailed:
         with suppress(sqlite3.Error):  # the reason is on its way already
@@ -119,16 +120,30 @@ def _create(connection: sqlite3.Connection) -> None:
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    whole = _checkpoint(connection)
     pages = _number_or_text(connection, "PRAGMA page_count")
     page_size = _number_or_text(connection, "PRAGMA page_size")
     wanted, found = int(pages) * int(page_size), path.stat().st_size
-    if found < wanted:
+    if whole and found < wanted:
         raise StoreFailed(f"{path} is damaged: wanted {wanted} bytes, found {found}; restore a snapshot")
     if found <= _CHECKED_WHOLE:
         verdict = _number_or_text(connection, "PRAGMA quick_check(1)")
         if verdict != "ok":
             raise StoreFailed(f"{path} is damaged: {verdict}; restore a snapshot into a new data directory")
+
+
+def _checkpoint(connection: sqlite3.Connection) -> bool:
+    """Move the log into the file, so that the file is whole by itself.
+
+    False on a full disk: the store still opens, so that what is in it can be read and deleted.
+    """
+    try:
+        (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            raise
+        return False
+    return not busy
 
 
 def _number_or_text(connection: sqlite3.Connection, statement: str) -> int | str:
