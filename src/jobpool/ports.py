@@ -11,8 +11,10 @@ from jobpool.kit.pure.durations import Millis
 from jobpool.model.namespace import Namespace
 from jobpool.model.node import Node
 from jobpool.model.plan import Plan
+from jobpool.model.queued import Delivery
 from jobpool.model.run import Run
 from jobpool.model.schedule import Cursor
+from jobpool.model.verdict import Settled, Verdict
 
 
 class ClusterView(Protocol):
@@ -83,3 +85,25 @@ class ClusterView(Protocol):
     def idempotent_job(self, key: str, now: Millis) -> str | None:
         """The run that an idempotency key stands for, while it is remembered."""
         ...
+
+
+class Evaluations(Protocol):
+    """The leader's queue of evaluations, as evaluators on any server use it. Raises Unavailable without a leader."""
+
+    async def dequeue(self, types: Sequence[str], limit: int, *, timeout: Millis) -> Sequence[Delivery]:
+        """Up to `limit` evaluations; empty when none came within `timeout` ms."""
+        ...
+
+    async def settle(self, verdicts: Sequence[Verdict]) -> Sequence[Settled]:
+        """Commit what the verdicts ask for and acknowledge the deliveries. Answers are in the verdicts' order."""
+        ...
+
+
+class Liveness(Protocol):
+    """Where whoever hears an agent says so. Memory of the leader only; never a write."""
+
+    def ttl_of(self, node_id: str) -> Millis:
+        """How often the node must be heard from now on."""
+        ...
+
+    def beat(self, node_id: str) -> None: ...

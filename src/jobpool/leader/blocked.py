@@ -7,9 +7,9 @@ at an older state and is parked later. What is woken has its `modify_index` rais
 has the room: it takes it, or is parked again because others took it. For this the owner keeps three rules:
 
 1. `freed` for every commit that makes room: attempts that ended, a node that became ready (its free capacity).
-2. `unused` whenever an evaluation is done without a placement and without being parked: its run had ended, was
-   cancelled, was placed by an earlier delivery, or was given up. The room it was woken for, or that its proposal took
-   from others in its batch, goes to the next.
+2. `unused` whenever an evaluation leaves the broker without a placement and without being parked: its run had ended,
+   was cancelled, was placed by an earlier delivery, or was given up, be it seen at the ack or by `Broker.forget`. The
+   room it was woken for, or that its proposal took from others in its batch, goes to the next.
 3. What is woken goes to `Broker.wake`, not `enqueue`: it may still be in the hands of the evaluator that parked it.
 
 Waking one evaluation for one unit, not all for any, keeps a full cluster calm: the work is in proportion to the room.
@@ -20,7 +20,6 @@ from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from jobpool.model.queued import QueuedEvaluation
 
@@ -60,15 +59,15 @@ class _Room(Struct, frozen=True):
 class _Group:
     """The parked evaluations of one executor, best first, and the room nobody has claimed, oldest first.
 
-    How much room there was up to `forgotten` is not known: whoever may have missed it looks again.
+    How much room there was before commit `since_n` is not known: whoever may have missed it looks again.
     """
 
-    __slots__ = ("_arrivals", "_forgotten", "_heap", "_unclaimed", "count")
+    __slots__ = ("_arrivals", "_heap", "_since_n", "_unclaimed", "count")
 
-    def __init__(self, forgotten: _Room) -> None:
+    def __init__(self, since_n: int) -> None:
         self._heap: list[tuple[int, int, int, _Parked]] = []
         self._unclaimed: deque[tuple[_Room, int]] = deque()
-        self._forgotten = forgotten
+        self._since_n = since_n
         self._arrivals = 0
         self.count = 0
 
@@ -97,16 +96,17 @@ class _Group:
             self.drop(parked)
             woken.append(parked)
         if len(woken) < units:
-            self._leave(room, units - len(woken))
+            self.leave(room, units - len(woken))
         return woken
 
-    def _leave(self, room: _Room, units: int) -> None:
+    def leave(self, room: _Room, units: int) -> None:
+        """Remember room that nobody parked claims."""
         if self._unclaimed and self._unclaimed[-1][0] == room:
             self._unclaimed[-1] = (room, self._unclaimed[-1][1] + units)
         else:
             self._unclaimed.append((room, units))
             if len(self._unclaimed) > _REMEMBERED_COMMITS:
-                self._forgotten = self._unclaimed.popleft()[0]
+                self._since_n = self._unclaimed.popleft()[0].below
 
     def claim(self, snapshot_n: int) -> _Room | None:
         """Claim a unit that the state `snapshot_n` did not show."""
@@ -115,7 +115,7 @@ class _Group:
             if units > 1:
                 self._unclaimed.append((room, units - 1))
             return room
-        return self._forgotten if snapshot_n < self._forgotten.below else None
+        return _Room(self._since_n, below=self._since_n) if snapshot_n < self._since_n else None
 
 
 class Blocked:
@@ -126,10 +126,12 @@ class Blocked:
         self._clear(0)
 
     def _clear(self, n: int) -> None:
-        self._forgotten = _Room(n, below=n)
         self._parked: dict[str, _Parked] = {}
         self._groups: dict[str, _Group] = {}
         self._duplicates: dict[tuple[str, int], QueuedEvaluation] = {}
+        # What the first evaluation of another executor may have missed: `unused` reaches those not yet met, too.
+        self._since_n = n
+        self._came_to_nothing = 0
 
     def __len__(self) -> int:
         return len(self._parked)
@@ -161,7 +163,7 @@ class Blocked:
             return None
         room = group.claim(snapshot_n)
         if room is not None:
-            return _decided_after(evaluation, room.n)
+            return evaluation.seeing(room.n)
         self._parked[evaluation.job_id] = parked
         group.push(parked)
         return None
@@ -182,8 +184,9 @@ class Blocked:
         """
         if not self._enabled or count <= 0:
             return []
-        room = self._forgotten = _Room(n, below=n + 1)
-        return self._wake(list(self._groups.values()), room, count)
+        self._came_to_nothing = count + (self._came_to_nothing if self._since_n == n else 0)
+        self._since_n = n
+        return self._wake(list(self._groups.values()), _Room(n, below=n + 1), count)
 
     def untrack(self, job_id: str) -> None:
         """The run ended or is placed: it waits for nothing."""
@@ -204,12 +207,14 @@ class Blocked:
         woken = [parked.evaluation for group in groups for parked in group.free(room, units)]
         for evaluation in woken:
             del self._parked[evaluation.job_id]
-        return [_decided_after(evaluation, room.n) for evaluation in woken]
+        return [evaluation.seeing(room.n) for evaluation in woken]
 
     def _group(self, executor: str) -> _Group:
         group = self._groups.get(executor)
         if group is None:
-            group = self._groups[executor] = _Group(self._forgotten)
+            group = self._groups[executor] = _Group(self._since_n)
+            if self._came_to_nothing:
+                group.leave(_Room(self._since_n, below=self._since_n + 1), self._came_to_nothing)
         return group
 
     def _supersede(self, parked: _Parked) -> bool:
@@ -228,7 +233,3 @@ class Blocked:
         self.untrack(evaluation.job_id)
         self._duplicates[(other.job_id, other.number)] = other
         return True
-
-
-def _decided_after(evaluation: QueuedEvaluation, n: int) -> QueuedEvaluation:
-    return replace(evaluation, modify_index=n) if evaluation.modify_index < n else evaluation

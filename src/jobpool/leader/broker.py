@@ -16,113 +16,25 @@ At the delivery limit, nack and expiry lead to READY in the queue `_failed`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from heapq import heapify, heappop, heappush
-
-from msgspec import Struct
 
 from jobpool.kit.pure.delay_queue import DelayQueue
 from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
+from jobpool.leader.tracked import (
+    DELAYED,
+    FORGOTTEN,
+    GONE,
+    NACKED,
+    PENDING,
+    READY,
+    UNACKED,
+    BrokerStats,
+    Entry,
+    Queue,
+)
 from jobpool.model.errors import BrokerDisabled, NotOutstanding
 from jobpool.model.queued import FAILED_QUEUE, Delivery, QueuedEvaluation
 
-_READY, _UNACKED, _PENDING, _NACKED, _DELAYED, _FORGOTTEN, _GONE = range(7)
-
-
-class QueueStats(Struct, frozen=True):
-    """How many evaluations of one type are in which state. `delayed` is the part of `waiting` that is not yet due."""
-
-    ready: int = 0
-    unacked: int = 0
-    pending: int = 0
-    waiting: int = 0
-    delayed: int = 0
-
-
-class BrokerStats(Struct, frozen=True):
-    """Totals over all types: ready + unacked + pending + waiting = tracked.
-
-    `waiting` holds what waits after a nack and what is `delayed`; `failed` is the part of `ready` that was delivered
-    too often. `cancelable` are no longer tracked.
-    """
-
-    ready: int
-    unacked: int
-    pending: int
-    waiting: int
-    delayed: int
-    failed: int
-    cancelable: int
-    tracked: int
-    by_type: dict[str, QueueStats]
-
-
-class _Queue:
-    """The ready evaluations of one type, best first, and the counts of all of that type."""
-
-    __slots__ = ("arrivals", "counts", "heap", "name", "served", "stale")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.heap: list[tuple[int, int, int, _Entry]] = []
-        self.counts = [0] * 7
-        self.served = 0
-        self.arrivals = 0
-        self.stale = 0
-
-    def push(self, entry: "_Entry") -> None:
-        entry.move(_READY)
-        self.arrivals += 1
-        evaluation = entry.evaluation
-        heappush(self.heap, (-evaluation.priority, evaluation.create_index, self.arrivals, entry))
-
-    def pop(self) -> "_Entry":
-        """The best one. There must be one."""
-        while True:
-            entry = heappop(self.heap)[3]
-            if entry.state == _READY:
-                return entry
-            self.stale -= 1
-
-    def best_priority(self) -> int:
-        while self.heap[0][3].state != _READY:
-            heappop(self.heap)
-            self.stale -= 1
-        return -self.heap[0][0]
-
-    def drop(self, entry: "_Entry") -> None:
-        """Forget a ready entry. It stays in the heap until it surfaces, or until such entries outnumber the live."""
-        entry.move(_GONE)
-        self.stale += 1
-        if self.stale > 64 and 2 * self.stale > len(self.heap):
-            self.heap = [item for item in self.heap if item[3].state == _READY]
-            heapify(self.heap)
-            self.stale = 0
-
-    def stats(self) -> QueueStats:
-        ready, unacked, pending, nacked, delayed, _, _ = self.counts
-        return QueueStats(ready, unacked, pending, nacked + delayed, delayed)
-
-
-class _Entry:
-    """A tracked evaluation. `deadline` is when its delivery expires; None = it is paused."""
-
-    __slots__ = ("again", "deadline", "deliveries", "evaluation", "key", "queue", "state", "token")
-
-    def __init__(self, evaluation: QueuedEvaluation, key: tuple[str, int], queue: _Queue) -> None:
-        self.evaluation = evaluation
-        self.key = key
-        self.queue = queue
-        self.state = _GONE
-        self.deliveries = 0
-        self.token = ""
-        self.deadline: Millis | None = None
-        self.again: QueuedEvaluation | None = None
-
-    def move(self, state: int) -> None:
-        counts = self.queue.counts
-        counts[self.state] -= 1
-        counts[state] += 1
-        self.state = state
+__all__ = ["Broker", "BrokerStats"]
 
 
 class Broker:
@@ -151,13 +63,13 @@ class Broker:
         self._clear()
 
     def _clear(self) -> None:
-        self._known: dict[tuple[str, int], _Entry] = {}
-        self._owners: dict[str, _Entry] = {}
-        self._pending: dict[str, list[_Entry]] = {}
-        self._delayed: dict[str, dict[int, _Entry]] = {}
+        self._known: dict[tuple[str, int], Entry] = {}
+        self._owners: dict[str, Entry] = {}
+        self._pending: dict[str, list[Entry]] = {}
+        self._delayed: dict[str, dict[int, Entry]] = {}
         self._cancelable: dict[tuple[str, int], QueuedEvaluation] = {}
-        self._deadlines: DelayQueue[_Entry] = DelayQueue()
-        self._queues: dict[str, _Queue] = {}
+        self._deadlines: DelayQueue[Entry] = DelayQueue()
+        self._queues: dict[str, Queue] = {}
         self._turns = 0
 
     @property
@@ -184,7 +96,7 @@ class Broker:
             key = (evaluation.job_id, evaluation.number)
             if key in known or key in self._cancelable:
                 continue
-            entry = known[key] = _Entry(evaluation, key, self._queue(evaluation.type))
+            entry = known[key] = Entry(evaluation, key, self._queue(evaluation.type))
             if evaluation.not_before > now:
                 self._delay(entry)
             else:
@@ -198,12 +110,17 @@ class Broker:
         self._lease(evaluation.job_id, evaluation.number, token, now).again = evaluation
 
     def wake(self, evaluation: QueuedEvaluation, now: Millis) -> None:
-        """Enqueue, or when it is in an evaluator's hands, deliver it once more after that: a wake-up is never lost."""
+        """Enqueue, or when it is in an evaluator's hands, deliver it once more after that: a wake-up is never lost.
+
+        However it comes to its next delivery, that one has the raised `modify_index`.
+        """
         entry = self._known.get((evaluation.job_id, evaluation.number))
-        if entry is not None and entry.state == _UNACKED:
-            entry.again = evaluation
-        else:
+        if entry is None:
             self.enqueue((evaluation,), now)
+            return
+        entry.evaluation = entry.evaluation.seeing(evaluation.modify_index)
+        if entry.state == UNACKED:
+            entry.again = entry.evaluation
 
     # ---- out
 
@@ -220,7 +137,7 @@ class Broker:
         deliveries: list[Delivery] = []
         while len(deliveries) < limit and (queue := self._best(queues)) is not None:
             entry = queue.pop()
-            entry.move(_UNACKED)
+            entry.move(UNACKED)
             entry.deliveries += 1
             entry.token = token = self._new_token()
             entry.deadline = deadline
@@ -246,9 +163,9 @@ class Broker:
         """
         entry = self._lease(job_id, number, token, now)
         self._deadlines.discard(entry)
-        if entry.state == _UNACKED:
+        if entry.state == UNACKED:
             del self._known[entry.key]
-            entry.move(_GONE)
+            entry.move(GONE)
         self._release(job_id)
         if entry.again is not None:
             self.enqueue((entry.again,), now)
@@ -261,10 +178,10 @@ class Broker:
         entry = self._lease(job_id, number, token, now)
         self._deadlines.discard(entry)
         entry.again = None
-        if entry.state == _FORGOTTEN:
+        if entry.state == FORGOTTEN:
             self._release(job_id)
         elif entry.deliveries < self._delivery_limit or entry.queue.name == FAILED_QUEUE:
-            entry.move(_NACKED)
+            entry.move(NACKED)
             self._deadlines.set(entry, now + self.nack_delay(entry.deliveries))
         else:
             self._fail(entry)
@@ -288,7 +205,7 @@ class Broker:
     def outstanding(self, job_id: str, number: int) -> str | None:
         """The token under which the evaluation is in an evaluator's hands."""
         entry = self._known.get((job_id, number))
-        return entry.token if entry is not None and entry.state == _UNACKED else None
+        return entry.token if entry is not None and entry.state == UNACKED else None
 
     # ---- time and the store
 
@@ -301,11 +218,11 @@ class Broker:
         for entry in (*self._pending.pop(job_id, ()), *self._delayed.pop(job_id, {}).values()):
             self._drop(entry)
         owner = self._owners.get(job_id)
-        if owner is None or owner.state == _FORGOTTEN:
+        if owner is None or owner.state == FORGOTTEN:
             return
-        if owner.state == _UNACKED:
+        if owner.state == UNACKED:
             owner.again = None
-            owner.move(_FORGOTTEN)
+            owner.move(FORGOTTEN)
             del self._known[owner.key]
         else:
             self._drop(owner)
@@ -316,12 +233,12 @@ class Broker:
         count = 0
         for entry in self._deadlines.pop_due(now):
             count += 1
-            if entry.state == _DELAYED:
+            if entry.state == DELAYED:
                 self._undelay(entry)
                 self._admit(entry)
-            elif entry.state == _FORGOTTEN:
+            elif entry.state == FORGOTTEN:
                 self._release(entry.key[0])
-            elif entry.state == _UNACKED and entry.deliveries >= self._delivery_limit:
+            elif entry.state == UNACKED and entry.deliveries >= self._delivery_limit:
                 entry.again = None
                 self._fail(entry)
             else:
@@ -341,7 +258,7 @@ class Broker:
 
     def ready(self, types: Iterable[str]) -> int:
         """How many evaluations of these types are ready."""
-        return sum(queue.counts[_READY] for queue in map(self._queues.get, types) if queue is not None)
+        return sum(queue.counts[READY] for queue in map(self._queues.get, types) if queue is not None)
 
     def stats(self) -> BrokerStats:
         by_type = {name: queue.stats() for name, queue in self._queues.items()}
@@ -360,17 +277,17 @@ class Broker:
 
     # ---- moves
 
-    def _queue(self, name: str) -> _Queue:
+    def _queue(self, name: str) -> Queue:
         queue = self._queues.get(name)
         if queue is None:
-            queue = self._queues[name] = _Queue(name)
+            queue = self._queues[name] = Queue(name)
         return queue
 
-    def _best(self, queues: list[_Queue]) -> _Queue | None:
-        best: _Queue | None = None
+    def _best(self, queues: list[Queue]) -> Queue | None:
+        best: Queue | None = None
         rank = (0, 0)
         for queue in queues:
-            if queue.counts[_READY] == 0:
+            if queue.counts[READY] == 0:
                 continue
             if len(queues) == 1:
                 return queue
@@ -382,17 +299,20 @@ class Broker:
             best.served = self._turns
         return best
 
-    def _admit(self, entry: _Entry) -> None:
+    def _admit(self, entry: Entry) -> None:
         job_id = entry.key[0]
         if job_id in self._owners:
-            entry.move(_PENDING)
+            entry.move(PENDING)
             self._pending.setdefault(job_id, []).append(entry)
         else:
             self._owners[job_id] = entry
             entry.queue.push(entry)
 
     def _release(self, job_id: str) -> None:
-        """The run's present evaluation is over: the best pending one follows, the others are superfluous."""
+        """The run's present evaluation is over: the best pending one follows, the others are superfluous.
+
+        It stands for all of them, so it is decided on a state that has what each of them was made for.
+        """
         pending = self._pending.pop(job_id, None)
         if pending is None:
             del self._owners[job_id]
@@ -400,51 +320,52 @@ class Broker:
         best = max(pending, key=_newest)
         for entry in pending:
             if entry is not best:
-                entry.move(_GONE)
+                entry.move(GONE)
                 del self._known[entry.key]
                 self._cancelable[entry.key] = entry.evaluation
+        best.evaluation = best.evaluation.seeing(max(entry.evaluation.modify_index for entry in pending))
         self._owners[job_id] = best
         best.queue.push(best)
 
-    def _lease(self, job_id: str, number: int, token: str, now: Millis) -> _Entry:
+    def _lease(self, job_id: str, number: int, token: str, now: Millis) -> Entry:
         entry = self._owners.get(job_id)
-        if entry is None or entry.key[1] != number or entry.state not in (_UNACKED, _FORGOTTEN):
+        if entry is None or entry.key[1] != number or entry.state not in (UNACKED, FORGOTTEN):
             raise NotOutstanding(job_id, number, "no evaluator has it")
         if entry.token != token:
-            raise NotOutstanding(job_id, number, "it was delivered again under another token")
+            raise NotOutstanding(job_id, number, "it is delivered under another token")
         if entry.deadline is not None and entry.deadline <= now:
             raise NotOutstanding(job_id, number, "it was not acknowledged in time")
         return entry
 
-    def _extend(self, entry: _Entry, now: Millis) -> None:
+    def _extend(self, entry: Entry, now: Millis) -> None:
         entry.deadline = now + self._nack_timeout
         self._deadlines.set(entry, entry.deadline)
 
-    def _fail(self, entry: _Entry) -> None:
-        entry.move(_GONE)
+    def _fail(self, entry: Entry) -> None:
+        entry.move(GONE)
         entry.queue = self._queue(FAILED_QUEUE)
         entry.queue.push(entry)
 
-    def _delay(self, entry: _Entry) -> None:
-        entry.move(_DELAYED)
+    def _delay(self, entry: Entry) -> None:
+        entry.move(DELAYED)
         self._delayed.setdefault(entry.key[0], {})[entry.key[1]] = entry
         self._deadlines.set(entry, entry.evaluation.not_before)
 
-    def _undelay(self, entry: _Entry) -> None:
+    def _undelay(self, entry: Entry) -> None:
         of_run = self._delayed[entry.key[0]]
         del of_run[entry.key[1]]
         if not of_run:
             del self._delayed[entry.key[0]]
 
-    def _drop(self, entry: _Entry) -> None:
+    def _drop(self, entry: Entry) -> None:
         del self._known[entry.key]
         self._deadlines.discard(entry)
-        if entry.state == _READY:
+        if entry.state == READY:
             entry.queue.drop(entry)
         else:
-            entry.move(_GONE)
+            entry.move(GONE)
 
 
-def _newest(entry: _Entry) -> tuple[int, int, int]:
+def _newest(entry: Entry) -> tuple[int, int, int]:
     evaluation = entry.evaluation
     return (evaluation.priority, evaluation.modify_index, evaluation.number)

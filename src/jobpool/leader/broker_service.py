@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from jobpool.kit.effects.clock import Alarm, Clock
 from jobpool.kit.pure.durations import Millis
-from jobpool.leader.broker import Broker, BrokerStats
+from jobpool.leader.broker import Broker
+from jobpool.leader.tracked import BrokerStats
 from jobpool.model.errors import BrokerDisabled
 from jobpool.model.queued import Delivery, QueuedEvaluation
 

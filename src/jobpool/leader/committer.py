@@ -19,7 +19,7 @@ from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.backoff import exponential
 from jobpool.kit.pure.durations import Millis
-from jobpool.model.errors import JobpoolError, ResourceExhausted, StoreFailed, Unavailable
+from jobpool.model.errors import JobpoolError, StoreFailed, Unavailable
 from jobpool.replica.overlay import Overlay
 from jobpool.replica.replica import Replica
 from jobpool.store.change import Change, Command, Decided
@@ -34,7 +34,6 @@ Outcome = object  # a command's result, or the JobpoolError that refused it
 _PACE: Millis = 5
 _LOAD = 16
 """Operations in the last commit from which on the committer paces itself."""
-_MAX_WAITING = 200_000
 _RUN_BYTES = 512
 """What a run that ends is reckoned to add to its segment, beside its texts."""
 
@@ -54,7 +53,6 @@ class CommitStats(Struct):
     ops: int = 0
     last_ops: int = 0
     last_latency: Millis = 0
-    waiting: int = 0
     refused: int = 0
 
 
@@ -142,6 +140,11 @@ class Committer:
 
     # ---- asking for changes
 
+    @property
+    def waiting(self) -> int:
+        """Commands that are not answered yet."""
+        return self._commands
+
     async def submit(self, command: Command[R]) -> R:
         """Decide and commit; returns once it is durable and folded. Raises what refused it."""
         outcome = (await self.submit_all([command]))[0]
@@ -152,12 +155,10 @@ class Committer:
     async def submit_all(self, commands: Sequence[Command[R]]) -> list[R | JobpoolError]:
         """The same for many, answered together: per command its result or the error that refused it.
 
-        Raises Unavailable when the term ends first, ResourceExhausted when too much is waiting.
+        Raises Unavailable when the term ends first.
         """
         if self._closed is not None:
             raise self._closed
-        if self._commands + len(commands) > _MAX_WAITING:
-            raise ResourceExhausted(f"{self._commands} changes are waiting to be committed")
         if not commands:
             return []
         group = _Group(commands, asyncio.get_running_loop().create_future(), [])

@@ -12,6 +12,7 @@ from jobpool.model.reasons import Reason
 from jobpool.model.schedule import Delivery
 from jobpool.model.statuses import (
     TERMINAL_ALLOCATION,
+    TERMINAL_EVALUATION,
     TERMINAL_JOB,
     AllocationStatus,
     DesiredStatus,
@@ -106,6 +107,12 @@ class Run(Struct, frozen=True, array_like=True, gc=False):
     @property
     def ended(self) -> bool:
         return self.status in TERMINAL_JOB
+
+    @property
+    def owes_callback(self) -> bool:
+        """Whether the run has ended but its asynchronous callee is still to be told that it did not run."""
+        last = self.evaluations[-1] if self.evaluations else None
+        return self.ended and last is not None and last.status not in TERMINAL_EVALUATION
 
     @property
     def evaluation(self) -> Evaluation | None:

@@ -56,7 +56,7 @@ class PlaceRun(Struct, frozen=True, gc=False):
         run = open_evaluation(view, self.job_id, self.evaluation)
         if run is None or (not run.ended and not run.holds_slot):
             return Decided(Placed.OBSOLETE)
-        if verify(run, self.node_id, view) is not None:
+        if verify(run, self.node_id, view=view) is not None:
             return Decided(Placed.REFUSED)
         attempt = Attempt(
             len(run.attempts) + 1,

@@ -1,0 +1,92 @@
+"""Collector: what nobody needs any more goes, a little every minute. It only ever deletes what has ended."""
+
+from itertools import islice
+
+from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.pure.durations import HOUR, Millis
+from jobpool.leader.term import Term
+from jobpool.model.errors import JobpoolError
+from jobpool.model.statuses import NodeStatus
+from jobpool.replica.state import Folded, State
+from jobpool.store.change import Command
+from jobpool.store.commands import DropHistory, DropLedger, DropMarks, DropVersions, RemoveNode
+
+_STEP = 60
+_KEEP_STEPS = 10_000
+_LEDGER_EVERY: Millis = HOUR
+
+
+def old_versions(state: State, *, before: Millis, keep: int) -> list[tuple[str, str, int]]:
+    """Versions of plans beyond the newest `keep` of each, or superseded before an instant. Pure."""
+    newest: dict[tuple[str, str], list[int]] = {}
+    for namespace, plan_id, version in state.versions:
+        newest.setdefault((namespace, plan_id), []).append(version)
+    found = []
+    for (namespace, plan_id), versions in newest.items():
+        versions.sort(reverse=True)
+        for rank, version in enumerate(versions):
+            if rank >= keep or state.versions[(namespace, plan_id, version)].updated_at < before:
+                found.append((namespace, plan_id, version))
+    return found
+
+
+class Collector:
+    name = "collector"
+
+    def __init__(self, term: Term) -> None:
+        self._term = term
+        self._ledger_at: Millis = 0
+        self._log = get_logger("collector")
+
+    def begin(self) -> None:
+        self._ledger_at = 0
+
+    def observe(self, folded: Folded) -> None:
+        """Nothing is urgent here."""
+
+    def end(self) -> None:
+        self._ledger_at = 0
+
+    async def run(self) -> None:
+        while True:
+            await self._term.clock.sleep(self._term.config.collect_every)
+            await self.collect()
+
+    async def collect(self) -> None:
+        """One round. A refusal is logged and the next round tries again."""
+        now = self._term.clock.now()
+        try:
+            cut = await self._term.retention.retention_cut(
+                older_than=now - self._term.config.job_gc_threshold, keep_runs=self._term.config.keep_runs
+            )
+        except JobpoolError as failure:
+            self._log.warning(
+                "history did not answer; retention waits", event_name="retention_waits", error=str(failure)
+            )
+            cut = None
+        commands = self._decide(self._term.state, now)
+        if cut is not None:
+            commands.insert(0, DropHistory(cut))
+        outcomes = await self._term.writer.submit_all(commands)
+        for outcome in outcomes:
+            if isinstance(outcome, JobpoolError):
+                self._log.error("something could not be collected", event_name="collect_failed", error=str(outcome))
+        await self._term.store.compact(max(0, self._term.state.fence.n - _KEEP_STEPS))
+
+    def _decide(self, state: State, now: Millis) -> list[Command[None]]:
+        config = self._term.config
+        commands: list[Command[None]] = []
+        versions = old_versions(state, before=now - config.job_gc_threshold, keep=config.keep_versions)
+        commands += [DropVersions(tuple(versions[at : at + _STEP])) for at in range(0, len(versions), _STEP)]
+        marks = list(islice((key for key, mark in state.marks.items() if mark.until <= now), 100 * _STEP))
+        commands += [DropMarks(tuple(marks[at : at + _STEP])) for at in range(0, len(marks), _STEP)]
+        long_down = now - config.node_gc_threshold
+        for node in state.nodes.values():
+            if node.status is NodeStatus.DOWN and node.updated_at <= long_down and not state.node_load(node.id):
+                commands.append(RemoveNode(node.id, if_down_since=long_down))
+        if now - self._ledger_at >= _LEDGER_EVERY:
+            self._ledger_at = now
+            plans = [key for key, cursor in state.cursors.items() if cursor.open_range is not None]
+            before = now - config.job_gc_threshold
+            commands += [DropLedger(tuple(plans[at : at + _STEP]), before) for at in range(0, len(plans), _STEP)]
+        return commands

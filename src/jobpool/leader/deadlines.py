@@ -1,0 +1,76 @@
+"""Deadlines: a run that has taken longer than its timeout ends as expired.
+
+Agents enforce timeouts themselves; this is for asynchronous runs that a callee has accepted, and for agents that
+cannot speak any more (with a grace, so that the agent's own word comes first).
+"""
+
+from jobpool.kit.effects.clock import Alarm
+from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.pure.delay_queue import DelayQueue
+from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.leader.term import Term
+from jobpool.model.errors import JobpoolError
+from jobpool.model.run import Run
+from jobpool.replica.state import Folded
+from jobpool.store.commands import TimeOutRun
+
+_BATCH = 500
+
+
+def deadline_of(run: Run, grace: Millis) -> Millis | None:
+    """When a started run is to be ended from here; None before its start and after its end."""
+    if run.started_at is None or run.ended:
+        return None
+    return run.started_at + run.timeout + (0 if run.accepted else grace)
+
+
+class Deadlines:
+    name = "deadlines"
+
+    def __init__(self, term: Term) -> None:
+        self._term = term
+        self._queue: DelayQueue[str] = DelayQueue()
+        self._alarm = Alarm(term.clock)
+        self._log = get_logger("deadlines")
+
+    def begin(self) -> None:
+        for run in self._term.state.runs.values():
+            self._track(run)
+
+    def observe(self, folded: Folded) -> None:
+        before = self._queue.next_due()
+        for old, new in folded.runs:
+            if new is not None and new.started_at is not None:
+                self._track(new)
+            elif old is not None and old.started_at is not None:
+                self._queue.discard(old.id)
+        if self._queue.next_due() != before:
+            self._alarm.kick()
+
+    def _track(self, run: Run) -> None:
+        due = deadline_of(run, self._term.config.timeout_grace)
+        if due is None:
+            self._queue.discard(run.id)
+        elif self._queue.due_of(run.id) != due:
+            self._queue.set(run.id, due)
+
+    def end(self) -> None:
+        self._queue.clear()
+
+    async def run(self) -> None:
+        while True:
+            await self._alarm.wait(self._queue.next_due())
+            now = self._term.clock.now()
+            while due := list(self._queue.pop_due(now, limit=_BATCH)):
+                await self._expire(due, now)
+
+    async def _expire(self, job_ids: list[str], now: Millis) -> None:
+        runs = [run for job_id in job_ids if (run := self._term.state.run(job_id)) is not None]
+        commands = [TimeOutRun(run.id, run.started_at) for run in runs if run.started_at is not None]
+        outcomes = await self._term.writer.submit_all(commands)
+        for command, outcome in zip(commands, outcomes, strict=True):
+            if isinstance(outcome, JobpoolError):
+                self._log.error(
+                    "a run could not be timed out; trying again", event_name="timeout_failed", job=command.job_id
+                )
+                self._queue.set(command.job_id, now + SECOND)

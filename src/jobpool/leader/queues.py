@@ -1,0 +1,196 @@
+"""Queues: evaluations on their way to evaluators, and what comes back from them.
+
+Fed by commits alone: whatever a commit left pending is queued, whatever it ended is forgotten. So the queues can be
+rebuilt from the state at any moment, which is what every term does.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.pure.durations import Millis
+from jobpool.leader.blocked import Blocked, BlockedStats
+from jobpool.leader.broker import Broker
+from jobpool.leader.broker_service import BrokerQueue
+from jobpool.leader.term import Term
+from jobpool.leader.tracked import BrokerStats
+from jobpool.model.errors import JobpoolError, NotOutstanding
+from jobpool.model.node import Node
+from jobpool.model.queued import FAILED_QUEUE, Delivery, QueuedEvaluation
+from jobpool.model.run import Run
+from jobpool.model.statuses import EvaluationStatus
+from jobpool.model.verdict import Settled, Verdict, VerdictKind
+from jobpool.replica.state import Folded
+from jobpool.store.change import Command
+from jobpool.store.commands import BlockEvaluation, FailEvaluation, Placed, PlaceRun
+
+_WAITING = (EvaluationStatus.PENDING, EvaluationStatus.BLOCKED)
+
+
+def queued(run: Run, n: int) -> QueuedEvaluation | None:
+    """What the broker is to hold of a run; None when there is nothing to evaluate, or no slot yet."""
+    evaluation = run.evaluation
+    if evaluation is None or evaluation.status not in _WAITING or not (run.holds_slot or run.ended):
+        return None
+    return QueuedEvaluation(
+        run.id, evaluation.number, run.namespace, run.plan_id, run.priority, n, n, not_before=evaluation.not_before
+    )
+
+
+class Queues:
+    """The broker and the blocked evaluations of a term. Implements `ports.Evaluations`."""
+
+    name = "queues"
+
+    def __init__(self, term: Term) -> None:
+        self._term = term
+        self._broker = BrokerQueue(Broker(new_token=term.new_token), term.clock)
+        self._blocked = Blocked()
+        self._log = get_logger("queues")
+
+    def begin(self) -> None:
+        state = self._term.state
+        self._broker.enable()
+        self._blocked.enable(state.fence.n)
+        waiting = [found for run in state.runs.values() if (found := queued(run, state.fence.n)) is not None]
+        waiting.sort(key=lambda evaluation: (evaluation.not_before, evaluation.job_id))
+        self._broker.enqueue(waiting)
+
+    def end(self) -> None:
+        self._broker.disable()
+        self._blocked.disable()
+
+    def observe(self, folded: Folded) -> None:
+        fresh: list[QueuedEvaluation] = []
+        freed: dict[str, int] = {}
+        for old, new in folded.runs:
+            before = old.open_attempt if old is not None else None
+            if before is not None and (new is None or new.open_attempt is None):
+                freed[before.node_id] = freed.get(before.node_id, 0) + 1
+            if new is None:
+                if old is not None and old.evaluation is not None and old.evaluation.status in _WAITING:
+                    self._broker.forget(old.id)
+                    self._blocked.untrack(old.id)
+            elif _is_fresh(old, new):
+                evaluation = queued(new, folded.n)
+                if evaluation is not None:
+                    fresh.append(evaluation)
+        if fresh:
+            self._broker.enqueue(fresh)
+        for node_id, count in freed.items():
+            self._freed(self._term.state.node(node_id), folded.n, count)
+        for _, node in folded.nodes:
+            if node is not None:
+                self._freed(node, folded.n, node.capacity - self._term.state.node_load(node.id))
+
+    def _freed(self, node: Node | None, n: int, count: int) -> None:
+        if node is not None and node.accepts_work and count > 0:
+            self._broker.wake(self._blocked.freed(node.executors, n, count=count))
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._broker.run())
+            group.create_task(self._reap_failed())
+
+    async def _reap_failed(self) -> None:
+        """Evaluations that nobody could deal with are failed in the store, which queues a follow-up or ends the run."""
+        while True:
+            failed = await self._broker.dequeue((FAILED_QUEUE,), 64, timeout=0)
+            commands = [FailEvaluation(item.evaluation.job_id, item.evaluation.number) for item in failed]
+            outcomes = await self._term.writer.submit_all(commands)
+            for item, outcome in zip(failed, outcomes, strict=True):
+                if isinstance(outcome, JobpoolError):
+                    self._log.error("an evaluation could not be failed", event_name="fail_refused", error=str(outcome))
+                    self._nack(item.evaluation.job_id, item.evaluation.number, item.token)
+                else:
+                    self._ack(item.evaluation.job_id, item.evaluation.number, item.token)
+
+    # ---- ports.Evaluations
+
+    async def dequeue(self, types: Sequence[str], limit: int, *, timeout: Millis) -> Sequence[Delivery]:
+        return await self._broker.dequeue(types, limit, timeout=timeout)
+
+    async def settle(self, verdicts: Sequence[Verdict]) -> Sequence[Settled]:
+        answers = [Settled.DONE] * len(verdicts)
+        commands: list[Command[object]] = []
+        asked: list[int] = []
+        for at, verdict in enumerate(verdicts):
+            if self._broker.outstanding(verdict.job_id, verdict.number) != verdict.token:
+                answers[at] = Settled.LOST
+            elif verdict.kind is VerdictKind.PLACE:
+                commands.append(PlaceRun(verdict.job_id, verdict.number, verdict.node_id))
+                asked.append(at)
+            elif verdict.kind is VerdictKind.NO_NODE:
+                commands.append(BlockEvaluation(verdict.job_id, verdict.number, verdict.description))
+                asked.append(at)
+            elif verdict.kind is VerdictKind.NOTHING:
+                self._unused(verdict)
+            else:
+                self._nack(verdict.job_id, verdict.number, verdict.token)
+        outcomes = await self._term.writer.submit_all(commands)
+        for at, outcome in zip(asked, outcomes, strict=True):
+            answers[at] = self._settled(verdicts[at], outcome)
+        return answers
+
+    def _settled(self, verdict: Verdict, outcome: object) -> Settled:
+        if isinstance(outcome, JobpoolError):
+            self._log.error("a placement could not be committed", event_name="place_refused", error=str(outcome))
+            self._nack(verdict.job_id, verdict.number, verdict.token)
+        elif outcome is Placed.COMMITTED:
+            self._ack(verdict.job_id, verdict.number, verdict.token)
+        elif outcome is Placed.REFUSED:
+            return Settled.REFUSED
+        elif verdict.kind is VerdictKind.NO_NODE and outcome is True:
+            self._park(verdict)
+        else:
+            self._unused(verdict)
+        return Settled.DONE
+
+    def _park(self, verdict: Verdict) -> None:
+        run = self._term.state.run(verdict.job_id)
+        evaluation = queued(run, self._term.state.fence.n) if run is not None else None
+        if evaluation is None or evaluation.number != verdict.number:
+            self._unused(verdict)
+            return
+        missed = self._blocked.block(evaluation, verdict.executor, snapshot_n=verdict.n)
+        if missed is not None:
+            self._requeue(missed, verdict.token)
+        self._ack(verdict.job_id, verdict.number, verdict.token)
+
+    def _unused(self, verdict: Verdict) -> None:
+        """Done without a placement: the room it may have been woken for goes to the next."""
+        self._ack(verdict.job_id, verdict.number, verdict.token)
+        self._broker.wake(self._blocked.unused(self._term.state.fence.n))
+
+    def _ack(self, job_id: str, number: int, token: str) -> None:
+        self._quietly(lambda: self._broker.ack(job_id, number, token=token))
+
+    def _nack(self, job_id: str, number: int, token: str) -> None:
+        self._quietly(lambda: self._broker.nack(job_id, number, token=token))
+
+    def _requeue(self, evaluation: QueuedEvaluation, token: str) -> None:
+        self._quietly(lambda: self._broker.requeue(evaluation, token=token))
+
+    def _quietly(self, call: Callable[[], None]) -> None:
+        """A lease that ran out meanwhile is no fault: the evaluation is delivered again, and finds nothing to do."""
+        try:
+            call()
+        except NotOutstanding as late:
+            self._log.info("an evaluation was settled late", event_name="settled_late", error=str(late))
+
+    # ---- what is asked about the queues
+
+    def broker_stats(self) -> BrokerStats:
+        return self._broker.stats()
+
+    def blocked_stats(self) -> BlockedStats:
+        return self._blocked.stats()
+
+
+def _is_fresh(old: Run | None, new: Run) -> bool:
+    """Whether the commit made an evaluation, or gave a waiting run its slot."""
+    if not new.evaluations:
+        return False
+    if old is None or len(old.evaluations) != len(new.evaluations):
+        return True
+    return new.holds_slot and not old.holds_slot
