@@ -1,6 +1,7 @@
 """An evaluation on its way to an evaluator: what the leader's queues hold and hand out."""
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from jobpool.kit.pure.durations import Millis
 
@@ -27,6 +28,10 @@ class QueuedEvaluation(Struct, frozen=True, gc=False):
     modify_index: int
     type: str = SERVICE_QUEUE
     not_before: Millis = 0
+
+    def seeing(self, n: int) -> "QueuedEvaluation":
+        """The same, to be decided on no state older than commit `n`."""
+        return self if self.modify_index >= n else replace(self, modify_index=n)
 
 
 class Delivery(Struct, frozen=True, gc=False):

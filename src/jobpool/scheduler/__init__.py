@@ -2,3 +2,28 @@
 
 Admits feasibility, ranking strategies, `schedule` and `verify`. What it reads of the cluster is `view.PlacementView`.
 """
+
+from jobpool.scheduler.decide import schedule
+from jobpool.scheduler.decision import Decision, Nothing, Place, Wait
+from jobpool.scheduler.fit import Refusal, feasible, fits, needs_node, verify
+from jobpool.scheduler.strategies import DEFAULT_STRATEGY, STRATEGIES, check_strategy
+from jobpool.scheduler.view import Dice, PlacementView, Proposals
+
+__all__ = [
+    "DEFAULT_STRATEGY",
+    "STRATEGIES",
+    "Decision",
+    "Dice",
+    "Nothing",
+    "Place",
+    "PlacementView",
+    "Proposals",
+    "Refusal",
+    "Wait",
+    "check_strategy",
+    "feasible",
+    "fits",
+    "needs_node",
+    "schedule",
+    "verify",
+]

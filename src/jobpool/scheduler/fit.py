@@ -4,15 +4,15 @@ from enum import StrEnum
 
 from jobpool.model.node import Node
 from jobpool.model.run import Run
+from jobpool.model.statuses import TERMINAL_EVALUATION
 from jobpool.scheduler.view import PlacementView
 
 
-class Verdict(StrEnum):
-    """What `verify` says of a proposal."""
+class Refusal(StrEnum):
+    """Why a proposal does not hold."""
 
-    FITS = "fits"
     NOT_NEEDED = "not_needed"
-    """The run ended, is cancelled, or has its node already: nothing is to be placed, now or later."""
+    """The run has its node already, ended, is cancelled or has no slot: now there is nothing to place."""
     NODE_GONE = "node_gone"
     NODE_NOT_READY = "node_not_ready"
     EXECUTOR_NOT_OFFERED = "executor_not_offered"
@@ -20,15 +20,23 @@ class Verdict(StrEnum):
 
 
 def needs_node(run: Run) -> bool:
-    """Whether an evaluation of the run has anything to do: a second delivery of it has not (W-7)."""
-    return not (run.ended or run.cancel_requested or run.accepted or run.open_attempt is not None)
+    """Whether an evaluation of the run has anything to do; a second delivery has not (W-7).
+
+    A run that has ended needs a node only for a callback: it has an open evaluation again.
+    """
+    evaluation = run.evaluation
+    if evaluation is None or evaluation.status in TERMINAL_EVALUATION:
+        return False
+    if run.accepted or run.cancel_requested or run.open_attempt is not None:
+        return False
+    return run.holds_slot or run.ended
 
 
-def feasible(node: Node, run: Run) -> Verdict:
-    """Whether the node could take the run if it had room."""
+def feasible(node: Node, run: Run) -> Refusal | None:
+    """Why the node could not take the run even with room; None when it could."""
     if not node.accepts_work:
-        return Verdict.NODE_NOT_READY
-    return Verdict.FITS if run.executor in node.executors else Verdict.EXECUTOR_NOT_OFFERED
+        return Refusal.NODE_NOT_READY
+    return None if run.executor in node.executors else Refusal.EXECUTOR_NOT_OFFERED
 
 
 def fits(node: Node, load: int) -> bool:
@@ -36,14 +44,17 @@ def fits(node: Node, load: int) -> bool:
     return load < node.capacity
 
 
-def verify(run: Run, node_id: str, *, view: PlacementView) -> Verdict:
-    """Whether the proposal holds in this state, of which `run` is a part: limits, never optimality."""
+def verify(run: Run, node_id: str, *, view: PlacementView) -> Refusal | None:
+    """Why the run cannot go to the node in this state, of which `run` is a part; None when it can.
+
+    Limits, never optimality.
+    """
     if not needs_node(run):
-        return Verdict.NOT_NEEDED
+        return Refusal.NOT_NEEDED
     node = view.node(node_id)
     if node is None:
-        return Verdict.NODE_GONE
-    verdict = feasible(node, run)
-    if verdict is Verdict.FITS and not fits(node, view.node_load(node_id)):
-        return Verdict.NODE_FULL
-    return verdict
+        return Refusal.NODE_GONE
+    refusal = feasible(node, run)
+    if refusal is None and not fits(node, view.node_load(node_id)):
+        return Refusal.NODE_FULL
+    return refusal
