@@ -34,7 +34,7 @@ _SCHEMA = (
     "CREATE TABLE kv (k TEXT NOT NULL PRIMARY KEY, v BLOB NOT NULL, c INTEGER NOT NULL) WITHOUT ROWID",
 )
 _CHECKED_WHOLE = 64 * 1024 * 1024
-"""Bytes up to which opening checks every page (some 0.2 s); in a larger file damage shows when it is read."""
+"""Bytes up to which opening checks every page (some 0.1 s); in a larger file damage shows when it is read."""
 _BUSY = 1.0  # seconds to wait for a process that is just letting go of the file
 
 
