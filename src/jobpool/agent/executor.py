@@ -34,10 +34,13 @@ class Executor(Protocol):
     `detached` says whose the work is. Not detached: it lives in the agent; the agent cancels the task that awaits
     `run` at its deadline, when the run is stopped and when the agent ends. Detached: it outlives the agent, enforces
     its deadline itself and ends by `stop`; a cancelled `run` only stops watching.
+
+    `calls_back`: it can tell a callee that a tick was skipped or found no slot (a task with a `desired_status`).
     """
 
     name: str
     detached: bool
+    calls_back: bool
 
     def check(self, task: Task) -> None:
         """Raise InvalidArgument when the task cannot be run as it stands."""

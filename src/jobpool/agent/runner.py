@@ -186,6 +186,10 @@ class Runner:
             self._end(entry, Outcome(Status.FAILED, Reason.EXECUTOR_MISSING, text))
             return None
         executor = self._registry[task.executor]
+        if task.desired_status and not (executor.calls_back and task.desired_status in ("skip", "fail")):
+            text = f"the executor {task.executor!r} cannot do desired_status {task.desired_status!r}"
+            self._end(entry, Outcome(Status.FAILED, Reason.EXECUTOR_ERROR, text))
+            return None
         try:
             check_id(task.allocation_id)
             executor.check(task)

@@ -1,5 +1,6 @@
 """The values an agent passes around: the task it was given, how it ended, what it reports."""
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -117,3 +118,10 @@ def plain_text(text: str, limit: int) -> str:
         return text
     cut = text.replace("\0", "\ufffd").encode("utf-8", "replace")[:limit]
     return cut.decode("utf-8", "ignore")
+
+
+def scheduled_text(task: Task) -> str:
+    """The tick as RFC 3339, UTC: `2026-11-22T12:00:00Z`, with milliseconds only when there are any."""
+    instant = datetime.fromtimestamp(task.scheduled_time / 1000, UTC)
+    precision = "milliseconds" if task.scheduled_time % 1000 else "seconds"
+    return instant.isoformat(timespec=precision).replace("+00:00", "Z")

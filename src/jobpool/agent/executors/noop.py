@@ -14,6 +14,7 @@ class NoopExecutor:
 
     name = "noop"
     detached = False
+    calls_back = False
 
     def check(self, task: Task) -> None:
         noop_parameters(task.parameters)

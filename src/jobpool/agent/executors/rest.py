@@ -1,0 +1,155 @@
+"""`rest`: calls an HTTP address, and either waits for the work (synchronous) or hands it over (asynchronous).
+
+Never retried here: a call whose answer was lost may have been carried out, so whether to try again is the plan's
+decision. TLS is always verified. Connections are not reused: a POST on a connection that the callee is just closing
+would fail for nothing.
+"""
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import aiohttp
+from yarl import URL
+
+from jobpool import __version__
+from jobpool.agent.executor import Context
+from jobpool.agent.executors.rest_answer import judge
+from jobpool.agent.executors.rest_request import Request, prepare
+from jobpool.agent.rundirs import OUTPUT, TRUNCATED
+from jobpool.agent.task import RESULT_LIMIT, Outcome, Status, Task
+from jobpool.model.parameters import RestParameters, rest_parameters
+from jobpool.model.reasons import Reason
+
+CONNECTIONS = 1024
+RESPONSE_LIMIT = 64 * 1024
+MAX_REDIRECTS = 10
+HAND_OVER_WITHIN = 60.0
+"""Seconds for a call that only hands over work or tells of a skip, when the parameters set no timeout."""
+
+
+class Answer:
+    """Status and the beginning of the body."""
+
+    __slots__ = ("body", "status", "truncated")
+
+    def __init__(self, status: int, body: bytes, *, truncated: bool) -> None:
+        self.status = status
+        self.body = body
+        self.truncated = truncated
+
+
+class RestExecutor:
+    """One HTTP client for all runs, made when the first one needs it."""
+
+    name = "rest"
+    detached = False
+    calls_back = True
+
+    def __init__(self) -> None:
+        self._client: aiohttp.ClientSession | None = None
+        self._contexts: dict[str, ssl.SSLContext] = {}
+
+    def check(self, task: Task) -> None:
+        rest_parameters(task.parameters)
+
+    def run_at_once(self, task: Task) -> Outcome | None:
+        return None
+
+    async def run(self, task: Task, context: Context) -> Outcome:
+        parameters = rest_parameters(task.parameters)
+        try:
+            trust = self._trust(parameters)
+        except (OSError, ssl.SSLError) as error:
+            return Outcome(
+                Status.FAILED, Reason.BAD_PARAMETERS, f"ca_file {parameters.ca_file} cannot be used: {error}"
+            )
+        try:
+            answer = await self._call(prepare(task, parameters), parameters, trust, waits=_waits(task))
+        except TimeoutError:
+            return Outcome(Status.EXPIRED, Reason.TIMEOUT, "no answer within the parameters' timeout")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return Outcome(Status.FAILED, Reason.REQUEST_FAILED, f"send request to url failed: {_why(error)}")
+        if answer.body:
+            await asyncio.to_thread(_keep, context.directory, answer)
+        return judge(
+            answer.status,
+            answer.body,
+            expected=parameters.expects(answer.status),
+            hands_over=not _waits(task),
+            callback=bool(task.desired_status),
+            result=answer.body[:RESULT_LIMIT].decode("utf-8", "replace"),
+        )
+
+    async def recover(self, task: Task, context: Context) -> Outcome | None:
+        return None
+
+    def stop(self, task: Task, context: Context) -> None:
+        return None
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    async def _call(
+        self, request: Request, parameters: RestParameters, trust: ssl.SSLContext | bool, *, waits: bool
+    ) -> Answer:
+        total = parameters.timeout / 1000 if parameters.timeout else None if waits else HAND_OVER_WITHIN
+        async with self._session().request(
+            request.method,
+            URL(request.url, encoded=request.url.isascii()),
+            headers=request.headers,
+            data=request.body,
+            ssl=trust,
+            timeout=aiohttp.ClientTimeout(total=total),
+            max_redirects=MAX_REDIRECTS,
+        ) as response:
+            return await _read(response)
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._client is None:
+            self._client = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS, force_close=True),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": f"jobpool/{__version__}"},
+            )
+        return self._client
+
+    def _trust(self, parameters: RestParameters) -> ssl.SSLContext | bool:
+        """The roots to verify by. Raises OSError or SSLError for a file that cannot be used."""
+        if not parameters.ca_file:
+            return True
+        if parameters.ca_file not in self._contexts:
+            self._contexts[parameters.ca_file] = ssl.create_default_context(cafile=parameters.ca_file)
+        return self._contexts[parameters.ca_file]
+
+
+def _waits(task: Task) -> bool:
+    return task.synchronous and not task.desired_status
+
+
+async def _read(response: aiohttp.ClientResponse) -> Answer:
+    body = bytearray()
+    async for some in response.content.iter_chunked(RESPONSE_LIMIT):
+        body += some
+        if len(body) > RESPONSE_LIMIT:
+            return Answer(response.status, bytes(body[:RESPONSE_LIMIT]), truncated=True)
+    return Answer(response.status, bytes(body), truncated=False)
+
+
+def _keep(directory: Path, answer: Answer) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (directory / OUTPUT).write_bytes(answer.body)
+    if answer.truncated:
+        (directory / TRUNCATED).touch()
+
+
+def _why(error: Exception) -> str:
+    """Never with the address: its query may hold secrets."""
+    if isinstance(error, aiohttp.TooManyRedirects):
+        return f"more than {MAX_REDIRECTS} redirects"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"bad answer: {error.message}"
+    if isinstance(error, aiohttp.InvalidURL | ValueError):
+        return "the address, or one it redirects to, cannot be called"
+    return str(error) or type(error).__name__

@@ -1,0 +1,126 @@
+#!/bin/sh
+# Runs one command for jobpool and remembers how it ended, also when the agent that started it is gone.
+#
+#   shim.sh DIR TIMEOUT GRACE LIMIT CWD LAUNCHER... -- COMMAND [ARGUMENT...]
+#
+# DIR is the run's directory, with a fifo `pipe` in it. TIMEOUT (0 = none) and GRACE are seconds, LIMIT bytes of output
+# to keep, LAUNCHER what gives the command a session of its own (`setsid`). The caller starts this script in a session
+# of its own too, with nothing on its standard streams. TERM asks it to stop the command.
+#
+# It leaves in DIR:
+#   claim      whoever creates it decides: this script to run the command, an agent that it shall not be run
+#   shim       "<pid> <start time> <boot id>" of this script
+#   command    the same of the command, which leads the process group that is signalled
+#   output     what the command wrote, up to LIMIT bytes; `truncated` when there was more
+#   exit       "<exit code> <why>", why = exit, timeout, stop or cwd; complete, and on disk, once it has its name
+#
+# What the command leaves running in its process group is killed when the command ends.
+set -fu
+dir=$1 timeout=$2 grace=$3 limit=$4 cwd=$5
+shift 5
+
+why='' command='' interrupted=no killer=''
+trap 'ask stop' TERM
+trap 'ask timeout' ALRM
+
+# The start time tells this process from a later one with the same pid: field 22, the 20th after the name in brackets.
+birth() {
+  read -r stat <"/proc/$1/stat" && read -r boot </proc/sys/kernel/random/boot_id || return 1
+  pid=$1
+  set -- ${stat##*") "}
+  printf '%s %s %s\n' "$pid" "${20}" "$boot"
+}
+
+# after SECONDS WORDS...: the words as a command, unless this (in the background) is told to end before.
+after() {
+  nap=''
+  trap 'kill $nap 2>/dev/null; exit 0' TERM
+  trap - ALRM
+  sleep "$1" &
+  nap=$!
+  shift
+  wait "$nap" && "$@" 2>/dev/null
+}
+
+# To the command's group; to the command alone in the instant before it has one.
+signal() { kill -"$1" -"$command" 2>/dev/null || kill -"$1" "$command" 2>/dev/null; }
+
+ask() {
+  interrupted=yes
+  why=${why:-$1}
+  [ -z "$command" ] || terminate
+}
+
+terminate() {
+  [ -z "$killer" ] || return 0
+  killer=none
+  signal TERM
+  after "$grace" signal KILL &
+  killer=$!
+}
+
+# Reads to the end whatever happens, so that a command that writes too much, or to a full disk, is not stopped by it.
+capture() {
+  $unbuffered head -c "$limit" >"$dir/output"
+  dropped=$(wc -c)
+  [ "$dropped" -eq 0 ] || true >"$dir/truncated"
+}
+
+finish() {
+  printf '%s %s\n' "$1" "$2" >"$dir/.exit"
+  sync "$dir/.exit" || :
+  mv "$dir/.exit" "$dir/exit"
+  sync "$dir" || :
+  exit 0
+}
+
+set -C
+true >"$dir/claim" || exit 0
+set +C
+birth $$ >"$dir/shim"
+cd -- "$cwd" || finish 126 cwd
+unbuffered=''
+if command -v stdbuf >/dev/null; then unbuffered='stdbuf -o0'; fi
+launcher=''
+while [ "$1" != -- ]; do
+  launcher="$launcher $1"
+  shift
+done
+shift
+
+[ -z "$why" ] || finish 143 "$why"
+# Both ends of the pipe are opened here, by way of 3 which does not wait for a partner.
+exec 3<>"$dir/pipe"
+exec 4<"$dir/pipe" 5>"$dir/pipe" 3>&-
+capture <&4 4<&- 5>&- &
+capturer=$!
+$launcher "$@" </dev/null >&5 2>&1 4<&- 5>&- &
+command=$!
+exec 4<&- 5>&-
+birth "$command" >"$dir/command"
+[ -z "$why" ] || terminate
+timer=''
+if [ "$timeout" != 0 ]; then
+  after "$timeout" kill -ALRM $$ &
+  timer=$!
+fi
+
+# A trapped signal ends `wait` early; the second one then gives the real code, or 127 when the first did already.
+wait "$command"
+code=$?
+while [ "$interrupted" = yes ]; do
+  interrupted=no
+  wait "$command"
+  again=$?
+  [ "$again" -eq 127 ] || code=$again
+done
+
+trap : TERM ALRM
+kill $timer $killer
+kill -KILL -"$command"
+# A process that left the group may hold the pipe open; the run does not wait for it.
+after 2 kill "$capturer" &
+guard=$!
+wait "$capturer"
+kill "$guard"
+finish "$code" "${why:-exit}"
