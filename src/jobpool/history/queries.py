@@ -1,0 +1,214 @@
+"""What can be asked of finished runs, as values.
+
+The same filters tell live runs apart in memory (`matches`), so that a list merged from both halves has one meaning.
+"""
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from jobpool.kit.pure.durations import Millis
+from jobpool.model.errors import InvalidArgument
+from jobpool.model.run import Attempt, Evaluation, Run, allocation_id, evaluation_id
+from jobpool.model.statuses import AllocationStatus, EvaluationStatus, JobStatus
+
+_INT64 = 1 << 63
+
+
+def _check_instant(field: str, value: Millis | None) -> None:
+    if value is not None and not -_INT64 <= value < _INT64:
+        raise InvalidArgument(field, f"wanted milliseconds that fit 64 bits, found {value}")
+
+
+def _check_count(field: str, value: int) -> None:
+    if not 0 <= value < _INT64:
+        raise InvalidArgument(field, f"wanted a number from 0 to {_INT64 - 1}, found {value}")
+
+
+def _within(at: Millis, after: Millis | None, until: Millis | None) -> bool:
+    return (after is None or at > after) and (until is None or at <= until)
+
+
+class JobFilter(Struct, frozen=True, array_like=True):
+    """Empty text, no statuses and None mean any.
+
+    `name` is exact unless `name_contains`; `node_id` is the node of the newest attempt; `created_after` is exclusive,
+    `created_until` inclusive. Raises InvalidArgument for an instant beyond 64 bits.
+    """
+
+    id: str = ""
+    namespace: str = ""
+    plan_id: str = ""
+    statuses: tuple[JobStatus, ...] = ()
+    name: str = ""
+    name_contains: bool = False
+    created_after: Millis | None = None
+    created_until: Millis | None = None
+    node_id: str = ""
+
+    def __post_init__(self) -> None:
+        _check_instant("created_after", self.created_after)
+        _check_instant("created_until", self.created_until)
+
+    def matches(self, run: Run) -> bool:
+        return (
+            self.id in ("", run.id)
+            and self.namespace in ("", run.namespace)
+            and self.plan_id in ("", run.plan_id)
+            and (not self.statuses or run.status in self.statuses)
+            and (self.name in run.name if self.name_contains else self.name in ("", run.name))
+            and self.node_id in ("", node_of(run))
+            and _within(run.created_at, self.created_after, self.created_until)
+        )
+
+
+class EvaluationFilter(Struct, frozen=True, array_like=True):
+    """All exact; empty text and None mean any. Bounds are those of the evaluation's own creation."""
+
+    id: str = ""
+    namespace: str = ""
+    status: EvaluationStatus | None = None
+    plan_id: str = ""
+    job_id: str = ""
+    created_after: Millis | None = None
+    created_until: Millis | None = None
+
+    def __post_init__(self) -> None:
+        _check_instant("created_after", self.created_after)
+        _check_instant("created_until", self.created_until)
+
+    def matches(self, run: Run, evaluation: Evaluation) -> bool:
+        return (
+            self.namespace in ("", run.namespace)
+            and self.plan_id in ("", run.plan_id)
+            and self.job_id in ("", run.id)
+            and self.status in (None, evaluation.status)
+            and _within(evaluation.created_at, self.created_after, self.created_until)
+            and self.id in ("", evaluation_id(run.id, evaluation.number))
+        )
+
+
+class AllocationFilter(Struct, frozen=True, array_like=True):
+    """Empty text, tuples and None mean any; `name` is a part of the run's name, the rest is exact.
+
+    Bounds are those of the attempt's own creation.
+    """
+
+    id: str = ""
+    ids: tuple[str, ...] = ()
+    namespace: str = ""
+    statuses: tuple[AllocationStatus, ...] = ()
+    plan_id: str = ""
+    job_id: str = ""
+    node_id: str = ""
+    evaluation_id: str = ""
+    name: str = ""
+    created_after: Millis | None = None
+    created_until: Millis | None = None
+
+    def __post_init__(self) -> None:
+        _check_instant("created_after", self.created_after)
+        _check_instant("created_until", self.created_until)
+
+    def matches(self, run: Run, attempt: Attempt) -> bool:
+        return (
+            self.namespace in ("", run.namespace)
+            and self.plan_id in ("", run.plan_id)
+            and self.job_id in ("", run.id)
+            and self.node_id in ("", attempt.node_id)
+            and (not self.statuses or attempt.status in self.statuses)
+            and self.name in run.name
+            and _within(attempt.created_at, self.created_after, self.created_until)
+            and self.evaluation_id in ("", evaluation_id(run.id, attempt.evaluation))
+            and self._names(allocation_id(run.id, attempt.number))
+        )
+
+    def _names(self, allocation: str) -> bool:
+        return self.id in ("", allocation) and (not self.ids or allocation in self.ids)
+
+
+def node_of(run: Run) -> str:
+    """The node of the newest attempt; empty before the first."""
+    return run.attempts[-1].node_id if run.attempts else ""
+
+
+class ListJobs(Struct, frozen=True, array_like=True, tag="jobs"):
+    """Runs by (created_at, id) descending, from `offset` on, at most `limit` (0 = only the total)."""
+
+    filter: JobFilter = JobFilter()
+    offset: int = 0
+    limit: int = 20
+
+    def __post_init__(self) -> None:
+        _check_count("offset", self.offset)
+        _check_count("limit", self.limit)
+
+
+class ListEvaluations(Struct, frozen=True, array_like=True, tag="evaluations"):
+    """Evaluations by (created_at, id) descending."""
+
+    filter: EvaluationFilter = EvaluationFilter()
+    offset: int = 0
+    limit: int = 20
+
+    def __post_init__(self) -> None:
+        _check_count("offset", self.offset)
+        _check_count("limit", self.limit)
+
+
+class ListAllocations(Struct, frozen=True, array_like=True, tag="allocations"):
+    """Attempts by (created_at, id) descending."""
+
+    filter: AllocationFilter = AllocationFilter()
+    offset: int = 0
+    limit: int = 20
+
+    def __post_init__(self) -> None:
+        _check_count("offset", self.offset)
+        _check_count("limit", self.limit)
+
+
+class JobExists(Struct, frozen=True, array_like=True, tag="exists"):
+    """Whether any run matches."""
+
+    filter: JobFilter
+
+
+class GetJob(Struct, frozen=True, array_like=True, tag="get"):
+    """One run by its id."""
+
+    id: str
+
+
+class RetentionCut(Struct, frozen=True, array_like=True, tag="cut"):
+    """The newest n such that each segment up to it is from before `older_than` or beyond the newest `keep_runs` runs.
+
+    None when nothing may go. Counts runs as the store holds them, before the cap per plan.
+    """
+
+    older_than: Millis
+    keep_runs: int
+
+    def __post_init__(self) -> None:
+        _check_instant("older_than", self.older_than)
+        _check_count("keep_runs", self.keep_runs)
+
+
+Query: TypeAlias = ListJobs | ListEvaluations | ListAllocations | JobExists | GetJob | RetentionCut
+
+
+class JobPage(Struct, frozen=True):
+    """`total` counts every match at the time of the query, not only this page."""
+
+    total: int
+    runs: tuple[Run, ...]
+
+
+class EvaluationPage(Struct, frozen=True):
+    total: int
+    items: tuple[tuple[Run, Evaluation], ...]
+
+
+class AllocationPage(Struct, frozen=True):
+    total: int
+    items: tuple[tuple[Run, Attempt], ...]

@@ -1,0 +1,120 @@
+"""Runs into the tables and out of them, with every count and word they touch."""
+
+import json
+from collections.abc import Iterable
+from sqlite3 import Connection
+from typing import TypeAlias
+
+from jobpool.history.counts import Counts, Tally
+from jobpool.history.database import ALLOCATION_STATUSES, EVALUATION_STATUSES, JOB_STATUSES
+from jobpool.history.queries import node_of
+from jobpool.history.records import read_run
+from jobpool.history.words import Kind, Words
+from jobpool.model.run import Run, allocation_id, evaluation_id
+from jobpool.store.codec import encode
+
+_JOB_STATUS = {status: number for number, status in enumerate(JOB_STATUSES)}
+_EVALUATION_STATUS = {status: number for number, status in enumerate(EVALUATION_STATUSES)}
+_ALLOCATION_STATUS = {status: number for number, status in enumerate(ALLOCATION_STATUSES)}
+
+_RunRow: TypeAlias = tuple[int, str, int, int, int, int, int, int, bytes]
+_EvaluationRow: TypeAlias = tuple[int, str, int, int, int]
+_AttemptRow: TypeAlias = tuple[int, str, int, int, int, int, int]
+
+
+class Writer:
+    """Writes within the transaction of its caller."""
+
+    def __init__(self, database: Connection, words: Words, counts: Counts) -> None:
+        self._database = database
+        self._words = words
+        self._counts = counts
+
+    def insert(self, numbered: list[tuple[int, Run]]) -> set[int]:
+        """Store runs under their row numbers; of two with one id the later stays. Returns the plans touched."""
+        newest = {run.id: (row, run) for row, run in numbered}
+        known = "SELECT row FROM runs WHERE id IN (SELECT value FROM json_each(?))"
+        self.remove([row for (row,) in self._database.execute(known, (json.dumps(list(newest)),))])
+        runs: list[_RunRow] = []
+        evaluations: list[_EvaluationRow] = []
+        attempts: list[_AttemptRow] = []
+        for row, run in newest.values():
+            line = self._run_row(row, run)
+            runs.append(line)
+            evaluations += [_evaluation_row(line, run, place) for place in range(len(run.evaluations))]
+            attempts += [self._attempt_row(line, run, place) for place in range(len(run.attempts))]
+        self._database.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", runs)
+        self._database.executemany("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?)", evaluations)
+        self._database.executemany("INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?)", attempts)
+        self._count(runs, evaluations, attempts, by=1)
+        return {line[4] for line in runs}
+
+    def remove(self, rows: Iterable[int]) -> int:
+        """Take runs out. Returns how many there were. Raises CorruptRecord for a damaged one."""
+        wanted = "SELECT * FROM runs WHERE row IN (SELECT value FROM json_each(?))"
+        runs: list[_RunRow] = self._database.execute(wanted, (json.dumps(list(rows)),)).fetchall()
+        evaluations: list[_EvaluationRow] = []
+        attempts: list[_AttemptRow] = []
+        for line in runs:
+            run = read_run(line[8])
+            evaluations += [_evaluation_row(line, run, place) for place in range(len(run.evaluations))]
+            attempts += [self._attempt_row(line, run, place) for place in range(len(run.attempts))]
+        self._database.executemany("DELETE FROM runs WHERE row = ?", [line[:1] for line in runs])
+        self._database.executemany(
+            "DELETE FROM evaluations WHERE created_at = ? AND id = ?", [line[:2] for line in evaluations]
+        )
+        self._database.executemany(
+            "DELETE FROM attempts WHERE created_at = ? AND id = ?", [line[:2] for line in attempts]
+        )
+        self._count(runs, evaluations, attempts, by=-1)
+        return len(runs)
+
+    def save(self) -> None:
+        """Bring words and counts up to the rows, before the commit."""
+        self._words.forget(self._counts.save())
+        self._words.save()
+
+    def _run_row(self, row: int, run: Run) -> _RunRow:
+        number = self._words.number
+        return (
+            row,
+            run.id,
+            run.created_at,
+            number(Kind.NAMESPACE, run.namespace),
+            number(Kind.PLAN, f"{run.namespace}/{run.plan_id}"),
+            _JOB_STATUS[run.status],
+            number(Kind.NAME, run.name),
+            number(Kind.NODE, node_of(run)),
+            encode(run),
+        )
+
+    def _attempt_row(self, line: _RunRow, run: Run, place: int) -> _AttemptRow:
+        attempt = run.attempts[place]
+        node = self._words.number(Kind.NODE, attempt.node_id)
+        status = _ALLOCATION_STATUS[attempt.status]
+        return (attempt.created_at, allocation_id(run.id, attempt.number), line[3], status, line[6], node, line[0])
+
+    def _count(
+        self,
+        runs: list[_RunRow],
+        evaluations: list[_EvaluationRow],
+        attempts: list[_AttemptRow],
+        *,
+        by: int,
+    ) -> None:
+        use, add = self._counts.use, self._counts.add
+        for _, _, _, namespace, plan, status, name, node, _ in runs:
+            add(Tally.RUNS, namespace, status=status, by=by)
+            for word in (namespace, plan, name, node):
+                use(word, by=by)
+        for _, _, namespace, status, _ in evaluations:
+            add(Tally.EVALUATIONS, namespace, status=status, by=by)
+        for _, _, namespace, status, _, node, _ in attempts:
+            add(Tally.ATTEMPTS, namespace, status=status, by=by)
+            use(node, by=by)
+
+
+def _evaluation_row(line: _RunRow, run: Run, place: int) -> _EvaluationRow:
+    evaluation = run.evaluations[place]
+    status = _EVALUATION_STATUS[evaluation.status]
+    return (evaluation.created_at, evaluation_id(run.id, evaluation.number), line[3], status, line[0])
