@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self, TypeAlias
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpclib.const import Cardinality, Handler, Status
@@ -14,7 +15,7 @@ from grpclib.exceptions import GRPCError
 from grpclib.protocol import H2Protocol
 from grpclib.server import Server, Stream
 
-from jobpool.model.errors import JobpoolError
+from jobpool.model.errors import JobpoolError, ResourceExhausted
 from jobpool.wire import jobpool_pb2 as pb
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Schedule"]
@@ -116,4 +117,6 @@ def _as_status(error: JobpoolError) -> GRPCError:
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
     if error.engine_code:
         details.append(error_details_pb2.ErrorInfo(reason=str(error.engine_code), domain="jobpool"))
+    if isinstance(error, ResourceExhausted):
+        details.append(error_details_pb2.RetryInfo(retry_delay=Duration(seconds=error.retry_after)))
     return GRPCError(Status(error.code.value), error.message, details)

@@ -80,6 +80,14 @@ async def test_an_error_comes_back_as_it_was_raised(error: JobpoolError) -> None
     assert str(got) == str(error)
 
 
+async def test_how_long_to_wait_is_told() -> None:
+    async with FakeApi() as api, Client([api.endpoint]) as client:
+        api.answers("PlanAdd", ResourceExhausted("too many", retry_after=7))
+        with pytest.raises(ResourceExhausted) as raised:
+            await client.plan_add(ADD)
+    assert raised.value.retry_after == 7
+
+
 async def test_an_error_without_a_class_names_its_code() -> None:
     async with FakeApi() as api, Client([api.endpoint]) as client:
         api.answers("PlanAdd", JobpoolError("it broke"))

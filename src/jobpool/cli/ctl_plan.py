@@ -1,0 +1,236 @@
+"""`jobpoolctl plan`: what to run and when."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jobpool.cli.ctl_lists import done, show_items, show_list, show_one, timestamp
+from jobpool.cli.ctl_options import INSTANT, Paging, PrefixGroup, Settings, in_namespace, paged
+from jobpool.cli.ctl_plan_flags import fields_of, plan_flags, text_of
+from jobpool.cli.ctl_session import run
+from jobpool.cli.ctl_views import JOBS, PLANS, TICKS, zone_of
+from jobpool.cli.output import Lines, note, show_json
+from jobpool.model.errors import InvalidArgument, JobpoolError
+
+if TYPE_CHECKING:
+    from jobpool.client import Client
+    from jobpool.wire import jobpool_pb2 as pb
+
+NEXT_FIRES = 3
+
+
+@click.group(cls=PrefixGroup)
+def plan() -> None:
+    """What to run, and when."""
+
+
+@plan.command("add")
+@click.option("--id", "plan_id", help="Its id.  [default: the server makes one up]")
+@click.option("--ns", "--namespace", "namespace", help="The namespace.  [default: default]")
+@click.option("-f", "--file", "path", metavar="FILE|-", help="Plans in YAML or JSON, instead of flags.")
+@click.option("--pending", is_flag=True, help="Add it, but do not start it.")
+@plan_flags
+@click.pass_obj
+def add(
+    settings: Settings, /, path: str | None, *, plan_id: str | None, namespace: str | None, pending: bool, **flags: Any
+) -> None:
+    """Add a plan from flags, or plans from a file; they run at once unless --pending is given."""
+    if path is None:
+        from jobpool.cli.ctl_plan_request import add_request
+
+        fields = {"id": plan_id, "namespace": namespace} | fields_of(flags)
+        requests = [("", add_request(fields, pending=pending))]
+    else:
+        requests = _from_file(path, {"id": plan_id, "namespace": namespace} | flags, pending=pending)
+    run(settings, lambda client: _add_all(client, requests, settings.write_out))
+
+
+def _from_file(path: str, flags: dict[str, Any], *, pending: bool) -> "list[tuple[str, pb.SchedulePlanAddRequest]]":
+    """Every plan is checked before the first is sent."""
+    from jobpool.cli.ctl_plan_file import read_documents
+    from jobpool.cli.ctl_plan_request import add_request
+
+    beside = [name for name, value in flags.items() if value is not None and value != ()]
+    if beside:
+        raise click.UsageError(f"--file already says all: --{beside[0].replace('_', '-')} goes into it")
+    requests = []
+    for document in read_documents(path):
+        try:
+            requests.append((document.source, add_request(document.fields, pending=pending)))
+        except InvalidArgument as error:
+            raise InvalidArgument(error.field, f"{error.reason} (in {document.source})") from error
+    return requests
+
+
+async def _add_all(client: "Client", requests: "list[tuple[str, pb.SchedulePlanAddRequest]]", form: str) -> None:
+    for number, (source, request) in enumerate(requests):
+        try:
+            answer = await client.plan_add(request)
+        except JobpoolError:
+            if source:
+                note(
+                    f"{request.id or request.name} ({source}) was not added; {number} of {len(requests)} were before it"
+                )
+            raise
+        if form == "json":
+            show_json(answer)
+        else:
+            await _say_added(client, answer.data)
+
+
+async def _say_added(client: "Client", added: "pb.Plan") -> None:
+    from jobpool.wire import jobpool_pb2 as pb
+
+    click.echo(f"plan {added.id} added in namespace {added.namespace}, {added.status}")
+    if added.status == "pending":
+        click.echo(f"start it: jobpoolctl plan online {added.id} --ns {added.namespace}")
+    if not added.periodic.spec:
+        click.echo(f"it has no schedule: jobpoolctl plan run {added.id} --ns {added.namespace}")
+        return
+    try:
+        fires = await client.plan_preview(pb.PlanPreviewRequest(id=added.id, namespace=added.namespace, n=NEXT_FIRES))
+    except JobpoolError as error:
+        note(f"Warning: it is added, but its next fires cannot be shown: {error}")
+        return
+    Lines().show([("next", *TICKS.line(tick)) for tick in fires.data])
+
+
+@plan.command("list")
+@click.option("--ns", "--namespace", "namespace", help="Only of this namespace.")
+@click.option("--status", help="Only with this status.")
+@click.option("--name", help="Only with this name.")
+@click.option("--id", help="Only with this id.")
+@paged
+@click.pass_obj
+def list_(settings: Settings, /, paging: Paging, **filters: Any) -> None:
+    """List plans."""
+    from jobpool.wire import jobpool_pb2 as pb
+
+    show_list(
+        settings,
+        lambda client, number, size: client.plan_list(
+            pb.SchedulePlanListRequest(pageNumber=number, pageSize=size, **filters)
+        ),
+        PLANS,
+        paging=paging,
+    )
+
+
+@plan.command("detail")
+@click.argument("plan_id")
+@in_namespace
+@click.pass_obj
+def detail(settings: Settings, plan_id: str, *, namespace: str) -> None:
+    """Show one plan."""
+    from jobpool.wire import jobpool_pb2 as pb
+
+    request = pb.SchedulePlanDetailRequest(id=plan_id, namespace=namespace)
+    answer = run(settings, lambda client: client.plan_detail(request))
+    show_one(settings, answer, answer.data, view=PLANS, zone=zone_of(answer.data))
+
+
+@plan.command("update")
+@click.argument("plan_id")
+@click.option("--clear", multiple=True, metavar="FIELD", help="Empty this field (repeatable), as timeout or retry.")
+@in_namespace
+@plan_flags
+@click.pass_obj
+def update(settings: Settings, /, plan_id: str, *, namespace: str, clear: tuple[str, ...], **flags: Any) -> None:
+    """Change what is given; all else stays."""
+    from jobpool.cli.ctl_plan_request import update_request
+
+    fields = fields_of(flags)
+    if not fields and not clear:
+        raise click.UsageError("nothing to change is given")
+    request = update_request({"id": plan_id, "namespace": namespace} | fields, clear)
+    answer = run(settings, lambda client: client.plan_update(request))
+    show_one(settings, answer, answer.data, view=PLANS, zone=zone_of(answer.data))
+
+
+@plan.command("online")
+@click.argument("plan_id")
+@click.option("--description", default="", help="Why.")
+@in_namespace
+@click.pass_obj
+def online(settings: Settings, plan_id: str, *, namespace: str, description: str) -> None:
+    """Start a plan's ticks."""
+    from jobpool.wire import jobpool_pb2 as pb
+
+    request = pb.SchedulePlanOnlineRequest(id=plan_id, namespace=namespace, description=description)
+    answer = run(settings, lambda client: client.plan_online(request))
+    show_one(settings, answer, answer.data, view=PLANS, zone=zone_of(answer.data))
+
+
+@plan.command("offline")
+@click.argument("plan_id")
+@click.option("--description", default="", help="Why.")
+@in_namespace
+@click.pass_obj
+def offline(settings: Settings, plan_id: str, *, namespace: str, description: str) -> None:
+    """Stop a plan's ticks; its runs go on."""
+    from jobpool.wire import jobpool_pb2 as pb
+
+    request = pb.SchedulePlanOfflineRequest(id=plan_id, namespace=namespace, description=description)
+    answer = run(settings, lambda client: client.plan_offline(request))
+    show_one(settings, answer, answer.data, view=PLANS, zone=zone_of(answer.data))
+
+
+@plan.command("delete")
+@click.argument("plan_id")
+@in_namespace
+@click.pass_obj
+def delete(settings: Settings, plan_id: str, *, namespace: str) -> None:
+    """Delete a plan that is offline."""
+    from jobpool.wire import jobpool_pb2 as pb
+
+    request = pb.SchedulePlanDeleteRequest(id=plan_id, namespace=namespace)
+    done(settings, run(settings, lambda client: client.plan_delete(request)), f"plan {plan_id} deleted")
+
+
+@plan.command("run")
+@click.argument("plan_id")
+@click.option("--parameters", metavar="JSON|@FILE", help="Instead of the plan's, for this run.")
+@click.option("--idempotency-key", default="", help="The same key within 24 h names the same run.")
+@click.option("--overlap", default="", metavar="allow", help="Start it whatever runs.  [default: the plan's]")
+@in_namespace
+@click.pass_obj
+def run_now(
+    settings: Settings, plan_id: str, *, namespace: str, parameters: str | None, idempotency_key: str, overlap: str
+) -> None:
+    """Start a run now; the schedule goes on as it was."""
+    from jobpool.wire import jobpool_pb2 as pb
+
+    request = pb.PlanRunRequest(
+        id=plan_id,
+        namespace=namespace,
+        parameters=None if parameters is None else text_of(parameters, "parameters"),
+        idempotency_key=idempotency_key,
+        overlap=overlap,
+        created_by="jobpoolctl",
+    )
+    answer = run(settings, lambda client: client.plan_run(request))
+    if settings.write_out == "simple":
+        Lines().show([JOBS.line(answer.data)])
+    else:
+        show_one(settings, answer, answer.data, view=JOBS)
+
+
+@plan.command("preview")
+@click.argument("plan_id")
+@click.option("-n", "--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many.")
+@click.option("--after", type=INSTANT, help="From this time on.  [default: now]")
+@in_namespace
+@click.pass_obj
+def preview(settings: Settings, plan_id: str, *, namespace: str, count: int, after: datetime | None) -> None:
+    """Show when a plan fires next, and what daylight saving does to it."""
+    from jobpool.wire import jobpool_pb2 as pb
+
+    request = pb.PlanPreviewRequest(id=plan_id, namespace=namespace, n=count, after=timestamp(after))
+    answer = run(settings, lambda client: client.plan_preview(request))
+    if settings.write_out == "json":
+        show_json(answer)
+        return
+    show_items(settings, list(answer.data), TICKS)
+    if not answer.data:
+        note("it never fires again")

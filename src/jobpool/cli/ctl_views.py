@@ -1,0 +1,318 @@
+"""How each kind of thing looks in a line and in a table (the columns of the original, and what ours knows more)."""
+
+from datetime import tzinfo
+from typing import TYPE_CHECKING
+
+from jobpool.cli.output import Row, View, span, stamp, zone_named
+
+if TYPE_CHECKING:
+    from jobpool.wire import jobpool_pb2 as pb
+
+
+def zone_of(plan: "pb.Plan") -> tzinfo | None:
+    return zone_named(plan.periodic.time_zone)
+
+
+def _labelled(label: str, value: str) -> str:
+    return f"{label} {value}" if value else ""
+
+
+def _yes(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _plan_line(plan: "pb.Plan") -> Row:
+    return (
+        plan.id,
+        plan.namespace,
+        plan.status,
+        plan.periodic.spec or "(no schedule)",
+        plan.periodic.time_zone,
+        plan.executor,
+        _labelled("next", stamp(plan, "next_time", zone_of(plan))),
+        plan.name if plan.name != plan.id else "",
+    )
+
+
+def _plan_row(plan: "pb.Plan") -> Row:
+    zone = zone_of(plan)
+    return (
+        plan.id,
+        plan.status,
+        plan.name,
+        plan.type,
+        plan.namespace,
+        str(plan.priority),
+        _yes(plan.synchronous),
+        plan.description,
+        plan.periodic.spec,
+        stamp(plan, "launch_time", zone),
+        stamp(plan, "next_time", zone),
+        stamp(plan, "create_time", zone),
+        stamp(plan, "update_time", zone),
+    )
+
+
+PLANS: "View[pb.Plan]" = View(
+    _plan_line,
+    (
+        "ID",
+        "Status",
+        "Name",
+        "Type",
+        "Namespace",
+        "Priority",
+        "Synchronous",
+        "Desc",
+        "Spec",
+        "Launch time",
+        "Next time",
+        "Create time",
+        "Update time",
+    ),
+    _plan_row,
+)
+
+
+def took(job: "pb.Job") -> str:
+    if not (job.HasField("started_at") and job.HasField("finished_at")):
+        return ""
+    millis = (job.finished_at.ToNanoseconds() - job.started_at.ToNanoseconds()) // 1_000_000
+    return span(millis) or "0s"
+
+
+def _job_line(job: "pb.Job") -> Row:
+    due = stamp(job, "scheduled_time") or stamp(job, "create_time")
+    return (
+        job.id,
+        f"{job.status} ({job.reason})" if job.reason else job.status,
+        f"{job.namespace}/{job.plan_id}",
+        due,
+        _labelled("late", span(job.lateness_ms)),
+        _labelled("took", took(job)),
+        _labelled("attempt", str(job.attempt) if job.attempt > 1 else ""),
+        _labelled("on", job.node_id),
+        job.info,
+    )
+
+
+def _job_row(job: "pb.Job") -> Row:
+    return (
+        job.id,
+        job.status,
+        job.reason,
+        job.name,
+        job.type,
+        job.namespace,
+        job.plan_id,
+        job.derived_plan_id,
+        job.node_id,
+        span(job.lateness_ms),
+        span(job.timeout),
+        job.info,
+        stamp(job, "create_time"),
+        stamp(job, "update_time"),
+    )
+
+
+JOBS: "View[pb.Job]" = View(
+    _job_line,
+    (
+        "ID",
+        "Status",
+        "Reason",
+        "Name",
+        "Type",
+        "Namespace",
+        "Plan id",
+        "Derived Plan",
+        "Node",
+        "Lateness",
+        "Timeout",
+        "Info",
+        "Create time",
+        "Update time",
+    ),
+    _job_row,
+)
+
+
+def _eval_line(evaluation: "pb.Evaluation") -> Row:
+    return (
+        evaluation.id,
+        evaluation.status,
+        evaluation.triggered_by,
+        f"{evaluation.namespace}/{evaluation.plan_id}",
+        _labelled("job", evaluation.job_id),
+        stamp(evaluation, "create_time"),
+        _labelled("not before", stamp(evaluation, "not_before")),
+        evaluation.status_description,
+    )
+
+
+def _eval_row(evaluation: "pb.Evaluation") -> Row:
+    return (
+        evaluation.id,
+        evaluation.status,
+        evaluation.type,
+        evaluation.namespace,
+        evaluation.plan_id,
+        evaluation.job_id,
+        evaluation.triggered_by,
+        str(evaluation.priority),
+        stamp(evaluation, "create_time"),
+        stamp(evaluation, "update_time"),
+    )
+
+
+EVALUATIONS: "View[pb.Evaluation]" = View(
+    _eval_line,
+    ("ID", "Status", "Type", "Namespace", "Plan id", "Job id", "Triggered", "Priority", "Create time", "Update time"),
+    _eval_row,
+)
+
+
+def _allocation_line(allocation: "pb.Allocation") -> Row:
+    return (
+        allocation.id,
+        allocation.client_status,
+        f"{allocation.namespace}/{allocation.plan_id}",
+        _labelled("job", allocation.job_id),
+        _labelled("on", allocation.node_id),
+        stamp(allocation, "create_time"),
+        allocation.client_description,
+    )
+
+
+def _allocation_row(allocation: "pb.Allocation") -> Row:
+    return (
+        allocation.id,
+        allocation.client_status,
+        allocation.name,
+        allocation.namespace,
+        allocation.plan_id,
+        allocation.job_id,
+        allocation.eval_id,
+        allocation.node_id,
+        allocation.client_description,
+        stamp(allocation, "create_time"),
+        stamp(allocation, "update_time"),
+    )
+
+
+ALLOCATIONS: "View[pb.Allocation]" = View(
+    _allocation_line,
+    (
+        "ID",
+        "Status",
+        "Name",
+        "Namespace",
+        "Plan id",
+        "Job id",
+        "Eval id",
+        "Node id",
+        "Info",
+        "Create time",
+        "Update time",
+    ),
+    _allocation_row,
+)
+
+
+def _namespace_line(namespace: "pb.NameSpace") -> Row:
+    return (
+        namespace.name,
+        _labelled("limit", str(namespace.job_parallelism_limit or "")),
+        _labelled("when full", namespace.when_full),
+        namespace.default_time_zone,
+        namespace.description,
+    )
+
+
+def _namespace_row(namespace: "pb.NameSpace") -> Row:
+    limit = str(namespace.job_parallelism_limit or "")
+    return (namespace.name, limit, namespace.when_full, namespace.default_time_zone, namespace.description)
+
+
+NAMESPACES: "View[pb.NameSpace]" = View(
+    _namespace_line, ("Name", "Limit", "When full", "Time zone", "Desc"), _namespace_row
+)
+
+
+def _node_line(node: "pb.Node") -> Row:
+    return (
+        node.ID,
+        node.name,
+        node.status,
+        f"{node.running} of {node.capacity} running",
+        ",".join(node.executors),
+        _labelled("heard", stamp(node, "updated_at")),
+        node.status_description,
+    )
+
+
+def _node_row(node: "pb.Node") -> Row:
+    return (
+        node.ID,
+        node.status,
+        node.name,
+        str(node.running),
+        str(node.capacity),
+        ",".join(node.executors),
+        node.version,
+        node.status_description,
+        stamp(node, "started_at"),
+        stamp(node, "updated_at"),
+    )
+
+
+NODES: "View[pb.Node]" = View(
+    _node_line,
+    ("ID", "Status", "Name", "Running", "Capacity", "Executors", "Version", "Desc", "Start time", "Update time"),
+    _node_row,
+)
+
+DST_MARKS = {"gap": "the clock goes forward", "overlap": "the clock goes back"}
+
+
+def _tick_line(tick: "pb.PreviewTick") -> Row:
+    dst = f"DST {tick.dst}: {DST_MARKS.get(tick.dst, '')}" if tick.dst else ""
+    return (local_time(tick), tick.time_zone, dst.rstrip(": "))
+
+
+def local_time(tick: "pb.PreviewTick") -> str:
+    """In the plan's zone, with the offset; as the server wrote it where this machine does not know the zone."""
+    zone = zone_named(tick.time_zone)
+    return stamp(tick, "time", zone) if zone is not None or not tick.local else tick.local
+
+
+def _tick_row(tick: "pb.PreviewTick") -> Row:
+    return (local_time(tick), tick.time_zone, stamp(tick, "time", zone_named("UTC")), tick.dst)
+
+
+TICKS: "View[pb.PreviewTick]" = View(_tick_line, ("Time", "Zone", "UTC", "DST"), _tick_row)
+
+
+def _queue_line(queue: "pb.QueueDetail") -> Row:
+    return tuple(f"{title.lower()} {count}" for title, count in zip(QUEUE_COLUMNS, _queue_row(queue), strict=True))
+
+
+def _queue_row(queue: "pb.QueueDetail") -> Row:
+    counts = (queue.total, queue.total_ready, queue.total_unacked, queue.total_blocked)
+    return tuple(map(str, (*counts, queue.total_waiting, queue.total_failed, queue.total_delayed)))
+
+
+QUEUE_COLUMNS = ("Total", "Ready", "Unacked", "Blocked", "Waiting", "Failed", "Delayed")
+QUEUES: "View[pb.QueueDetail]" = View(_queue_line, QUEUE_COLUMNS, _queue_row)
+
+
+def _map_line(stats: "pb.QueueJobStats") -> Row:
+    return tuple(f"{title.lower()} {count}" for title, count in zip(MAP_COLUMNS, _map_row(stats), strict=True))
+
+
+def _map_row(stats: "pb.QueueJobStats") -> Row:
+    return tuple(map(str, (stats.total, stats.running, stats.pending, stats.retry, stats.un_used)))
+
+
+MAP_COLUMNS = ("Total", "Running", "Waiting", "Retry", "Free")
+JOB_MAP: "View[pb.QueueJobStats]" = View(_map_line, MAP_COLUMNS, _map_row)

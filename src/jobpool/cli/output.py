@@ -1,0 +1,173 @@
+"""Printing: aligned lines for people, tables, proto JSON for programs.
+
+What servers send is printed without its control characters: a job's text must not move a terminal's cursor.
+"""
+
+import json
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING, Generic, TypeVar
+from zoneinfo import ZoneInfo
+
+import click
+import msgspec
+
+from jobpool.kit.pure.durations import format_duration
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+Item = TypeVar("Item")
+Row = Sequence[str]
+
+STYLES = {
+    "complete": "green",
+    "ready": "green",
+    "running": "cyan",
+    "failed": "red",
+    "expired": "red",
+    "dead": "red",
+    "down": "red",
+    "unknown": "magenta",
+    "skipped": "yellow",
+    "cancelled": "yellow",
+    "blocked": "yellow",
+}
+SPANS = ("timeout", "lateness_ms")
+"""Number fields that hold milliseconds."""
+
+
+class View(msgspec.Struct, Generic[Item], frozen=True):
+    """How one kind of thing looks: `line` in a list, `columns` and `row` in a table. Empty cells say nothing."""
+
+    line: Callable[[Item], Row]
+    columns: Row
+    row: Callable[[Item], Row]
+
+
+class Lines:
+    """Aligned lines; rows that come later may only widen the columns."""
+
+    def __init__(self) -> None:
+        self._widths: list[int] = []
+
+    def show(self, rows: Sequence[Row]) -> None:
+        clean = [[printable(cell) for cell in row] for row in rows]
+        for row in clean:
+            self._widths += [0] * (len(row) - len(self._widths))
+            self._widths = [max(wide, cells(cell)) for wide, cell in zip(self._widths, row, strict=True)]
+        for row in clean:
+            padded = (cell + " " * (wide - cells(cell)) for cell, wide in zip(row, self._widths, strict=True) if wide)
+            click.echo("  ".join(padded).rstrip())
+
+
+def show_table(columns: Row, rows: Iterable[Row]) -> None:
+    """A grid: of lines, in colours and within the width on a terminal; plain ASCII and as wide as need be elsewhere."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    there = sys.stdout.isatty()
+    console = Console(file=sys.stdout, width=None if there else 100_000, no_color=None if there else True)
+    table = Table(box=box.SQUARE if there else box.ASCII2)
+    for title in columns:
+        table.add_column(Text(title), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell), style=STYLES.get(cell, "")) for cell in row))
+    console.print(table)
+
+
+def show_fields(message: "Message", zone: tzinfo | None) -> None:
+    """`name: value`, a line for each field that is set, inner fields by their path."""
+    pairs = list(_pairs(message, zone, ""))
+    wide = max((len(name) for name, _ in pairs), default=0)
+    for name, value in pairs:
+        click.echo(f"{name + ':':<{wide + 1}} {printable(value)}")
+
+
+def show_json(message: "Message") -> None:
+    """The whole message as proto JSON, with the proto's field names."""
+    from google.protobuf.json_format import MessageToJson
+
+    click.echo(MessageToJson(message, preserving_proto_field_name=True, ensure_ascii=False))
+
+
+def show_plain_json(value: object) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def note(text: str) -> None:
+    """To people, on stderr."""
+    click.echo(text, err=True)
+
+
+def moment(at: "Timestamp", zone: tzinfo | None = None, *, exact: bool = False) -> str:
+    """`2026-01-31 09:00:00+01:00` in the zone, None = local; `exact` adds milliseconds."""
+    known = datetime.fromtimestamp(at.seconds, UTC).replace(microsecond=at.nanos // 1000)
+    whole = "milliseconds" if exact and at.nanos else "seconds"
+    return known.astimezone(zone).isoformat(sep=" ", timespec=whole)
+
+
+def stamp(message: "Message", field: str, zone: tzinfo | None = None) -> str:
+    """The time in a field, or nothing."""
+    return moment(getattr(message, field), zone) if message.HasField(field) else ""
+
+
+def zone_named(name: str) -> tzinfo | None:
+    """The zone, or None = local when this machine does not know it."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (ValueError, OSError, LookupError):
+        return None
+
+
+def span(millis: int) -> str:
+    """A duration for people; nothing for 0, `-` before a negative one."""
+    return "" if millis == 0 else format_duration(millis) if millis > 0 else f"-{format_duration(-millis)}"
+
+
+def printable(text: str) -> str:
+    """The text with every control and other invisible character written out (`\\x1b`)."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal the text takes: a Chinese character two, a combining accent none."""
+    if text.isascii():
+        return len(text)
+    return sum(_cell(sign) for sign in text)
+
+
+def _cell(sign: str) -> int:
+    if unicodedata.combining(sign):
+        return 0
+    return 2 if unicodedata.east_asian_width(sign) in "WF" else 1
+
+
+def _pairs(message: "Message", zone: tzinfo | None, path: str) -> Iterable[tuple[str, str]]:
+    for field, value in message.ListFields():
+        name = path + field.name
+        if field.message_type is None:
+            yield name, _written(field.name, value)
+        elif field.message_type.full_name == "google.protobuf.Timestamp":
+            yield name, moment(value, zone, exact=True)
+        elif field.message_type.GetOptions().map_entry:
+            yield name, ", ".join(f"{key}={value[key]}" for key in sorted(value))
+        else:
+            yield from _pairs(value, zone, f"{name}.")
+
+
+def _written(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) and name in SPANS:
+        return span(value)
+    if isinstance(value, str | int):
+        return str(value)
+    return ", ".join(str(part) for part in value) if isinstance(value, Iterable) else str(value)

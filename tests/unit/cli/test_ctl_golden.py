@@ -1,0 +1,58 @@
+"""What `jobpoolctl` prints, held by golden files. Rewrite them with REWRITE=1 pytest."""
+
+import pytest
+from google.protobuf.message import Message
+
+from jobpool.testing.fake_api import FakeApi
+from jobpool.wire import jobpool_pb2 as pb
+from tests.unit.cli import samples
+from tests.unit.cli.harness import Ctl, check_golden
+
+LISTS: dict[str, tuple[str, Message]] = {
+    "plan list": ("PlanList", samples.PLANS),
+    "job list": ("JobList", samples.JOBS),
+    "eval list": ("EvalList", samples.EVALUATIONS),
+    "allocation list": ("AllocationList", samples.ALLOCATIONS),
+    "node list": ("NodeList", samples.NODES),
+    "namespace list": ("NameSpaceList", samples.NAMESPACES),
+    "plan detail hourly": ("PlanDetail", pb.SchedulePlanDetailResponse(header=samples.HEADER, data=samples.HOURLY)),
+    "plan preview hourly": ("PlanPreview", samples.TICKS),
+    "plan run hourly": ("PlanRun", pb.PlanRunResponse(header=samples.HEADER, data=samples.FAILED)),
+    "job detail 01M8": ("JobDetail", pb.ScheduleJobDetailResponse(header=samples.HEADER, data=samples.DONE)),
+    "node detail 01M8NODE": ("NodeDetail", pb.NodeDetailResponse(header=samples.HEADER, data=samples.NODE)),
+    "queue evaluation": (
+        "QueueDetail",
+        pb.QueueDetailResponse(data=pb.QueueDetail(total=4, total_ready=2, total_unacked=1, total_delayed=1)),
+    ),
+    "queue job ops": (
+        "QueueJobViewDetail",
+        pb.QueueJobViewResponse(
+            data=pb.QueueJobStats(
+                total=5, running=2, pending=1, un_used=2, running_jobs=["01A", "01B"], pending_jobs=["01C"]
+            )
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("form", ["simple", "table", "json"])
+@pytest.mark.parametrize("words", LISTS)
+async def test_printed(run: Ctl, api: FakeApi, *, words: str, form: str) -> None:
+    rpc, answer = LISTS[words]
+    api.answers(rpc, answer)
+    outcome = await run(*words.split(), "-w", form)
+    check_golden(f"{'-'.join(words.split()[:2])}.{form}", outcome)
+
+
+async def test_a_plan_is_added(run: Ctl, api: FakeApi) -> None:
+    api.answers("PlanAdd", pb.SchedulePlanAddResponse(data=samples.HOURLY))
+    api.answers("PlanPreview", samples.TICKS)
+    check_golden("plan-add.simple", await run("plan", "add", "--id", "hourly", "--spec", "0 * * * *"))
+
+
+async def test_an_empty_list(run: Ctl) -> None:
+    check_golden("empty.table", await run("plan", "list", "-w", "table"))
+
+
+async def test_help(bare: Ctl) -> None:
+    check_golden("help", await bare("--help"))

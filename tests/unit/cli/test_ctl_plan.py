@@ -1,0 +1,254 @@
+"""From flags and files to the request that adds or changes a plan."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jobpool.model.errors import AlreadyExists
+from jobpool.testing.fake_api import FakeApi
+from jobpool.wire import jobpool_pb2 as pb
+from tests.unit.cli.harness import Ctl
+from tests.unit.cli.samples import at
+
+
+def plan(**fields: object) -> pb.SchedulePlanAddRequest:
+    """What the command line supposes, and these fields."""
+    supposed = {"id": "x", "name": "x", "namespace": "default", "type": "service", "status": "running"}
+    return pb.SchedulePlanAddRequest(**(supposed | fields))  # type: ignore[arg-type]
+
+
+async def added(run: Ctl, api: FakeApi, *words: str) -> pb.SchedulePlanAddRequest:
+    outcome = await run("plan", "add", "--id", "x", *words)
+    assert (outcome.code, outcome.err) == (0, "")
+    (request,) = api.received("PlanAdd")
+    assert isinstance(request, pb.SchedulePlanAddRequest)
+    return request
+
+
+async def test_least(run: Ctl, api: FakeApi) -> None:
+    assert await added(run, api) == plan(synchronous=True)
+
+
+async def test_a_name_alone_lets_the_server_choose_the_id(run: Ctl, api: FakeApi) -> None:
+    await run("plan", "add", "--name", "Report")
+    assert api.received("PlanAdd") == [plan(id="", name="Report", synchronous=True)]
+
+
+async def test_neither_id_nor_name(run: Ctl, api: FakeApi) -> None:
+    outcome = await run("plan", "add", "--spec", "@daily")
+    assert (outcome.code, outcome.err) == (3, "Error: id: wanted an id or a name, found neither\n")
+    assert api.requests == []
+
+
+async def test_a_shell_command(run: Ctl, api: FakeApi) -> None:
+    request = await added(run, api, "--command", 'echo "é"', "--cron", "*/5 * * * *", "--tz", "Europe/Berlin")
+    assert request == plan(
+        executor="shell",
+        parameters='{"command": "echo \\"é\\""}',
+        periodic=pb.PeriodicConfig(spec="*/5 * * * *", time_zone="Europe/Berlin"),
+    )
+
+
+async def test_a_url(run: Ctl, api: FakeApi, tmp_path: Path) -> None:
+    (tmp_path / "body").write_text('{"a": 1}')
+    request = await added(
+        run, api, "--url", "http://a/b", "--method", "put", "--body", f"@{tmp_path}/body", "--async", "--pending"
+    )
+    assert json.loads(request.parameters) == {"url": "http://a/b", "method": "put", "body": '{"a": 1}'}
+    assert (request.executor, request.synchronous, request.status) == ("rest", False, "pending")
+
+
+async def test_parameters_from_a_file(run: Ctl, api: FakeApi, tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_text('{"sleep": "1s"}')
+    request = await added(run, api, "--executor", "noop", "--parameters", f"@{tmp_path}/p.json")
+    assert request == plan(executor="noop", parameters='{"sleep": "1s"}')
+
+
+EVERY_OTHER_FLAG = """
+    --name N --ns ops --description d --timeout 90s --priority 7 --overlap skip --disabled
+    --catch-up all --catch-up-window 2h --catch-up-max-runs 5 --catch-up-rate 6
+    --retry 3 --retry-backoff 1s --retry-max-backoff 1m --retry-on timeout --retry-on node_lost
+    --delivery at-most-once --dst-gap skip --dst-overlap both --match all --strategy random
+    --start 2026-01-31T09:00:00 --end 2026-12-31T00:00:00Z --tz America/New_York --type service
+"""
+
+
+async def test_every_other_flag(run: Ctl, api: FakeApi) -> None:
+    request = await added(run, api, *EVERY_OTHER_FLAG.split())
+    assert request == plan(
+        name="N",
+        namespace="ops",
+        description="d",
+        synchronous=True,
+        timeout="90s",
+        priority=7,
+        overlap="skip",
+        catch_up=pb.CatchUp(mode="all", window="2h", max_runs=5, rate_per_minute=6),
+        retry=pb.Retry(attempts=3, backoff="1s", max_backoff="1m", on=["timeout", "node_lost"]),
+        delivery="at-most-once",
+        dst=pb.Dst(gap="skip", overlap="both"),
+        match="all",
+        strategy="random",
+        periodic=pb.PeriodicConfig(
+            enabled=False,
+            time_zone="America/New_York",
+            start_time=at("2026-01-31T14:00:00Z"),
+            end_time=at("2026-12-31T00:00:00Z"),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--start 2026-01-31T09:00:00", "start: '2026-01-31T09:00:00' has no offset, and no known --tz says"),
+        ("--start soon", "start: wanted a time such as 2026-01-31T09:00:00+01:00, found 'soon'"),
+        ("--parameters @/nowhere", "parameters: cannot read /nowhere"),
+        ("--priority -1", "priority: cannot take -1"),
+        ("--retry 3000000000", "retry.attempts: cannot take 3000000000"),
+    ],
+)
+async def test_values_that_cannot_be_read(run: Ctl, api: FakeApi, *, words: str, said: str) -> None:
+    outcome = await run("plan", "add", "--id", "x", *words.split())
+    assert outcome.code == 3
+    assert outcome.err.startswith(f"Error: {said}")
+    assert api.requests == []
+
+
+async def test_update_sends_only_what_is_given(run: Ctl, api: FakeApi) -> None:
+    await run("plan", "update", "x", "--spec", "@daily", "--clear", "timeout", "--clear", "retry")
+    await run("plan", "update", "x", "ops", "--enabled", "--async", "--command", "true")
+    assert api.received("PlanUpdate") == [
+        pb.SchedulePlanUpdateRequest(
+            id="x", namespace="default", periodic=pb.PeriodicConfig(spec="@daily"), clear=["timeout", "retry"]
+        ),
+        pb.SchedulePlanUpdateRequest(
+            id="x",
+            namespace="ops",
+            periodic=pb.PeriodicConfig(enabled=True),
+            synchronous=False,
+            executor="shell",
+            parameters='{"command": "true"}',
+        ),
+    ]
+
+
+# ---- files
+
+YAML = """\
+id: x
+namespace: ops
+synchronous: false
+timeout: 90s
+priority: 7
+description: 'yes'
+periodic:
+  spec: "*/5 * * * *"
+  time_zone: Europe/Berlin
+  start_time: 2026-01-31T09:00:00+01:00
+retry: {attempts: 2, on: [timeout]}
+parameters:
+  url: http://a/b
+  headers: {X-When: 2026-01-31, X-Code: 0900}
+"""
+FROM_YAML = plan(
+    namespace="ops",
+    synchronous=False,
+    timeout="90s",
+    priority=7,
+    description="yes",
+    periodic=pb.PeriodicConfig(spec="*/5 * * * *", time_zone="Europe/Berlin", start_time=at("2026-01-31T08:00:00Z")),
+    retry=pb.Retry(attempts=2, on=["timeout"]),
+    parameters='{"url": "http://a/b", "headers": {"X-When": "2026-01-31", "X-Code": "0900"}}',
+)
+
+
+async def test_a_yaml_file(run: Ctl, api: FakeApi, tmp_path: Path) -> None:
+    (tmp_path / "plan.yaml").write_text(YAML)
+    assert (await run("plan", "add", "-f", str(tmp_path / "plan.yaml"))).code == 0
+    assert api.received("PlanAdd") == [FROM_YAML]
+
+
+async def test_stdin(run: Ctl, api: FakeApi) -> None:
+    assert (await run("plan", "add", "-f", "-", stdin=YAML.encode())).code == 0
+    assert api.received("PlanAdd") == [FROM_YAML]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.yaml", "id: a\n---\nid: b\n---\n"),
+        ("a.yaml", "- id: a\n- {id: b}\n"),
+        ("a.json", '[{"id": "a"}, {"id": "b"}]'),
+        ("a", ' [{"id": "a"},\n{"id": "b", "timeout": null}]'),
+    ],
+)
+async def test_several_plans(run: Ctl, api: FakeApi, tmp_path: Path, *, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert (await run("plan", "add", "-f", str(tmp_path / name), "--pending")).code == 0
+    assert api.received("PlanAdd") == [plan(id=id_, name=id_, status="pending", synchronous=True) for id_ in ("a", "b")]
+
+
+async def test_json_names_are_taken_too(run: Ctl, api: FakeApi) -> None:
+    await run("plan", "add", "-f", "-", stdin=b'{"id": "x", "catchUp": {"maxRuns": 3}}')
+    assert api.received("PlanAdd") == [plan(synchronous=True, catch_up=pb.CatchUp(max_runs=3))]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("id: x\nspce: 1", "spce: there is no such field"),
+        ("id: x\nperiodc: {}", "periodc: there is no such field; did you mean 'periodic'? (in -)"),
+        ("id: x\nperiodic: {spek: '@daily'}", "periodic.spek: there is no such field; did you mean 'spec'?"),
+        ("id: x\npriority: high", "priority: wanted a whole number, found the text 'high'"),
+        ("id: x\npriority: 1.5", "priority: wanted a whole number, found the number 1.5"),
+        ("id: x\npriority: true", "priority: wanted a whole number, found true"),
+        ("id: x\npriority: -1", "priority: cannot take -1"),
+        ("id: x\nsynchronous: 1", "synchronous: wanted true or false, found the number 1"),
+        ("id: x\nsynchronous: yes", "synchronous: wanted true or false, found the text 'yes'"),
+        ("id: 5", "id: wanted text, found the number 5 (write it in quotes: '5')"),
+        ("id: x\nperiodic: '@daily'", "periodic: wanted fields, found the text '@daily'"),
+        ("id: x\nperiodic: {start_time: 2026-01-31}", "periodic.start_time: wanted a time with its offset"),
+        ("id: x\nretry: {on: timeout}", "retry.on: wanted a list of texts, found the text 'timeout'"),
+        ("id: x\nretry: {on: [1]}", "retry.on: wanted a list of texts, found a list"),
+        ("id: x\n5: y", "5: field names are text"),
+        ("id: x\nid: y", "file: - is not YAML: found 'id' twice"),
+        ("id: x\nspec: */5 * * * *", "file: - is not YAML: while scanning an alias"),
+        ("id: [x", "file: - is not YAML: while parsing a flow sequence"),
+        ('{"id": "x", "id": "y"}', "file: - has 'id' twice in one object"),
+        ('{"id": "x"', "file: - is not JSON"),
+        ("[" * 100_000, "file: - is not JSON"),
+        ("", "file: there is no plan in -"),
+        ("just text", "file: wanted the fields of a plan in -, found 'just text'"),
+        ("- id: a\n- b", "file: wanted the fields of a plan in -, plan 2, found 'b'"),
+        ("- id: a\n- {id: b, nmae: c}", "nmae: there is no such field; did you mean 'name'? (in -, plan 2)"),
+        ("\x00", "file: - is not YAML"),
+    ],
+    ids=lambda text: text[:30].encode("unicode_escape").decode(),
+)
+async def test_files_that_are_refused_whole(run: Ctl, api: FakeApi, *, text: str, said: str) -> None:
+    outcome = await run("plan", "add", "-f", "-", stdin=text.encode())
+    assert outcome.code == 3
+    assert outcome.err.startswith(f"Error: {said}")
+    assert api.requests == []
+
+
+async def test_files_that_cannot_be_read(run: Ctl) -> None:
+    assert (await run("plan", "add", "-f", "/nowhere")).err.startswith(
+        "Error: file: cannot read /nowhere: No such file"
+    )
+    assert (await run("plan", "add", "-f", "-", stdin=b"id: \xff")).err.startswith(
+        "Error: file: - is not UTF-8 at byte 4"
+    )
+
+
+async def test_a_refusal_half_way_says_how_far_it_got(run: Ctl, api: FakeApi) -> None:
+    api.answers("PlanAdd", pb.SchedulePlanAddResponse(), AlreadyExists("plan", "b"))
+    outcome = await run("plan", "add", "-f", "-", stdin=b"- id: a\n- id: b\n- id: c\n")
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[:2] == [
+        "b (-, plan 2) was not added; 1 of 3 were before it",
+        "Error: plan 'b' already exists",
+    ]
+    assert len(api.received("PlanAdd")) == 2
