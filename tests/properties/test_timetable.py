@@ -72,8 +72,8 @@ def changes(zone: str) -> list[int]:
     ]
 
 
-def offset(zone: str, second: int) -> timedelta | None:
-    return datetime.fromtimestamp(second, ZoneInfo(zone)).utcoffset()
+def offset(zone: str, second: int) -> timedelta:
+    return datetime.fromtimestamp(second, ZoneInfo(zone)).utcoffset() or timedelta(0)
 
 
 @st.composite

@@ -15,21 +15,9 @@ from jobpool.timetable.days import DaysOfMonth, DaysOfWeek
 from jobpool.timetable.reader import Reader
 from jobpool.timetable.wall import FIRST_YEAR, LAST_YEAR
 
-_MONTHS = {
-    "JAN": 1,
-    "FEB": 2,
-    "MAR": 3,
-    "APR": 4,
-    "MAY": 5,
-    "JUN": 6,
-    "JUL": 7,
-    "AUG": 8,
-    "SEP": 9,
-    "OCT": 10,
-    "NOV": 11,
-    "DEC": 12,
-}
-_WEEKDAYS = {"SUN": 0, "MON": 1, "TUE": 2, "WED": 3, "THU": 4, "FRI": 5, "SAT": 6}
+_MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_MONTHS = {name: month for month, name in enumerate(_MONTH_NAMES, 1)}
+_WEEKDAYS = {name: weekday for weekday, name in enumerate(("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"))}
 
 _NEAREST = re.compile(r"[0-9]+W")
 _LAST_OR_NTH = re.compile(r"(?:[0-9]+|[A-Z]{3})[L#]")

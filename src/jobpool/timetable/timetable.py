@@ -53,16 +53,20 @@ class Timetable(Struct, frozen=True):
         return self.rule.count(max(after, FIRST_INSTANT - 1), min(until, LAST_INSTANT))
 
     def nth(self, n: int, *, after: Millis, until: Millis) -> Millis:
-        """The n-th tick (from 1) in (after, until], by halving. It must exist: 1 <= n <= count(after, until)."""
+        """The n-th tick (from 1) in (after, until], by halving; ValueError when there are fewer."""
+        if not 1 <= n <= self.count(after, until):
+            raise ValueError(f"wanted a tick from 1 to {self.count(after, until)}, found {n}")
         low, high = after, until
-        while high - low > 1:
+        while n > 1:
             middle = (low + high) // 2
             below = self.count(low, middle)
             if below >= n:
                 high = middle
             else:
                 low, n = middle, n - below
-        return high
+        tick = self.next(low)
+        assert tick is not None
+        return tick
 
     def describe_tick(self, tick: Millis) -> TickNote:
         """What the wall clock of the zone shows at a tick, and whether a change of the clock touched it."""
