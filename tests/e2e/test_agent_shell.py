@@ -38,7 +38,7 @@ class Shell:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(20):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 — other processes
                 await asyncio.sleep(0.02)
 
 
@@ -143,7 +143,6 @@ async def test_stop_cancels_a_running_command(shell: Shell, tmp_path: Path) -> N
 
 
 async def test_stop_before_the_shim_is_up_cancels(shell: Shell) -> None:
-    mark = tmp_path / "mark"
     task = shell.task("exec sleep 600")
     running = asyncio.ensure_future(shell.run(task))  # noqa: TID251
     await asyncio.sleep(0)  # spawned, not yet far

@@ -57,6 +57,13 @@ def send_signal(process: Birth, number: signal.Signals) -> bool:
         os.close(descriptor)
 
 
+def kill_group(leader: Birth) -> None:
+    """KILL what is left of the group that it led; it may have ended itself. A pid in use by another is spared."""
+    if leader.boot == boot_id() and birth_of(leader.pid) in (None, leader):
+        with suppress(ProcessLookupError):
+            os.killpg(leader.pid, signal.SIGKILL)
+
+
 async def wait_gone(pid: int, process: Birth | None) -> None:
     """Until it has ended (a child may remain to be reaped). With `process`, only if the pid is still its own."""
     try:
@@ -85,8 +92,8 @@ async def _readable(descriptor: int) -> None:
 
 async def _look_until_gone(pid: int, process: Birth | None) -> None:
     process = process or birth_of(pid)
-    while process is not None and birth_of(pid) == process and not _zombie(pid):
-        await asyncio.sleep(_LOOK_EVERY)  # noqa: ASYNC110 — the kernel has nothing to wait for
+    while process is not None and birth_of(pid) == process and not _zombie(pid):  # noqa: ASYNC110 — nothing to wait for
+        await asyncio.sleep(_LOOK_EVERY)
 
 
 def _zombie(pid: int) -> bool:

@@ -10,12 +10,11 @@ import signal
 import subprocess
 import sys
 from asyncio import sleep
-from contextlib import suppress
 from importlib.resources import as_file, files
 from pathlib import Path
 
 from jobpool.agent.executor import Context
-from jobpool.agent.processes import Birth, birth_of, reap, send_signal, wait_gone
+from jobpool.agent.processes import Birth, kill_group, reap, send_signal, wait_gone
 from jobpool.agent.task import AGENT_RESTARTED, Key, Outcome, Status, Task, scheduled_text
 from jobpool.model.parameters import ShellParameters, shell_parameters
 from jobpool.model.reasons import Reason
@@ -24,6 +23,15 @@ _INHERITED = ("PATH", "HOME", "LANG", "TZ")
 _SETSID = "(lambda o,s:(o.setsid(),o.execvp(s.argv[1],s.argv[1:])))(__import__('os'),__import__('sys'))"
 _RECORD_WITHIN = 40
 """Steps of 50 ms until a shim that has claimed its run must have said who it is."""
+
+_DEFAULT_SIGNALS = [
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGPIPE,
+    signal.SIGALRM,
+    signal.SIGTERM,
+]
 
 _CANCELLED = Outcome(Status.CANCELLED, Reason.CANCELLED, "stopped on request")
 _VANISHED = Outcome(
@@ -124,7 +132,7 @@ class ShellExecutor:
                 ],
                 setsid=True,
                 setsigmask=[],
-                setsigdef=[signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGALRM],
+                setsigdef=_DEFAULT_SIGNALS,
             )
 
 
@@ -218,8 +226,8 @@ def _failure(code: int, ended: int) -> Outcome:
 
 def _vanished(directory: Path) -> Outcome:
     """Nobody watches the command any more, so it must not go on: another attempt may begin."""
-    command = _read_birth(directory / "command")
-    if command is not None and birth_of(command.pid) == command:
-        with suppress(ProcessLookupError):
-            os.killpg(command.pid, signal.SIGKILL)
+    for name in ("command", "shim"):
+        leader = _read_birth(directory / name)
+        if leader is not None:
+            kill_group(leader)
     return _VANISHED

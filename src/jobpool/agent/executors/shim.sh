@@ -31,15 +31,14 @@ birth() {
   printf '%s %s %s\n' "$pid" "${20}" "$boot"
 }
 
-# after SECONDS WORDS...: the words as a command, unless this (in the background) is told to end before.
+# after SECONDS WORDS...: the words as a command, unless this (in the background) is ended before by HUP, the one
+# signal that this script does not trap: a child that has just been forked would lose one that is trapped.
 after() {
-  nap=''
-  trap 'kill $nap 2>/dev/null; exit 0' TERM
-  trap - ALRM
+  last=$!
+  trap '[ "$!" = "$last" ] || kill -KILL $!; exit 0' HUP
   sleep "$1" &
-  nap=$!
   shift
-  wait "$nap" && "$@" 2>/dev/null
+  wait $! && [ ! -e "$dir/exit" ] && "$@"
 }
 
 # To the command's group; to the command alone in the instant before it has one.
@@ -92,7 +91,8 @@ shift
 # Both ends of the pipe are opened here, by way of 3 which does not wait for a partner.
 exec 3<>"$dir/pipe"
 exec 4<"$dir/pipe" 5>"$dir/pipe" 3>&-
-capture <&4 4<&- 5>&- &
+# In brackets: a shell keeps copies of what it redirects for a function, here the end whose closing is waited for.
+(exec <&4 4<&- 5>&- && capture) &
 capturer=$!
 $launcher "$@" </dev/null >&5 2>&1 4<&- 5>&- &
 command=$!
@@ -116,11 +116,11 @@ while [ "$interrupted" = yes ]; do
 done
 
 trap : TERM ALRM
-kill $timer $killer
+kill -HUP $timer $killer
 kill -KILL -"$command"
 # A process that left the group may hold the pipe open; the run does not wait for it.
 after 2 kill "$capturer" &
 guard=$!
 wait "$capturer"
-kill "$guard"
+kill -HUP "$guard"
 finish "$code" "${why:-exit}"
