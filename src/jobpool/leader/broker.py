@@ -72,9 +72,9 @@ class Broker:
         self._queues: dict[str, Queue] = {}
         self._turns = 0
 
-    @property
-    def enabled(self) -> bool:
-        return self._enabled
+    def __contains__(self, evaluation: tuple[str, int]) -> bool:
+        """Whether the evaluation, a run's id and a number, is tracked."""
+        return evaluation in self._known
 
     def enable(self) -> None:
         """Start a term, empty."""

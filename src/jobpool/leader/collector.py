@@ -1,5 +1,6 @@
 """Collector: what nobody needs any more goes, a little every minute. It only ever deletes what has ended."""
 
+from collections.abc import Sequence
 from itertools import islice
 
 from jobpool.kit.effects.logging import get_logger
@@ -10,8 +11,10 @@ from jobpool.model.statuses import NodeStatus
 from jobpool.replica.state import Folded, State
 from jobpool.store.change import Command
 from jobpool.store.commands import DropHistory, DropLedger, DropMarks, DropVersions, RemoveNode
+from jobpool.store.keyspace import FOLDERS, Table, number
 
 _STEP = 60
+_SEGMENTS = 100
 _KEEP_STEPS = 10_000
 _LEDGER_EVERY: Millis = HOUR
 
@@ -55,6 +58,13 @@ class Collector:
     async def collect(self) -> None:
         """One round. A refusal is logged and the next round tries again."""
         now = self._term.clock.now()
+        await self._drop_history(now)
+        outcomes = await self._term.writer.submit_all(self._decide(self._term.state, now))
+        self._log_failures(outcomes)
+        await self._term.store.compact(max(0, self._term.state.fence.n - _KEEP_STEPS))
+
+    async def _drop_history(self, now: Millis) -> None:
+        """In steps of a few segments: one large deletion would hold up every commit behind it."""
         try:
             cut = await self._term.retention.retention_cut(
                 older_than=now - self._term.config.job_gc_threshold, keep_runs=self._term.config.keep_runs
@@ -63,15 +73,22 @@ class Collector:
             self._log.warning(
                 "history did not answer; retention waits", event_name="retention_waits", error=str(failure)
             )
-            cut = None
-        commands = self._decide(self._term.state, now)
-        if cut is not None:
-            commands.insert(0, DropHistory(cut))
-        outcomes = await self._term.writer.submit_all(commands)
-        for outcome in outcomes:
-            if isinstance(outcome, JobpoolError):
-                self._log.error("something could not be collected", event_name="collect_failed", error=str(outcome))
-        await self._term.store.compact(max(0, self._term.state.fence.n - _KEEP_STEPS))
+            return
+        folder = FOLDERS[Table.SEGMENT]
+        while cut is not None:
+            oldest = await self._term.store.range(folder, folder + number(cut + 1), limit=_SEGMENTS)
+            if not oldest:
+                return
+            n = int(oldest[-1].key.removeprefix(folder))
+            if self._log_failures(await self._term.writer.submit_all([DropHistory(n)])):
+                return
+            self._term.retention.dropped_before(n + 1)
+
+    def _log_failures(self, outcomes: Sequence[object]) -> bool:
+        failures = [outcome for outcome in outcomes if isinstance(outcome, JobpoolError)]
+        for failure in failures:
+            self._log.error("something could not be collected", event_name="collect_failed", error=str(failure))
+        return bool(failures)
 
     def _decide(self, state: State, now: Millis) -> list[Command[None]]:
         config = self._term.config

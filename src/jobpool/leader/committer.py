@@ -136,6 +136,8 @@ class Committer:
         self._arrived = asyncio.Event()
         self._closed: JobpoolError | None = None
         self._begun: Millis = -_PACE
+        self._sent = 0
+        self._committed_n = replica.n
         self.stats = CommitStats()
 
     # ---- asking for changes
@@ -166,6 +168,11 @@ class Committer:
         self._commands += len(commands)
         self._arrived.set()
         return cast("list[R | JobpoolError]", await group.answer)
+
+    @property
+    def committed_n(self) -> int:
+        """The newest commit that is durable, folded or not."""
+        return self._committed_n
 
     # ---- the loop
 
@@ -245,9 +252,11 @@ class Committer:
         expects = self._replica.state.fence
         if expects.term != self._term:
             raise Fenced(expects)
-        transaction, changes = batch.transaction(expects, f"{self._server_id}-{expects.term}-{expects.n + 1}")
+        self._sent += 1  # a batch id never names two transactions: a resend would be taken for the other one
+        transaction, changes = batch.transaction(expects, f"{self._server_id}-{expects.term}-{self._sent}")
         self._begun = begun = self._clock.monotonic()
         await self._send(transaction)
+        self._committed_n = transaction.leaves.n
         self.stats.batches += 1
         self.stats.last_ops = len(transaction.ops)
         self.stats.ops += len(transaction.ops)
@@ -260,7 +269,12 @@ class Committer:
             try:
                 await self._store.commit(transaction)
                 return
-            except OutcomeUnknown as unknown:
+            except Fenced:
+                raise
+            except StoreFailed as unknown:
+                # A refusal after an unknown outcome says nothing about the first attempt, which may still land.
+                if not tries and not isinstance(unknown, OutcomeUnknown):
+                    raise
                 tries += 1
                 self._log.warning(
                     "the outcome of a commit is unknown; sending the same again",

@@ -47,6 +47,10 @@ class Retention(Protocol):
         """The newest n at or below which every segment is to go; None = nothing is."""
         ...
 
+    def dropped_before(self, n: int) -> None:
+        """The store has no segment below n any more."""
+        ...
+
 
 class Term(Struct, frozen=True):
     """What a duty may use. `state` is the replica's; duties read it and never change it."""

@@ -21,6 +21,7 @@ from jobpool.model.run import Run
 from jobpool.model.statuses import AllocationStatus, NodeStatus, PlanStatus
 from jobpool.replica.replica import Replica
 from jobpool.replica.state import Folded, State
+from jobpool.server.local import LocalLeader
 from jobpool.store.change import Command
 from jobpool.store.commands import (
     AddNamespace,
@@ -41,11 +42,16 @@ class NoRetention:
     async def retention_cut(self, *, older_than: Millis, keep_runs: int) -> int | None:
         return None
 
+    def dropped_before(self, n: int) -> None:
+        """Nothing to forget."""
+
 
 class Core:
     """`finished` collects every run that ended, in order; `answers` is what the pretend agents report at once."""
 
-    def __init__(self, store: Store, clock: Clock, *, config: LeaderConfig, slots: int, evaluators: int, seed: int) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, *, config: LeaderConfig, slots: int, evaluators: int, seed: int
+    ) -> None:
         self.store = store
         self.clock = clock
         self.replica = Replica(default_slots=slots)
@@ -59,7 +65,7 @@ class Core:
             server_id="test",
         )
         self.evaluators = [
-            Evaluator(_Desk(self.leadership), self.replica, clock=clock, dice=Dice(seed + at), number=at)
+            Evaluator(LocalLeader(self.leadership), self.replica, clock=clock, dice=Dice(seed + at), number=at)
             for at in range(evaluators)
         ]
         self.finished: list[Run] = []
@@ -78,9 +84,13 @@ class Core:
     async def submit_all(self, commands: Sequence[Command[object]]) -> list[object]:
         return list(await self.leadership.reign.committer.submit_all(commands))
 
-    async def add_node(self, node_id: str = "node-1", *, capacity: int = 256, executors: Sequence[str] = ("noop",)) -> None:
+    async def add_node(
+        self, node_id: str = "node-1", *, capacity: int = 256, executors: Sequence[str] = ("noop",)
+    ) -> None:
         now = self.clock.now()
-        node = Node(node_id, node_id, "0", NodeStatus.INITIALIZING, now, now, capacity=capacity, executors=tuple(executors))
+        node = Node(
+            node_id, node_id, "0", NodeStatus.INITIALIZING, now, now, capacity=capacity, executors=tuple(executors)
+        )
         await self.submit(RegisterNode(node))
         await self.submit(SetNodeStatus(node_id, NodeStatus.READY, "node is ready"))
 
@@ -144,20 +154,6 @@ class _Answers:
 
     async def run(self) -> None:
         await self._core._answer()
-
-
-class _Desk:
-    """The present term's queues."""
-
-    def __init__(self, leadership: Leadership) -> None:
-        self._leadership = leadership
-
-    async def dequeue(self, types: Sequence[str], limit: int, *, timeout: Millis):  # type: ignore[no-untyped-def]
-        reign = await self._leadership.leading()
-        return await reign.queues.dequeue(types, limit, timeout=timeout)
-
-    async def settle(self, verdicts):  # type: ignore[no-untyped-def]
-        return await self._leadership.reign.queues.settle(verdicts)
 
 
 @asynccontextmanager

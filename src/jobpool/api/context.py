@@ -1,0 +1,123 @@
+"""What the nouns share: the replica, the writer, history, the clock, and the answer's header."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Protocol, TypeVar, overload
+
+from msgspec import Struct
+
+from jobpool.api.service import Call
+from jobpool.history.queries import (
+    AllocationPage,
+    EvaluationPage,
+    GetJob,
+    JobExists,
+    JobPage,
+    ListAllocations,
+    ListEvaluations,
+    ListJobs,
+)
+from jobpool.kit.effects.clock import Clock
+from jobpool.kit.effects.dice import Dice
+from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.model.errors import DeadlineExceeded, JobpoolError, ResourceExhausted
+from jobpool.model.run import Run
+from jobpool.ports import Evaluations, Liveness
+from jobpool.replica.replica import Replica
+from jobpool.replica.state import State
+from jobpool.store.change import Command
+from jobpool.wire import jobpool_pb2 as pb
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+MAX_WAITING_WRITES = 50_000
+_LONGEST_WRITE: Millis = 30 * SECOND
+_LONGEST_READ: Millis = 10 * SECOND
+
+
+class History(Protocol):
+    """Finished runs. A query is sent when it is called and sees exactly what was folded before that."""
+
+    @overload
+    def query(self, query: ListJobs) -> Awaitable[JobPage]: ...
+    @overload
+    def query(self, query: ListEvaluations) -> Awaitable[EvaluationPage]: ...
+    @overload
+    def query(self, query: ListAllocations) -> Awaitable[AllocationPage]: ...
+    @overload
+    def query(self, query: JobExists) -> Awaitable[bool]: ...
+    @overload
+    def query(self, query: GetJob) -> Awaitable[Run | None]: ...
+
+
+class Leader(Protocol):
+    """The way to the leader, which is this server or another. Raises Unavailable while there is none."""
+
+    async def submit(self, command: Command[R]) -> R:
+        """Returns once this server has folded the commit: what was written can be read here."""
+        ...
+
+    async def submit_all(self, commands: Sequence[Command[R]]) -> Sequence[R | JobpoolError]: ...
+
+    @property
+    def waiting(self) -> int: ...
+
+    @property
+    def evaluations(self) -> Evaluations: ...
+
+    @property
+    def liveness(self) -> Liveness: ...
+
+    def queue_depths(self) -> pb.QueueDetail: ...
+
+
+class Identity(Struct, frozen=True):
+    cluster_id: int
+    member_id: int
+    name: str
+
+
+class Context(Struct, frozen=True):
+    """`default_time_zone` holds where neither plan nor namespace names one."""
+
+    replica: Replica
+    leader: Leader
+    history: History
+    clock: Clock
+    dice: Dice
+    identity: Identity
+    default_time_zone: str
+
+    @property
+    def state(self) -> State:
+        return self.replica.state
+
+    def header(self) -> pb.ResponseHeader:
+        fence = self.state.fence
+        return pb.ResponseHeader(
+            cluster_id=self.identity.cluster_id,
+            member_id=self.identity.member_id,
+            revision=fence.n,
+            raft_term=fence.term,
+        )
+
+    async def write(self, command: Command[R], call: Call) -> R:
+        """Commit, within the caller's patience. Raises DeadlineExceeded when the outcome did not come in time."""
+        if self.leader.waiting > MAX_WAITING_WRITES:
+            raise ResourceExhausted(f"{self.leader.waiting} changes are waiting to be committed; try again")
+        return await within(self.leader.submit(command), call, _LONGEST_WRITE)
+
+
+async def within(work: Awaitable[T], call: Call, longest: Millis) -> T:
+    """The result, if it comes within the caller's patience and `longest` ms. Raises DeadlineExceeded."""
+    patience = min(longest, call.timeout) if call.timeout is not None else longest
+    try:
+        async with asyncio.timeout(patience / 1000):
+            return await work
+    except TimeoutError:
+        raise DeadlineExceeded(f"no answer within {patience / 1000:g} s; whether it was done is not known") from None
+
+
+async def read_within(work: Awaitable[T], call: Call) -> T:
+    return await within(work, call, _LONGEST_READ)

@@ -1,0 +1,170 @@
+"""Evaluations and allocations: lists and details over live runs and history."""
+
+from collections.abc import Sequence
+
+from jobpool.api.checks import check_enum, check_filter, check_id, check_page, check_statuses, optional_time
+from jobpool.api.context import Context, read_within
+from jobpool.api.jobs import candidates
+from jobpool.api.service import Call
+from jobpool.history.merge import merged, widened
+from jobpool.history.queries import (
+    AllocationFilter,
+    EvaluationFilter,
+    GetJob,
+    ListAllocations,
+    ListEvaluations,
+)
+from jobpool.model.errors import InvalidArgument, NotFound
+from jobpool.model.run import Attempt, Evaluation, Run, allocation_id, evaluation_id, split_id
+from jobpool.model.statuses import AllocationStatus, EvaluationStatus
+from jobpool.wire import jobpool_pb2 as pb
+from jobpool.wire.messages import allocation_message, evaluation_message
+
+_MAX_IDS = 1000
+
+
+class Evaluations:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def list(self, request: pb.ScheduleEvalListRequest, call: Call) -> pb.ScheduleEvalListResponse:
+        page = check_page(request.pageNumber, request.pageSize)
+        wanted = _evaluation_filter(request)
+        live = self._live(wanted)
+        offset, limit = widened(page.offset, page.limit, len(live))
+        found = await read_within(self._context.history.query(ListEvaluations(wanted, offset, limit)), call)
+        items = merged(live, found.items, key=_evaluation_order, offset=page.offset, limit=page.limit)
+        total = len(live) + found.total
+        return pb.ScheduleEvalListResponse(
+            header=self._context.header(),
+            data=[evaluation_message(run, evaluation) for run, evaluation in items],
+            totalElements=total,
+            totalPages=page.pages(total),
+        )
+
+    async def detail(self, request: pb.ScheduleEvalDetailRequest, call: Call) -> pb.ScheduleEvalDetailResponse:
+        run, number = await _part(self._context, "eval", "e", request.id, call)
+        for evaluation in run.evaluations:
+            if evaluation.number == number:
+                data = evaluation_message(run, evaluation)
+                return pb.ScheduleEvalDetailResponse(header=self._context.header(), data=data)
+        raise NotFound("eval", request.id, field="id")
+
+    def _live(self, wanted: EvaluationFilter) -> Sequence[tuple[Run, Evaluation]]:
+        runs = candidates(self._context.state, wanted.job_id)
+        live = [(run, item) for run in runs for item in run.evaluations if wanted.matches(run, item)]
+        live.sort(key=_evaluation_order, reverse=True)
+        return live
+
+
+class Allocations:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def list(self, request: pb.ScheduleAllocationListRequest, call: Call) -> pb.ScheduleAllocationListResponse:
+        items, total, pages = await self._found(request, call)
+        return pb.ScheduleAllocationListResponse(
+            header=self._context.header(),
+            data=[allocation_message(run, attempt) for run, attempt in items],
+            totalElements=total,
+            totalPages=pages,
+        )
+
+    async def simple(
+        self, request: pb.ScheduleAllocationListRequest, call: Call
+    ) -> pb.ScheduleSimpleAllocationListResponse:
+        items, total, pages = await self._found(request, call)
+        return pb.ScheduleSimpleAllocationListResponse(
+            header=self._context.header(),
+            data=[pb.SimpleAllocation(id=allocation_id(run.id, attempt.number)) for run, attempt in items],
+            totalElements=total,
+            totalPages=pages,
+        )
+
+    async def detail(
+        self, request: pb.ScheduleAllocationDetailRequest, call: Call
+    ) -> pb.ScheduleAllocationDetailResponse:
+        run, number = await _part(self._context, "allocation", "a", request.id, call)
+        for attempt in run.attempts:
+            if attempt.number == number:
+                data = allocation_message(run, attempt)
+                return pb.ScheduleAllocationDetailResponse(header=self._context.header(), data=data)
+        raise NotFound("allocation", request.id, field="id")
+
+    async def _found(
+        self, request: pb.ScheduleAllocationListRequest, call: Call
+    ) -> tuple[Sequence[tuple[Run, Attempt]], int, int]:
+        """A page. Without a page size the live allocations of a node come whole, as its agent needs them."""
+        wanted = _allocation_filter(request)
+        live = self._live(wanted)
+        size = request.pageSize
+        if not size and request.node_id and len(live) > 1000 and request.pageNumber <= 1:
+            return live, len(live), 1
+        page = check_page(request.pageNumber, size)
+        offset, limit = widened(page.offset, page.limit, len(live))
+        found = await read_within(self._context.history.query(ListAllocations(wanted, offset, limit)), call)
+        items = merged(live, found.items, key=_allocation_order, offset=page.offset, limit=page.limit)
+        total = len(live) + found.total
+        return items, total, page.pages(total)
+
+    def _live(self, wanted: AllocationFilter) -> Sequence[tuple[Run, Attempt]]:
+        runs = candidates(self._context.state, wanted.job_id)
+        live = [(run, item) for run in runs for item in run.attempts if wanted.matches(run, item)]
+        live.sort(key=_allocation_order, reverse=True)
+        return live
+
+
+def _evaluation_order(item: tuple[Run, Evaluation]) -> tuple[int, str]:
+    return (item[1].created_at, evaluation_id(item[0].id, item[1].number))
+
+
+def _allocation_order(item: tuple[Run, Attempt]) -> tuple[int, str]:
+    return (item[1].created_at, allocation_id(item[0].id, item[1].number))
+
+
+async def _part(context: Context, kind: str, letter: str, text: str, call: Call) -> tuple[Run, int]:
+    """The run that an evaluation's or allocation's id names, and the number within it. Raises NotFound."""
+    named = split_id(check_id("id", text))
+    if named is None or named[1] != letter:
+        raise NotFound(kind, text, field="id")
+    run = context.state.run(named[0])
+    if run is None:
+        run = await read_within(context.history.query(GetJob(named[0])), call)
+    if run is None:
+        raise NotFound(kind, text, field="id")
+    return run, named[2]
+
+
+def _evaluation_filter(request: pb.ScheduleEvalListRequest) -> EvaluationFilter:
+    for field in ("id", "namespace", "plan_id", "job_id"):
+        check_filter(field, getattr(request, field))
+    return EvaluationFilter(
+        id=request.id,
+        namespace=request.namespace,
+        status=check_enum("status", request.status, EvaluationStatus) if request.status else None,
+        plan_id=request.plan_id,
+        job_id=request.job_id,
+        created_after=optional_time(request, "start_time"),
+        created_until=optional_time(request, "end_time"),
+    )
+
+
+def _allocation_filter(request: pb.ScheduleAllocationListRequest) -> AllocationFilter:
+    for field in ("id", "namespace", "plan_id", "job_id", "node_id", "eval_id", "name"):
+        check_filter(field, getattr(request, field))
+    if len(request.ids) > _MAX_IDS:
+        raise InvalidArgument("ids", f"holds at most {_MAX_IDS} ids, found {len(request.ids)}")
+    ids = tuple(check_filter("ids", item) for item in request.ids)
+    return AllocationFilter(
+        id=request.id,
+        ids=ids,
+        namespace=request.namespace,
+        statuses=check_statuses(request.status, AllocationStatus),
+        plan_id=request.plan_id,
+        job_id=request.job_id,
+        node_id=request.node_id,
+        evaluation_id=request.eval_id,
+        name=request.name,
+        created_after=optional_time(request, "start_time"),
+        created_until=optional_time(request, "end_time"),
+    )

@@ -1,0 +1,61 @@
+"""The table of calls: which noun answers which RPC."""
+
+from collections.abc import Mapping
+
+from jobpool.api import originals
+from jobpool.api.context import Context
+from jobpool.api.evaluations import Allocations, Evaluations
+from jobpool.api.jobs import Jobs
+from jobpool.api.logs import Logs
+from jobpool.api.namespaces import Namespaces
+from jobpool.api.nodes import Nodes, Queues
+from jobpool.api.plans import Plans
+from jobpool.api.service import Handler, Service
+from jobpool.api.sessions import Sessions
+
+
+def build_service(context: Context, sessions: Sessions) -> Service:
+    return Service(_handlers(context, sessions), agent_session=sessions.serve)
+
+
+def _handlers(context: Context, sessions: Sessions) -> Mapping[str, Handler]:
+    plans, namespaces, jobs = Plans(context), Namespaces(context), Jobs(context)
+    evaluations, allocations = Evaluations(context), Allocations(context)
+    nodes, queues, logs = Nodes(context), Queues(context), Logs(context, sessions)
+    return {
+        "PlanAdd": plans.add,
+        "PlanList": plans.list,
+        "PlanUpdate": plans.update,
+        "PlanDelete": plans.delete,
+        "PlanDetail": plans.detail,
+        "PlanOnline": plans.online,
+        "PlanOffline": plans.offline,
+        "PlanRun": plans.run,
+        "PlanPreview": plans.preview,
+        "NameSpaceAdd": namespaces.add,
+        "NameSpaceList": namespaces.list,
+        "NameSpaceDelete": namespaces.delete,
+        "NameSpaceDetail": namespaces.detail,
+        "NameSpaceUpdate": namespaces.update,
+        "JobAdd": originals.job_add,
+        "JobList": jobs.list,
+        "JobExist": jobs.exist,
+        "JobUpdate": jobs.report,
+        "JobDetail": jobs.detail,
+        "JobCancel": jobs.cancel,
+        "JobLogs": logs.read,
+        "EvalAdd": originals.eval_add,
+        "EvalList": evaluations.list,
+        "EvalDetail": evaluations.detail,
+        "AllocationAdd": originals.allocation_add,
+        "AllocationList": allocations.list,
+        "SimpleAllocationList": allocations.simple,
+        "AllocationDetail": allocations.detail,
+        "NodeAdd": originals.node_add,
+        "NodeUpdate": originals.node_update,
+        "NodeList": nodes.list,
+        "NodeDetail": nodes.detail,
+        "NodeDelete": nodes.delete,
+        "QueueDetail": queues.detail,
+        "QueueJobViewDetail": queues.job_view,
+    }

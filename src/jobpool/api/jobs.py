@@ -1,0 +1,147 @@
+"""Jobs (runs), their evaluations and allocations: lists over live runs and history, detail, cancel, report.
+
+Lists take the live matches and send the question to history in one step without awaiting, so every run is seen in
+exactly one of the two.
+"""
+
+from collections.abc import Sequence
+
+from jobpool.api.checks import check_enum, check_filter, check_id, check_page, check_statuses, optional_time
+from jobpool.api.context import Context, read_within
+from jobpool.api.service import Call
+from jobpool.history.merge import merged, widened
+from jobpool.history.queries import GetJob, JobExists, JobFilter, ListJobs
+from jobpool.model.errors import FailedPrecondition, InvalidArgument, NotFound
+from jobpool.model.run import Run
+from jobpool.model.statuses import JobStatus
+from jobpool.replica.state import State
+from jobpool.store.commands import CancelRun, ReportRun
+from jobpool.store.commands.runs import REPORTABLE
+from jobpool.wire import jobpool_pb2 as pb
+from jobpool.wire.messages import job_message
+
+_MAX_DESCRIPTION = 4096
+_MAX_RESULT = 65_536
+JobQuery = pb.ScheduleJobListRequest | pb.ScheduleJobExistRequest
+
+
+def parameters_of(state: State, run: Run) -> str:
+    """The parameters in force: the run's own, else those of its plan version (empty when that is forgotten)."""
+    if run.parameters is not None:
+        return run.parameters
+    plan = state.plan_version(run.namespace, run.plan_id, run.plan_version)
+    return plan.parameters if plan is not None else ""
+
+
+async def find_run(context: Context, job_id: str, call: Call) -> Run:
+    """A run, live or finished. Raises NotFound."""
+    run = context.state.run(job_id)
+    if run is None:
+        run = await read_within(context.history.query(GetJob(job_id)), call)
+    if run is None:
+        raise NotFound("job", job_id, field="id")
+    return run
+
+
+class Jobs:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def list(self, request: pb.ScheduleJobListRequest, call: Call) -> pb.ScheduleJobListResponse:
+        page = check_page(request.pageNumber, request.pageSize)
+        wanted = _filter(request, contains=False)
+        live = self._live(wanted)
+        offset, limit = widened(page.offset, page.limit, len(live))
+        asked = self._context.history.query(ListJobs(wanted, offset, limit))
+        found = await read_within(asked, call)
+        runs = merged(live, found.runs, key=_newest_first, offset=page.offset, limit=page.limit)
+        total = len(live) + found.total
+        return pb.ScheduleJobListResponse(
+            header=self._context.header(),
+            data=[self._message(run) for run in runs],
+            totalElements=total,
+            totalPages=page.pages(total),
+        )
+
+    async def exist(self, request: pb.ScheduleJobExistRequest, call: Call) -> pb.ScheduleJobExistResponse:
+        wanted = _filter(request, contains=True)
+        runs = self._context.state.runs.values()
+        found = any(wanted.matches(run) for run in runs)
+        if not found:
+            found = await read_within(self._context.history.query(JobExists(wanted)), call)
+        return pb.ScheduleJobExistResponse(header=self._context.header(), count=int(found))
+
+    async def detail(self, request: pb.ScheduleJobDetailRequest, call: Call) -> pb.ScheduleJobDetailResponse:
+        run = await find_run(self._context, check_id("id", request.id), call)
+        return pb.ScheduleJobDetailResponse(header=self._context.header(), data=self._message(run))
+
+    async def report(
+        self, request: pb.ScheduleJobStatusUpdateRequest, call: Call
+    ) -> pb.ScheduleJobStatusUpdateResponse:
+        job_id = check_id("id", request.id)
+        status = check_enum("status", request.status, JobStatus)
+        if status not in REPORTABLE:
+            known = ", ".join(sorted(REPORTABLE))
+            raise InvalidArgument("status", f"a job can be set to {known}; found {status}", engine_code=1002)
+        result = request.result if request.HasField("result") else None
+        _check_length("description", request.description, _MAX_DESCRIPTION)
+        _check_length("result", result or "", _MAX_RESULT)
+        await self._refuse_ended(job_id, call)
+        run = await self._context.write(ReportRun(job_id, status, request.description, result), call)
+        return pb.ScheduleJobStatusUpdateResponse(header=self._context.header(), data=self._message(run))
+
+    async def cancel(self, request: pb.JobCancelRequest, call: Call) -> pb.JobCancelResponse:
+        job_id = check_id("id", request.id)
+        _check_length("description", request.description, _MAX_DESCRIPTION)
+        await self._refuse_ended(job_id, call)
+        run = await self._context.write(CancelRun(job_id, request.description), call)
+        return pb.JobCancelResponse(header=self._context.header(), data=self._message(run))
+
+    async def _refuse_ended(self, job_id: str, call: Call) -> None:
+        """A run that has ended is refused as such however long ago that was."""
+        if self._context.state.run(job_id) is None:
+            run = await find_run(self._context, job_id, call)
+            raise FailedPrecondition(
+                f"job {job_id} has ended ({run.status}); a terminal status never changes", field="id"
+            )
+
+    def _live(self, wanted: JobFilter) -> Sequence[Run]:
+        state = self._context.state
+        runs = [run for run in candidates(state, wanted.id) if wanted.matches(run)]
+        runs.sort(key=_newest_first, reverse=True)
+        return runs
+
+    def _message(self, run: Run) -> pb.Job:
+        return job_message(run, parameters_of(self._context.state, run))
+
+
+def candidates(state: State, job_id: str) -> Sequence[Run]:
+    """The live keys that can match."""
+    if job_id:
+        run = state.run(job_id)
+        return [] if run is None else [run]
+    return list(state.runs.values())
+
+
+def _newest_first(run: Run) -> tuple[int, str]:
+    return (run.created_at, run.id)
+
+
+def _filter(request: JobQuery, *, contains: bool) -> JobFilter:
+    for field in ("id", "namespace", "plan_id", "name"):
+        check_filter(field, getattr(request, field))
+    return JobFilter(
+        id=request.id,
+        namespace=request.namespace,
+        plan_id=request.plan_id,
+        statuses=check_statuses(request.status, JobStatus),
+        name=request.name,
+        name_contains=contains,
+        created_after=optional_time(request, "start_time"),
+        created_until=optional_time(request, "end_time"),
+    )
+
+
+def _check_length(field: str, text: str, most: int) -> None:
+    if len(text) > most:
+        raise InvalidArgument(field, f"holds at most {most} characters, found {len(text)}", engine_code=1003)

@@ -1,0 +1,86 @@
+"""Nodes and queues: who works, and what waits."""
+
+from jobpool.api.checks import check_enum, check_filter, check_id, check_namespace, check_page
+from jobpool.api.context import Context
+from jobpool.api.service import Call
+from jobpool.model.errors import InvalidArgument, NotFound
+from jobpool.model.statuses import EvaluationStatus, JobStatus, NodeStatus
+from jobpool.store.commands import RemoveNode
+from jobpool.wire import jobpool_pb2 as pb
+from jobpool.wire.messages import node_message
+
+
+class Nodes:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def list(self, request: pb.NodeListRequest, call: Call) -> pb.NodeListResponse:
+        page = check_page(request.pageNumber, request.pageSize)
+        status = check_enum("status", request.status, NodeStatus) if request.status else None
+        node_id, name = check_filter("id", request.id), check_filter("name", request.name)
+        state = self._context.state
+        found = sorted(
+            node.id
+            for node in state.nodes.values()
+            if node_id in ("", node.id) and name in node.name and status in (None, node.status)
+        )
+        shown = found[page.offset : page.offset + page.limit]
+        return pb.NodeListResponse(
+            header=self._context.header(),
+            data=[node_message(state.nodes[key], state.node_load(key)) for key in shown],
+            totalElements=len(found),
+            totalPages=page.pages(len(found)),
+        )
+
+    async def detail(self, request: pb.NodeDetailRequest, call: Call) -> pb.NodeDetailResponse:
+        node_id = check_id("id", request.id)
+        node = self._context.state.node(node_id)
+        if node is None:
+            raise NotFound("node", node_id, field="id")
+        data = node_message(node, self._context.state.node_load(node_id))
+        return pb.NodeDetailResponse(header=self._context.header(), data=data)
+
+    async def delete(self, request: pb.NodeDeleteRequest, call: Call) -> pb.NodeDeleteResponse:
+        await self._context.write(RemoveNode(check_id("id", request.id)), call)
+        return pb.NodeDeleteResponse(header=self._context.header())
+
+
+class Queues:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def detail(self, request: pb.QueueDetailRequest, call: Call) -> pb.QueueDetailResponse:
+        if request.type == "evaluation":
+            depths = self._context.leader.queue_depths()
+        elif request.type == "allocation":
+            depths = pb.QueueDetail(total=self._context.leader.waiting)
+        else:
+            raise InvalidArgument(
+                "type", f"must be evaluation or allocation, found {request.type[:40]!r}", engine_code=1104
+            )
+        return pb.QueueDetailResponse(header=self._context.header(), data=depths)
+
+    async def job_view(self, request: pb.QueueJobViewRequest, call: Call) -> pb.QueueJobViewResponse:
+        """The job map of a namespace: how its slots are used, from the live runs themselves."""
+        name = check_namespace("namespace", request.namespace)
+        state = self._context.state
+        if state.namespace(name) is None:
+            raise NotFound("namespace", name, field="namespace")
+        now = self._context.clock.now()
+        stats = pb.QueueJobStats(total=state.slot_limit(name))
+        for run in state.runs.values():
+            if run.namespace != name or run.ended:
+                continue
+            if run.status is JobStatus.RUNNING:
+                stats.running += 1
+                stats.running_jobs.append(run.id)
+                continue
+            evaluation = run.evaluation
+            waits = evaluation is not None and evaluation.status is EvaluationStatus.PENDING
+            if run.holds_slot and run.retries and waits and evaluation is not None and evaluation.not_before > now:
+                stats.retry += 1
+            elif run.holds_slot:
+                stats.pending += 1
+            stats.pending_jobs.append(run.id)
+        stats.un_used = max(0, stats.total - stats.running - stats.pending - stats.retry)
+        return pb.QueueJobViewResponse(header=self._context.header(), data=stats)

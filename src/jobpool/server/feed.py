@@ -1,0 +1,32 @@
+"""Feeds history: what the fold says has ended goes to the read model in the same step."""
+
+from jobpool.history.process import HistoryProcess
+from jobpool.history.queries import RetentionCut
+from jobpool.kit.pure.durations import Millis
+from jobpool.replica.replica import Replica
+from jobpool.replica.state import Folded
+from jobpool.store.codec import encode
+
+
+class HistoryFeed:
+    """Also answers the collector, as `leader.term.Retention`."""
+
+    def __init__(self, history: HistoryProcess, replica: Replica) -> None:
+        self._history = history
+        self._replica = replica
+        replica.listen(self._observe)
+
+    def stand(self) -> None:
+        """The replica was loaded: what the read model lacks up to here it reads from the store."""
+        fence = self._replica.state.fence
+        self._history.stand_at(fence.incarnation, fence.n)
+
+    def _observe(self, folded: Folded) -> None:
+        if folded.segment is not None:
+            self._history.ingest(self._replica.state.fence.incarnation, folded.n, encode(folded.segment))
+
+    async def retention_cut(self, *, older_than: Millis, keep_runs: int) -> int | None:
+        return await self._history.query(RetentionCut(older_than, keep_runs))
+
+    def dropped_before(self, n: int) -> None:
+        self._history.delete_before(n)

@@ -1,0 +1,45 @@
+"""Plain HTTP routes beside the API: version, health, readiness, metrics."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from jobpool import __version__
+from jobpool.server.metrics import Metrics
+
+Check = Callable[[], str]
+"""Empty = well; otherwise what is wrong."""
+
+
+def plain_routes(*, engine: str, healthy: Check, ready: Check, metrics: Metrics) -> Sequence[Route]:
+    async def version(request: Request) -> Response:
+        return _json({"jobpool": __version__, "etcdserver": "", "etcdcluster": "", "engine": engine})
+
+    async def health(request: Request) -> Response:
+        reason = healthy()
+        return _json({"health": "false" if reason else "true", "reason": reason}, 503 if reason else 200)
+
+    async def readiness(request: Request) -> Response:
+        reason = ready()
+        return _json({"ready": not reason, "reason": reason}, 503 if reason else 200)
+
+    async def exposition(request: Request) -> Response:
+        # Rendering takes long with many series; the numbers are taken on the loop, where nothing moves meanwhile.
+        text = metrics.text()
+        await asyncio.sleep(0)
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return [
+        Route("/version", version),
+        Route("/health", health),
+        Route("/readyz", readiness),
+        Route("/metrics", exposition),
+    ]
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")

@@ -1,0 +1,151 @@
+"""The composition root: builds a server from its configuration, runs it, and takes it down in order."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from jobpool.api.context import Context, Identity
+from jobpool.api.handlers import build_service
+from jobpool.api.listener import Listener, ListenerConfig
+from jobpool.api.rest import Gateway
+from jobpool.api.sessions import Sessions
+from jobpool.api.tls import server_tls
+from jobpool.evaluator.worker import Evaluator
+from jobpool.history.process import HistoryProcess
+from jobpool.history.source import segments_in
+from jobpool.kit.effects.clock import Clock, SystemClock
+from jobpool.kit.effects.dice import Dice
+from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.effects.service import Service, run_services
+from jobpool.kit.pure.durations import SECOND
+from jobpool.leader.leadership import Leadership
+from jobpool.leader.term import LeaderConfig
+from jobpool.replica.replica import Replica
+from jobpool.server.config import ServerConfig
+from jobpool.server.feed import HistoryFeed
+from jobpool.server.health import plain_routes
+from jobpool.server.local import LocalLeader
+from jobpool.server.metrics import Metrics
+from jobpool.store.commands import AddNamespace
+from jobpool.store.datadir import DataDir
+from jobpool.store.engines.sqlite import SqliteStore
+
+_GRACE = 5 * SECOND
+DEFAULT_NAMESPACE = "default"
+
+
+class Server:
+    """One server on the embedded engine. `run` serves until `stop` is set or something breaks."""
+
+    def __init__(self, config: ServerConfig, *, data_dir: DataDir, store: SqliteStore, clock: Clock) -> None:
+        self._config = config
+        self._data_dir = data_dir
+        self._store = store
+        self._clock = clock
+        self._log = get_logger("server")
+        dice = Dice()
+        self.replica = Replica(default_slots=config.job_parallelism_limit)
+        self._history = HistoryProcess(data_dir.path / "history.db", segments_in(store), clock=clock)
+        self._feed = HistoryFeed(self._history, self.replica)
+        server_id = f"{data_dir.member_id:x}"
+        self.leadership = Leadership(
+            store,
+            self.replica,
+            clock=clock,
+            dice=dice,
+            config=_leader_config(config),
+            retention=self._feed,
+            server_id=server_id,
+        )
+        leader = LocalLeader(self.leadership)
+        self._evaluators = [
+            Evaluator(leader, self.replica, clock=clock, dice=Dice(), number=at) for at in range(config.worker_number)
+        ]
+        self._metrics = Metrics(self.replica, self.leadership, self._history, self._evaluators)
+        context = Context(
+            replica=self.replica,
+            leader=leader,
+            history=self._history,
+            clock=clock,
+            dice=dice,
+            identity=Identity(data_dir.cluster_id, data_dir.member_id, config.name),
+            default_time_zone=config.default_time_zone,
+        )
+        self._listener = self._listen(context)
+
+    def _listen(self, context: Context) -> Listener:
+        config = self._config
+        service = build_service(context, Sessions(context))
+        routes = plain_routes(engine="embedded", healthy=self._trouble, ready=self._trouble, metrics=self._metrics)
+        gateway = Gateway(service, allowed_hosts=config.host_whitelist, extra_routes=routes)
+        tls = None
+        if config.tls.enabled:
+            tls = server_tls(
+                config.tls.cert_file,
+                config.tls.key_file,
+                trusted_ca_file=config.tls.trusted_ca_file,
+                client_cert_auth=config.tls.client_cert_auth,
+            )
+        return Listener(service, gateway, ListenerConfig(urls=config.listen_client_urls), tls=tls)
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        return self._listener.addresses
+
+    def _trouble(self) -> str:
+        return "" if self.leadership.leads else "NO LEADER"
+
+    async def run(self, stop: asyncio.Event, *, started: Callable[[], None] | None = None) -> None:
+        """Serve. `started` is called once requests are answered. Raises JobpoolError when it cannot start."""
+        await self.replica.restore(self._store)
+        for key in self.replica.broken:
+            self._log.error("a stored record cannot be read and is left out", event_name="record_broken", key=key)
+        self._feed.stand()
+        loop = asyncio.get_running_loop()
+        services: list[Service] = [self._history, self.leadership, *self._evaluators]
+        running = loop.create_task(run_services(services))
+        serving = loop.create_task(self._serve(stop, started))
+        try:
+            await asyncio.wait([running, serving], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (serving, running):
+                task.cancel()
+            outcomes = await asyncio.gather(serving, running, return_exceptions=True)
+            await self._listener.close(0)
+            await self._store.close()
+            self._data_dir.close()
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    async def _serve(self, stop: asyncio.Event, started: Callable[[], None] | None) -> None:
+        reign = await self.leadership.leading()
+        await reign.committer.submit(AddNamespace(DEFAULT_NAMESPACE, if_absent=True))
+        await self._listener.start()
+        self._log.info("serving", event_name="serving", addresses=[f"{host}:{port}" for host, port in self.addresses])
+        if started is not None:
+            started()
+        await stop.wait()
+        self._log.info("stopping", event_name="stopping")
+        await self._listener.close(_GRACE)
+
+
+def _leader_config(config: ServerConfig) -> LeaderConfig:
+    return LeaderConfig(
+        min_heartbeat_ttl=config.min_heartbeat_ttl,
+        failover_heartbeat_ttl=config.failover_heartbeat_ttl,
+        node_gc_threshold=config.node_gc_threshold,
+        job_gc_threshold=config.job_gc_threshold,
+        keep_runs=config.keep_finished_runs,
+    )
+
+
+async def open_server(config: ServerConfig) -> Server:
+    """A server on its data directory. Raises StoreFailed when the directory cannot be had or another server has it."""
+    data_dir = DataDir.open(Path(config.directory), "embedded")
+    try:
+        store = await SqliteStore.open(data_dir.database)
+    except BaseException:
+        data_dir.close()
+        raise
+    return Server(config, data_dir=data_dir, store=store, clock=SystemClock())

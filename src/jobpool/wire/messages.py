@@ -1,0 +1,215 @@
+"""Model to message: what the API says of plans, runs, nodes and namespaces."""
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from jobpool.kit.pure.durations import Millis, format_duration
+from jobpool.model.errors import InvalidArgument
+from jobpool.model.namespace import Namespace
+from jobpool.model.node import Node
+from jobpool.model.plan import Plan
+from jobpool.model.run import Attempt, Evaluation, Run, allocation_id, evaluation_id
+from jobpool.model.schedule import Cursor, Overlap, Periodic
+from jobpool.model.statuses import DesiredStatus
+from jobpool.wire import jobpool_pb2 as pb
+
+_YEAR_ONE: Millis = -62_135_596_800_000
+_YEAR_9999: Millis = 253_402_300_799_999
+
+
+def timestamp(at: Millis) -> Timestamp:
+    seconds, millis = divmod(at, 1000)
+    return Timestamp(seconds=seconds, nanos=millis * 1_000_000)
+
+
+def millis_of(field: str, stamp: Timestamp) -> Millis:
+    """Milliseconds of a message's time. Raises InvalidArgument for what is no time of the years 1 to 9999."""
+    at = stamp.seconds * 1000 + stamp.nanos // 1_000_000
+    if not (0 <= stamp.nanos < 1_000_000_000 and _YEAR_ONE <= at <= _YEAR_9999):
+        raise InvalidArgument(field, "wanted a time in the years 1 to 9999")
+    return at
+
+
+def plan_message(plan: Plan, cursor: Cursor | None) -> pb.Plan:
+    message = pb.Plan(
+        id=plan.id,
+        name=plan.name,
+        type=plan.type,
+        namespace=plan.namespace,
+        priority=plan.priority,
+        stop=plan.stop,
+        synchronous=plan.synchronous,
+        status=plan.status,
+        description=plan.description,
+        parameters=plan.parameters,
+        create_time=timestamp(plan.created_at),
+        update_time=timestamp(plan.updated_at),
+        executor=plan.executor,
+        overlap=plan.overlap,
+        timeout=format_duration(plan.effective_timeout),
+        delivery=plan.delivery,
+        match=plan.match,
+        strategy=plan.strategy,
+        revision=plan.version,
+        status_reason=plan.status_reason,
+    )
+    if plan.periodic is not None:
+        message.periodic.CopyFrom(_periodic(plan.periodic, prohibit_overlap=plan.overlap is not Overlap.ALLOW))
+    _add_policies(message, plan)
+    if cursor is not None:
+        if cursor.next_due is not None and plan.fires:
+            message.next_time.CopyFrom(timestamp(cursor.next_due))
+        if cursor.last_job_at is not None:
+            message.launch_time.CopyFrom(timestamp(cursor.last_job_at))
+            message.last_job = cursor.last_job
+    return message
+
+
+def _periodic(periodic: Periodic, *, prohibit_overlap: bool) -> pb.PeriodicConfig:
+    message = pb.PeriodicConfig(
+        enabled=periodic.enabled,
+        spec=periodic.spec,
+        time_zone=periodic.time_zone,
+        prohibit_overlap=prohibit_overlap,
+    )
+    if periodic.start_time is not None:
+        message.start_time.CopyFrom(timestamp(periodic.start_time))
+    if periodic.end_time is not None:
+        message.end_time.CopyFrom(timestamp(periodic.end_time))
+    return message
+
+
+def _add_policies(message: pb.Plan, plan: Plan) -> None:
+    message.catch_up.mode = plan.catch_up.mode
+    message.catch_up.max_runs = plan.catch_up.max_runs
+    if plan.catch_up.window is not None:
+        message.catch_up.window = format_duration(plan.catch_up.window)
+    if plan.catch_up.rate_per_minute:
+        message.catch_up.rate_per_minute = plan.catch_up.rate_per_minute
+    message.retry.attempts = plan.retry.attempts
+    if plan.retry.attempts:
+        message.retry.backoff = format_duration(plan.retry.backoff)
+        message.retry.max_backoff = format_duration(plan.retry.max_backoff)
+        message.retry.on.extend(plan.retry.on)
+    message.dst.gap = plan.dst.gap
+    message.dst.overlap = plan.dst.overlap
+
+
+def job_message(run: Run, parameters: str) -> pb.Job:
+    """`parameters` are those in force: the run's own, else those of its plan version."""
+    message = pb.Job(
+        id=run.id,
+        plan_id=run.plan_id,
+        derived_plan_id=run.derived_plan_id,
+        name=run.name,
+        type="auto",
+        namespace=run.namespace,
+        timeout=run.timeout,
+        status=run.status,
+        parameters=parameters if run.parameters is None else run.parameters,
+        info=run.info,
+        create_time=timestamp(run.created_at),
+        update_time=timestamp(run.updated_at),
+        scheduled_time=timestamp(run.scheduled_at),
+        attempt=len(run.attempts),
+        reason=run.reason,
+        result=run.result,
+        lateness_ms=run.lateness or 0,
+        trigger=run.trigger,
+        executor=run.executor,
+        plan_version=run.plan_version,
+        created_by=run.created_by,
+    )
+    if run.started_at is not None:
+        message.started_at.CopyFrom(timestamp(run.started_at))
+    if run.finished_at is not None:
+        message.finished_at.CopyFrom(timestamp(run.finished_at))
+    if run.exit_code is not None:
+        message.exit_code = run.exit_code
+    if run.attempts:
+        message.node_id = run.attempts[-1].node_id
+        message.fence = run.attempts[-1].fence
+    return message
+
+
+def evaluation_message(run: Run, evaluation: Evaluation) -> pb.Evaluation:
+    message = pb.Evaluation(
+        id=evaluation_id(run.id, evaluation.number),
+        namespace=run.namespace,
+        priority=run.priority,
+        type=run.type,
+        triggered_by=evaluation.trigger,
+        plan_id=run.plan_id,
+        job_id=run.id,
+        node_id=evaluation.node_id,
+        status=evaluation.status,
+        status_description=evaluation.description,
+        create_time=timestamp(evaluation.created_at),
+        update_time=timestamp(evaluation.updated_at),
+    )
+    if evaluation.number > 1:
+        message.previous_eval = evaluation_id(run.id, evaluation.number - 1)
+    if evaluation.number < len(run.evaluations):
+        message.next_eval = evaluation_id(run.id, evaluation.number + 1)
+    if evaluation.not_before:
+        message.not_before.CopyFrom(timestamp(evaluation.not_before))
+    return message
+
+
+_DESIRED_TEXT = {
+    DesiredStatus.RUN: "",
+    DesiredStatus.SKIP: "a run of the plan is live, this one is skipped",
+    DesiredStatus.FAIL: "no slot was free",
+    DesiredStatus.STOP: "stop on request",
+}
+
+
+def allocation_message(run: Run, attempt: Attempt) -> pb.Allocation:
+    message = pb.Allocation(
+        id=allocation_id(run.id, attempt.number),
+        name=run.name,
+        namespace=run.namespace,
+        eval_id=evaluation_id(run.id, attempt.evaluation),
+        node_id=attempt.node_id,
+        client_description=attempt.description,
+        plan_id=run.plan_id,
+        job_id=run.id,
+        client_status=attempt.status,
+        desired_status=attempt.desired,
+        desired_description=_DESIRED_TEXT[attempt.desired],
+        create_time=timestamp(attempt.created_at),
+        update_time=timestamp(attempt.updated_at),
+        fence=attempt.fence,
+    )
+    if attempt.number < len(run.attempts):
+        message.next_allocation = allocation_id(run.id, attempt.number + 1)
+    return message
+
+
+def namespace_message(namespace: Namespace, limit: int) -> pb.NameSpace:
+    """`limit` is the parallelism in force."""
+    return pb.NameSpace(
+        name=namespace.name,
+        job_parallelism_limit=limit,
+        when_full=namespace.when_full,
+        default_time_zone=namespace.default_time_zone,
+        description=namespace.description,
+    )
+
+
+def node_message(node: Node, running: int) -> pb.Node:
+    """Never with the secret."""
+    return pb.Node(
+        ID=node.id,
+        name=node.name,
+        status=node.status,
+        status_description=node.status_description,
+        status_update_at=node.updated_at * 1000,
+        drain_status="draining" if node.draining else "",
+        started_at=timestamp(node.started_at),
+        updated_at=timestamp(node.updated_at),
+        capacity=node.capacity,
+        running=running,
+        attributes=dict(node.attributes),
+        version=node.version,
+        executors=node.executors,
+    )
