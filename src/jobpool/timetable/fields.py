@@ -190,8 +190,7 @@ def _range_end(reader: Reader, unit: Unit, first: int) -> int:
 
 def _walk(unit: Unit, first: int, last: int) -> Sequence[int]:
     """The values from `first` to `last`, past the field's end and on from its beginning where the range wraps."""
-    if first > unit.last and last <= unit.last:
-        first = unit.first
     if last < first:
         last += unit.size
+    last = min(last, first + unit.size - 1)  # 0-7 has Sunday once
     return [unit.first + (value - unit.first) % unit.size for value in range(first, last + 1)]

@@ -89,6 +89,10 @@ class TestDefaultWindow:
         told = decide("0 0 * * THU", "2026-01-01T00:00", "2026-01-02T00:00")
         assert told == ["missed 00:00-00:00 1", "next 2026-01-08T00:00"]
 
+    def test_is_a_day_at_most_for_the_ticks_before_the_newest(self) -> None:
+        told = decide("0 0,6 * * THU", "2026-01-01T00:00", "2026-01-02T05:00", ALL)
+        assert told == ["missed 00:00-00:00 1", "late 06:00", "next 2026-01-08T00:00"]
+
     def test_spans_the_pause_of_a_plan_for_office_hours(self) -> None:
         """Down on Friday from 16:30, back on Saturday at 10:00: Friday's 17:00 still runs."""
         told = decide("0 9-17 * * MON-FRI", "2026-01-02T17:00", "2026-01-03T10:00")
