@@ -108,6 +108,7 @@ def _missing_hint(error: JobpoolError) -> str:
 def _present_hint(error: JobpoolError) -> str:
     named = re.match(r"(\w+) '(.*)' already exists", error.reason)
     kind, name = named.groups() if named else ("", "")
+    name = name.rpartition("/")[2]
     return f"`jobpoolctl {kind} update {name}` changes it" if kind in ("plan", "namespace") else ""
 
 

@@ -36,7 +36,7 @@ def list_evaluations(
                 pageNumber=number, pageSize=size, start_time=timestamp(since), end_time=timestamp(until), **filters
             )
         ),
-        EVALUATIONS,
+        view=EVALUATIONS,
         paging=paging,
     )
 
@@ -49,7 +49,7 @@ def show_evaluation(settings: Settings, eval_id: str) -> None:
     from jobpool.wire import jobpool_pb2 as pb
 
     answer = run(settings, lambda client: client.eval_detail(pb.ScheduleEvalDetailRequest(id=eval_id)))
-    show_one(settings, answer, answer.data, view=EVALUATIONS)
+    show_one(settings, answer, view=EVALUATIONS)
 
 
 @click.group(cls=PrefixGroup)
@@ -81,7 +81,7 @@ def list_allocations(
                 pageNumber=number, pageSize=size, start_time=timestamp(since), end_time=timestamp(until), **filters
             )
         ),
-        ALLOCATIONS,
+        view=ALLOCATIONS,
         paging=paging,
     )
 
@@ -95,4 +95,4 @@ def show_allocation(settings: Settings, allocation_id: str) -> None:
 
     request = pb.ScheduleAllocationDetailRequest(id=allocation_id)
     answer = run(settings, lambda client: client.allocation_detail(request))
-    show_one(settings, answer, answer.data, view=ALLOCATIONS)
+    show_one(settings, answer, view=ALLOCATIONS)

@@ -49,7 +49,7 @@ def list_(
                 **filters,
             )
         ),
-        JOBS,
+        view=JOBS,
         paging=paging,
     )
 
@@ -62,7 +62,7 @@ def detail(settings: Settings, job_id: str) -> None:
     from jobpool.wire import jobpool_pb2 as pb
 
     answer = run(settings, lambda client: client.job_detail(pb.ScheduleJobDetailRequest(id=job_id)))
-    show_one(settings, answer, answer.data, view=JOBS)
+    show_one(settings, answer, view=JOBS)
 
 
 @job.command("update")
@@ -77,7 +77,7 @@ def update(settings: Settings, job_id: str, *, status: str, description: str, re
 
     request = pb.ScheduleJobStatusUpdateRequest(id=job_id, status=status, description=description, result=result)
     answer = run(settings, lambda client: client.job_update(request))
-    show_one(settings, answer, answer.data, view=JOBS)
+    show_one(settings, answer, view=JOBS)
 
 
 @job.command("cancel")
@@ -90,7 +90,7 @@ def cancel(settings: Settings, job_id: str, *, description: str) -> None:
 
     request = pb.JobCancelRequest(id=job_id, description=description)
     answer = run(settings, lambda client: client.job_cancel(request))
-    show_one(settings, answer, answer.data, view=JOBS)
+    show_one(settings, answer, view=JOBS)
 
 
 @job.command("logs")

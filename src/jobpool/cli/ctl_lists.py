@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jobpool.client import Client
 
 Item = TypeVar("Item")
+Shown = TypeVar("Shown", covariant=True)
 
 
 class Listing(Protocol):
@@ -27,14 +28,21 @@ class Listing(Protocol):
     def data(self) -> Any: ...
 
 
+class Detail(Protocol[Shown]):
+    """What every answer about one thing has."""
+
+    @property
+    def data(self) -> Shown: ...
+
+
 Ask = Callable[["Client", int, int], Coroutine[Any, Any, Any]]
 """Asks for a page: (client, number, size) → a Listing."""
 
 
-def show_list(settings: Settings, ask: Ask, view: View[Item], *, paging: Paging) -> None:
+def show_list(settings: Settings, ask: Ask, *, view: View[Item], paging: Paging) -> None:
     """Print the page that was asked for, or all of them; how many there are goes to stderr."""
     if paging.everything:
-        run(settings, lambda client: _show_all(client, ask, view, settings.write_out))
+        run(settings, lambda client: _show_all(client, ask, view=view, form=settings.write_out))
         return
     answer = run(settings, lambda client: ask(client, paging.number, paging.size))
     if settings.write_out == "json":
@@ -51,24 +59,22 @@ def show_items(settings: Settings, items: Sequence[Item], view: View[Item]) -> N
         Lines().show([view.line(item) for item in items])
 
 
-def show_one(
-    settings: Settings, answer: "Message", item: Item, *, view: View[Item], zone: tzinfo | None = None
-) -> None:
+def show_one(settings: Settings, answer: "Detail[Item]", *, view: View[Item], zone: tzinfo | None = None) -> None:
     """The item of an answer: all its fields, a table row, or the answer as JSON."""
     if settings.write_out == "json":
-        show_json(answer)
+        show_json(cast("Message", answer))
     elif settings.write_out == "table":
-        show_table(view.columns, [view.row(item)])
+        show_table(view.columns, [view.row(answer.data)])
     else:
-        show_fields(cast("Message", item), zone)
+        show_fields(cast("Message", answer.data), zone)
 
 
-def done(settings: Settings, answer: "Message", text: str) -> None:
+def done(settings: Settings, answer: "Message", *, said: str) -> None:
     """A change was made: say so in words, or give the answer as JSON."""
     if settings.write_out == "json":
         show_json(answer)
     else:
-        Lines().show([(text,)])
+        Lines().show([(said,)])
 
 
 def timestamp(at: datetime | None) -> "Timestamp | None":
@@ -90,7 +96,7 @@ def _footer(paging: Paging, shown: int, total: int) -> str:
     return f"showing {first}–{last} of {total}{more}"
 
 
-async def _show_all(client: "Client", ask: Ask, view: View[Item], form: str) -> None:
+async def _show_all(client: "Client", ask: Ask, *, view: View[Item], form: str) -> None:
     """Lines are printed as the pages come. A page that moved meanwhile may repeat items: each is shown once."""
     seen: set[str] = set()
     kept: list[Item] = []

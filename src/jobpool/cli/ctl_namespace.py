@@ -38,7 +38,7 @@ def add(settings: Settings, /, name: str, **options: object) -> None:
     from jobpool.wire import jobpool_pb2 as pb
 
     request = pb.ScheduleNameSpaceAddRequest(name=name, **given(options))
-    done(settings, run(settings, lambda client: client.namespace_add(request)), f"namespace {name} added")
+    done(settings, run(settings, lambda client: client.namespace_add(request)), said=f"namespace {name} added")
 
 
 @namespace.command("list")
@@ -54,7 +54,7 @@ def list_(settings: Settings, name: str | None, *, paging: Paging) -> None:
         lambda client, number, size: client.namespace_list(
             pb.ScheduleNameSpaceListRequest(name=name, pageNumber=number, pageSize=size)
         ),
-        NAMESPACES,
+        view=NAMESPACES,
         paging=paging,
     )
 
@@ -67,7 +67,7 @@ def detail(settings: Settings, name: str) -> None:
     from jobpool.wire import jobpool_pb2 as pb
 
     answer = run(settings, lambda client: client.namespace_detail(pb.ScheduleNameSpaceDetailRequest(name=name)))
-    show_one(settings, answer, answer.data, view=NAMESPACES)
+    show_one(settings, answer, view=NAMESPACES)
 
 
 @namespace.command("update")
@@ -84,7 +84,7 @@ def update(settings: Settings, /, name: str, *, rename: str | None, **options: o
         raise click.UsageError("nothing to change is given")
     request = pb.ScheduleNameSpaceUpdateRequest(name=rename or name, old_name=name if rename else "", **changes)
     said = f"namespace {name} is now {rename}" if rename else f"namespace {name} updated"
-    done(settings, run(settings, lambda client: client.namespace_update(request)), said)
+    done(settings, run(settings, lambda client: client.namespace_update(request)), said=said)
 
 
 @namespace.command("delete")
@@ -95,4 +95,4 @@ def delete(settings: Settings, name: str) -> None:
     from jobpool.wire import jobpool_pb2 as pb
 
     request = pb.ScheduleNameSpaceDeleteRequest(name=name)
-    done(settings, run(settings, lambda client: client.namespace_delete(request)), f"namespace {name} deleted")
+    done(settings, run(settings, lambda client: client.namespace_delete(request)), said=f"namespace {name} deleted")

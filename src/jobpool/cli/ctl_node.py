@@ -26,7 +26,7 @@ def list_nodes(settings: Settings, /, paging: Paging, **filters: str | None) -> 
     show_list(
         settings,
         lambda client, number, size: client.node_list(pb.NodeListRequest(pageNumber=number, pageSize=size, **filters)),
-        NODES,
+        view=NODES,
         paging=paging,
     )
 
@@ -39,7 +39,7 @@ def show_node(settings: Settings, node_id: str) -> None:
     from jobpool.wire import jobpool_pb2 as pb
 
     answer = run(settings, lambda client: client.node_detail(pb.NodeDetailRequest(id=node_id)))
-    show_one(settings, answer, answer.data, view=NODES)
+    show_one(settings, answer, view=NODES)
 
 
 @node.command("delete")
@@ -50,7 +50,7 @@ def delete_node(settings: Settings, node_id: str) -> None:
     from jobpool.wire import jobpool_pb2 as pb
 
     request = pb.NodeDeleteRequest(id=node_id)
-    done(settings, run(settings, lambda client: client.node_delete(request)), f"node {node_id} deleted")
+    done(settings, run(settings, lambda client: client.node_delete(request)), said=f"node {node_id} deleted")
 
 
 @click.group(cls=PrefixGroup)

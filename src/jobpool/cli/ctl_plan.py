@@ -112,7 +112,7 @@ def list_(settings: Settings, /, paging: Paging, **filters: Any) -> None:
         lambda client, number, size: client.plan_list(
             pb.SchedulePlanListRequest(pageNumber=number, pageSize=size, **filters)
         ),
-        PLANS,
+        view=PLANS,
         paging=paging,
     )
 
@@ -127,7 +127,7 @@ def detail(settings: Settings, plan_id: str, *, namespace: str) -> None:
 
     request = pb.SchedulePlanDetailRequest(id=plan_id, namespace=namespace)
     answer = run(settings, lambda client: client.plan_detail(request))
-    show_one(settings, answer, answer.data, view=PLANS, zone=zone_of(answer.data))
+    show_one(settings, answer, view=PLANS, zone=zone_of(answer.data))
 
 
 @plan.command("update")
@@ -145,7 +145,7 @@ def update(settings: Settings, /, plan_id: str, *, namespace: str, clear: tuple[
         raise click.UsageError("nothing to change is given")
     request = update_request({"id": plan_id, "namespace": namespace} | fields, clear)
     answer = run(settings, lambda client: client.plan_update(request))
-    show_one(settings, answer, answer.data, view=PLANS, zone=zone_of(answer.data))
+    show_one(settings, answer, view=PLANS, zone=zone_of(answer.data))
 
 
 @plan.command("online")
@@ -159,7 +159,7 @@ def online(settings: Settings, plan_id: str, *, namespace: str, description: str
 
     request = pb.SchedulePlanOnlineRequest(id=plan_id, namespace=namespace, description=description)
     answer = run(settings, lambda client: client.plan_online(request))
-    show_one(settings, answer, answer.data, view=PLANS, zone=zone_of(answer.data))
+    show_one(settings, answer, view=PLANS, zone=zone_of(answer.data))
 
 
 @plan.command("offline")
@@ -173,7 +173,7 @@ def offline(settings: Settings, plan_id: str, *, namespace: str, description: st
 
     request = pb.SchedulePlanOfflineRequest(id=plan_id, namespace=namespace, description=description)
     answer = run(settings, lambda client: client.plan_offline(request))
-    show_one(settings, answer, answer.data, view=PLANS, zone=zone_of(answer.data))
+    show_one(settings, answer, view=PLANS, zone=zone_of(answer.data))
 
 
 @plan.command("delete")
@@ -185,7 +185,7 @@ def delete(settings: Settings, plan_id: str, *, namespace: str) -> None:
     from jobpool.wire import jobpool_pb2 as pb
 
     request = pb.SchedulePlanDeleteRequest(id=plan_id, namespace=namespace)
-    done(settings, run(settings, lambda client: client.plan_delete(request)), f"plan {plan_id} deleted")
+    done(settings, run(settings, lambda client: client.plan_delete(request)), said=f"plan {plan_id} deleted")
 
 
 @plan.command("run")
@@ -213,7 +213,7 @@ def run_now(
     if settings.write_out == "simple":
         Lines().show([JOBS.line(answer.data)])
     else:
-        show_one(settings, answer, answer.data, view=JOBS)
+        show_one(settings, answer, view=JOBS)
 
 
 @plan.command("preview")

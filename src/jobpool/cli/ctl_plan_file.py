@@ -4,7 +4,6 @@ YAML 1.1 would read `on:` as true, `2026-01-31` as a date and `0900` as another 
 and plain numbers are anything but text, as in YAML 1.2.
 """
 
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -15,6 +14,10 @@ from msgspec import Struct
 from yaml.constructor import ConstructorError
 
 from jobpool.model.errors import InvalidArgument
+from jobpool.wire.json_decode import parse_object
+
+TAG = "tag:yaml.org,2002:"
+MERGE = TAG + "merge"
 
 
 class Document(Struct, frozen=True):
@@ -60,18 +63,10 @@ def _is_json(path: str, text: str) -> bool:
 
 
 def _parse_json(text: str, path: str) -> Sequence[object]:
-    def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        fields = dict(pairs)
-        if len(fields) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise InvalidArgument("file", f"{path} has {twice!r} twice in one object")
-        return fields
-
     try:
-        return [json.loads(text, object_pairs_hook=members)]
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InvalidArgument("file", f"{path} is not JSON: {error}") from error
+        return [parse_object(text.encode())]
+    except InvalidArgument as error:
+        raise InvalidArgument("file", f"{path}: {error.message.removeprefix('body: ')}") from error
 
 
 def _parse_yaml(text: str, path: str) -> Sequence[object]:
@@ -84,27 +79,33 @@ def _parse_yaml(text: str, path: str) -> Sequence[object]:
 
 
 class _PlanLoader(yaml.SafeLoader):
-    """YAML 1.2's scalars, and no key twice."""
+    """What JSON can hold, with YAML 1.2's scalars, and no key twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         seen: set[str] = set()
         for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                if key.value in seen:
-                    raise ConstructorError(None, None, f"found {key.value!r} twice", key.start_mark)
-                seen.add(key.value)
+            if key.tag == MERGE:
+                continue
+            if key.tag != TAG + "str":
+                raise ConstructorError(None, None, "found a name that is not text", key.start_mark)
+            if key.value in seen:
+                raise ConstructorError(None, None, f"found {key.value!r} twice", key.start_mark)
+            seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
 
+_PlanLoader.yaml_constructors = {
+    tag: construct
+    for tag, construct in yaml.SafeLoader.yaml_constructors.items()
+    if tag is None or tag.removeprefix(TAG) in ("null", "bool", "int", "float", "str", "seq", "map")
+}
 _PlanLoader.yaml_implicit_resolvers = {
     first: kept
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    if (kept := [pair for pair in resolvers if pair[0].rpartition(":")[2] in ("null", "merge")])
+    if (kept := [pair for pair in resolvers if pair[0] in (TAG + "null", MERGE)])
 }
+_PlanLoader.add_implicit_resolver(TAG + "bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), "tTfF")
+_PlanLoader.add_implicit_resolver(TAG + "int", re.compile("^-?(?:0|[1-9][0-9]{0,39})$"), "-0123456789")
 _PlanLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), "tTfF"
-)
-_PlanLoader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile("^-?(?:0|[1-9][0-9]*)$"), "-0123456789")
-_PlanLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$"), "-0123456789"
+    TAG + "float", re.compile(r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$"), "-0123456789"
 )

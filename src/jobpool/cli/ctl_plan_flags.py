@@ -92,7 +92,7 @@ def fields_of(flags: Mapping[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for flag, value in flags.items():
         if value is not None and value != () and flag in PATHS:
-            _put(fields, PATHS[flag], value)
+            _put(fields, PATHS[flag], list(value) if isinstance(value, tuple) else value)
     for edge in ("start", "end"):
         if flags[edge] is not None:
             _put(fields, PATHS[edge], _instant(flags[edge], edge, flags["tz"]))

@@ -20,6 +20,7 @@ def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The local zone of every test; and no environment of whoever runs them."""
     for name in [name for name in os.environ if name.startswith(("JOBPOOLCTL_", "ETCDCTL_"))]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
     yield

@@ -118,7 +118,7 @@ NODE = pb.Node(
     updated_at=at("2026-11-22T10:00:00Z"),
     capacity=256,
     running=3,
-    attributes={"os": "linux", "arch": "amd64"},
+    attributes={"os": "linux"},
     version="0.1.0",
     executors=["noop", "rest", "shell"],
 )

@@ -51,11 +51,15 @@ async def test_no_server(bare: Ctl) -> None:
     ("error", "code", "advice"),
     [
         (NotFound("namespace", "ops", field="namespace"), 1, "`jobpoolctl namespace add ops` creates it"),
-        (NotFound("plan", "x"), 1, "`jobpoolctl plan list` shows the plans of all namespaces; --ns"),
+        (NotFound("plan", "default/x"), 1, "`jobpoolctl plan list` shows the plans of all namespaces; --ns"),
         (NotFound("job", "x"), 1, "`jobpoolctl job list` shows what there is"),
         (NotFound("evaluation", "x"), 1, "`jobpoolctl eval list` shows what there is"),
-        (AlreadyExists("plan", "x"), 1, "`jobpoolctl plan update x` changes it"),
-        (FailedPrecondition("plan 'x' is running: take it offline first"), 1, "`jobpoolctl plan offline ID`"),
+        (AlreadyExists("plan", "default/x"), 1, "`jobpoolctl plan update x` changes it"),
+        (
+            FailedPrecondition("plan default/x is running; take it offline before deleting it"),
+            1,
+            "`jobpoolctl plan offline ID`",
+        ),
         (InvalidArgument("periodic.spec", "step 0"), 3, "a spec is `minute hour day month weekday`"),
         (InvalidArgument("parameters.url", "missing"), 3, "--url … for rest, --command … for shell"),
         (Unavailable("no leader"), 2, "try again in a moment; `jobpoolctl endpoint health`"),

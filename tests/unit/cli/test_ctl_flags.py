@@ -1,5 +1,8 @@
 """Global flags and environment, prefixes, filters and pages."""
 
+from collections.abc import Awaitable, Callable
+from typing import TypedDict
+
 import pytest
 from google.protobuf.message import Message
 
@@ -7,6 +10,11 @@ from jobpool.testing.fake_api import FakeApi
 from jobpool.wire import jobpool_pb2 as pb
 from tests.unit.cli.harness import Ctl
 from tests.unit.cli.samples import at
+
+
+class Page(TypedDict):
+    pageNumber: int
+    pageSize: int
 
 
 async def test_unique_beginnings_of_names(run: Ctl, api: FakeApi) -> None:
@@ -55,7 +63,7 @@ async def test_filters(run: Ctl, api: FakeApi) -> None:
     await run("allocation", "list", "--node-id", "n", "--ns", "ops", "--name", "x")
     await run("node", "list", "--status", "ready", "--name", "agent-a")
     await run("namespace", "list", "--name", "ops")
-    page = {"pageNumber": 1, "pageSize": 10}
+    page = Page(pageNumber=1, pageSize=10)
     assert [request for _, request in api.requests] == [
         pb.SchedulePlanListRequest(namespace="ops", status="running", name="n", id="i", pageNumber=1, pageSize=5),
         pb.ScheduleJobListRequest(
@@ -83,7 +91,7 @@ async def test_since_a_span_ago(run: Ctl, api: FakeApi) -> None:
     assert request.end_time.ToSeconds() - request.start_time.ToSeconds() in (1799, 1800, 1801)
 
 
-def pages(*ids: list[str]):  # type: ignore[no-untyped-def]
+def pages(*ids: list[str]) -> Callable[[Message], Awaitable[Message]]:
     """Answers a job list with these pages."""
 
     async def answer(request: Message) -> Message:

@@ -1,11 +1,14 @@
 """Alignment, escapes and times."""
 
+import io
+import re
+import sys
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from jobpool.cli.output import Lines, cells, moment, printable, span, zone_named
+from jobpool.cli.output import Lines, cells, moment, printable, show_table, span, zone_named
 from tests.unit.cli.samples import at
 
 
@@ -24,6 +27,26 @@ def test_lines_keep_their_widths(capsys: pytest.CaptureFixture[str]) -> None:
     lines.show([("每", "", "x"), ("abc", "", "y")])
     lines.show([("a", "", "z")])
     assert capsys.readouterr().out == "每   x\nabc  y\na    z\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_table_on_a_terminal_is_coloured_and_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    for name, value in (("TERM", "xterm"), ("COLUMNS", "24")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    show_table(("Id", "Status"), [("[b]" + "x" * 20, "failed")])
+    shown = terminal.getvalue()
+    assert "\x1b[31mfailed" in shown
+    assert "[b]x" in shown
+    plain = re.sub("\x1b\\[[0-9;]*m", "", shown)
+    assert plain.startswith("┌")
+    assert max(map(len, plain.splitlines())) <= 24
 
 
 def test_moments() -> None:
