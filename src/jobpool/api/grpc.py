@@ -111,13 +111,9 @@ def _call(stream: Stream[T, Message] | Stream[T, pb.ServerMessage]) -> Call:
     return Call(
         transport="grpc",
         peer=_address(stream.peer.addr()),
-        metadata=_texts(stream.metadata or {}),
+        metadata=cast(Mapping[str, str], stream.metadata or {}),
         timeout=None if deadline is None else int(deadline.time_remaining() * 1000),
     )
-
-
-def _texts(metadata: Mapping[str, str | bytes]) -> dict[str, str]:
-    return {name: value for name, value in metadata.items() if isinstance(value, str)}
 
 
 def _address(address: tuple[object, ...] | None) -> str:

@@ -39,6 +39,7 @@ def http_config(app: ASGIApp) -> Config:
         lifespan="off",
         interface="asgi3",
         log_config=None,
+        log_level="error",
         access_log=False,
         proxy_headers=False,
         server_header=False,
@@ -102,6 +103,8 @@ class Http1(HttpToolsProtocol):
     def abort(self) -> None:
         """Close now; requests in progress are cancelled."""
         self.transport.abort()
+        if self.cycle is not None:
+            self.cycle.disconnected = True
         for task in self.running():
             task.cancel()
 

@@ -27,8 +27,15 @@ from jobpool.api.connections import Connections
 MAX_MESSAGE = 1_572_864 + 512 * 1024
 """Bytes of one inbound message."""
 
+_MAX_FRAME = 32 * 1024
+"""Bytes of an unfinished frame. The limit we announce is 16 KiB, but h2 looks at it only when the frame is complete."""
+
 _MAX_UNSENT = 8 * 1024 * 1024
 """Answers wait for the transport, so only a peer that floods us with control frames and reads nothing gets here."""
+
+_LINGER_SECONDS = 0.1
+"""Between the last answer of a draining connection and its end: a grpclib client drops answers it has received but
+not yet read when the goodbye arrives with them."""
 
 
 class Http2(H2Protocol):
@@ -40,7 +47,7 @@ class Http2(H2Protocol):
         self._transport: asyncio.Transport | None = None
         h2_config = H2Configuration(
             client_side=False,
-            header_encoding="ascii",
+            header_encoding="latin-1",
             validate_inbound_headers=False,
             validate_outbound_headers=False,
             normalize_inbound_headers=False,
@@ -57,8 +64,12 @@ class Http2(H2Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._transport is not None and self._transport.get_write_buffer_size() > _MAX_UNSENT:
+        if self._transport is not None and self._overflows(self._transport):
             self._transport.abort()
+
+    def _overflows(self, transport: asyncio.Transport) -> bool:
+        unparsed = len(self.connection._connection.incoming_buffer._data)
+        return unparsed > _MAX_FRAME or transport.get_write_buffer_size() > _MAX_UNSENT
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
@@ -85,7 +96,10 @@ class Http2(H2Protocol):
 
 
 class _Calls(Handler):
-    """The calls of one connection, each a task."""
+    """The calls of one connection, each a task.
+
+    Binary metadata is left out: no call uses it, and grpclib answers nothing at all when it is not base64.
+    """
 
     def __init__(self, methods: Mapping[str, MethodHandler]) -> None:
         super().__init__(cast(dict[str, MethodHandler], methods), ProtoCodec(), ProtoStatusDetailsCodec(), _DISPATCH)
@@ -99,7 +113,7 @@ class _Calls(Handler):
             return
         assert stream.id is not None
         stream.buffer = _BoundedBuffer(partial(stream.connection.ack, stream.id))
-        super().accept(stream, headers, release_stream)
+        super().accept(stream, [header for header in headers if not header[0].endswith("-bin")], release_stream)
         self._in_progress += 1
         self._tasks[stream].add_done_callback(self._ended)
 
@@ -114,7 +128,7 @@ class _Calls(Handler):
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._in_progress -= 1
         if self._when_idle is not None and not self._in_progress:
-            self._when_idle()
+            task.get_loop().call_later(_LINGER_SECONDS, self._when_idle)
 
 
 class _BoundedBuffer(Buffer):

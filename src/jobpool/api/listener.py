@@ -127,10 +127,9 @@ class Listener:
         return Http1(self._http, self._connections, head_timeout=self._config.head_timeout)
 
     async def _cut(self) -> None:
-        open_connections = len(self._connections)
         tasks = self._connections.abort()
-        self._log.info("cut what was still open", event_name="connections_cut", open=open_connections, calls=len(tasks))
         if tasks:
+            self._log.info("cut the calls still in progress", event_name="calls_cut", calls=len(tasks))
             await asyncio.wait(tasks, timeout=_CANCEL_SECONDS)
         await self._connections.wait_empty()
 

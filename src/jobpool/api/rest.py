@@ -111,15 +111,22 @@ async def _read(route: Route, query: bytes, headers: Mapping[str, str], body: Bo
     values = _parse_query(query)
     if not route.takes_body:
         refuse_body(body)
-        request = route.request()
-        for key, texts in values.items():
-            bind(request, key, texts)
-        return request
+        return _bind_query(route.request(), values)
     for key in values:
         raise InvalidArgument(key[:80], "this call takes its fields in the body, not in the query")
     if body.unread or "content-type" in headers:
         _check_media_type(headers)
     return decode(await body.read(), route.request)
+
+
+def _bind_query(request: Message, values: Mapping[str, list[str]]) -> Message:
+    spelled: dict[str, str] = {}
+    for key, texts in values.items():
+        field = bind(request, key, texts)
+        if field in spelled:
+            raise InvalidArgument(field, f"given twice, as {spelled[field]} and as {key}")
+        spelled[field] = key
+    return request
 
 
 def _check_media_type(headers: Mapping[str, str]) -> None:

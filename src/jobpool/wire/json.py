@@ -38,12 +38,12 @@ def decode(text: bytes, message_type: type[M]) -> M:
     return message
 
 
-def bind(message: Message, key: str, values: list[str]) -> None:
-    """Set the field at the dotted path `key` from text, as in a query string.
+def bind(message: Message, key: str, values: list[str]) -> str:
+    """Set the field at the dotted path `key` from text, as in a query string; the path in proto names.
 
     Only a repeated field takes more than one value. Raises InvalidArgument, which names the key.
     """
-    bind_text(message, key, values)
+    return bind_text(message, key, values)
 
 
 def to_object(message: Message) -> dict[str, object]:

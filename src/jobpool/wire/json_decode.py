@@ -62,8 +62,8 @@ def decode_object(message: Message, value: object, path: str = "") -> None:
             field.set(message, item, where)
 
 
-def bind_text(message: Message, key: str, values: list[str]) -> None:
-    """Set the field at a dotted path from text. Raises InvalidArgument, which names the key."""
+def bind_text(message: Message, key: str, values: list[str]) -> str:
+    """Set the field at a dotted path from text; the path in proto names. Raises InvalidArgument, which names it."""
     owner, path = message, ""
     *outer, last = key.split(".")
     for part in outer:
@@ -75,6 +75,7 @@ def bind_text(message: Message, key: str, values: list[str]) -> None:
         owner.SetInParent()
     field = _find(owner, last, path)
     field.set_text(owner, values, path + field.name)
+    return path + field.name
 
 
 def _find(owner: Message, name: str, path: str) -> _Field:
@@ -102,7 +103,7 @@ def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _shown(name: str) -> str:
     """A caller's member name as an error may repeat it: short, and valid UTF-8."""
-    return name[:64].encode(errors="backslashreplace").decode()
+    return name[:64].encode(errors="backslashreplace").decode() or '""'
 
 
 def _no_constant(text: str) -> object:
