@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -18,7 +19,7 @@ def format_timestamp(stamp: Timestamp) -> str:
     seconds, nanos = stamp.seconds, stamp.nanos
     if not (_FIRST <= seconds <= _LAST and 0 <= nanos < 1_000_000_000):
         raise ValueError(f"no instant: {seconds} seconds and {nanos} nanoseconds")
-    whole = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
+    whole = _wall(seconds)
     if not nanos:
         return whole + "Z"
     if nanos % 1_000_000 == 0:
@@ -26,6 +27,12 @@ def format_timestamp(stamp: Timestamp) -> str:
     if nanos % 1_000 == 0:
         return f"{whole}.{nanos // 1_000:06d}Z"
     return f"{whole}.{nanos:09d}Z"
+
+
+@lru_cache(maxsize=8192)
+def _wall(seconds: int) -> str:
+    """Times of one page or one burst share their seconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def parse_timestamp(text: str) -> tuple[int, int]:
