@@ -73,7 +73,7 @@ async def _versions(settings: Settings) -> list[dict[str, str]]:
 
 
 def _told(fields: dict[str, str]) -> str:
-    return "  ".join(f"{name} {value}" for name, value in fields.items() if name != "endpoint")
+    return "  ".join(f"{name} {value}" for name, value in fields.items() if value and name != "endpoint")
 
 
 async def _ask_all(settings: Settings) -> list[Health]:

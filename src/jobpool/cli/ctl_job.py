@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobpool.cli.ctl_lists import show_list, show_one, timestamp
+from jobpool.cli.ctl_lists import show_changed, show_list, show_one, timestamp
 from jobpool.cli.ctl_options import Paging, PrefixGroup, Settings, paged, since_until
 from jobpool.cli.ctl_session import run
 from jobpool.cli.ctl_views import JOBS
@@ -77,7 +77,7 @@ def update(settings: Settings, job_id: str, *, status: str, description: str, re
 
     request = pb.ScheduleJobStatusUpdateRequest(id=job_id, status=status, description=description, result=result)
     answer = run(settings, lambda client: client.job_update(request))
-    show_one(settings, answer, view=JOBS)
+    show_changed(settings, answer, view=JOBS)
 
 
 @job.command("cancel")
@@ -90,7 +90,7 @@ def cancel(settings: Settings, job_id: str, *, description: str) -> None:
 
     request = pb.JobCancelRequest(id=job_id, description=description)
     answer = run(settings, lambda client: client.job_cancel(request))
-    show_one(settings, answer, view=JOBS)
+    show_changed(settings, answer, view=JOBS)
 
 
 @job.command("logs")

@@ -69,6 +69,14 @@ def show_one(settings: Settings, answer: "Detail[Item]", *, view: View[Item], zo
         show_fields(cast("Message", answer.data), zone)
 
 
+def show_changed(settings: Settings, answer: "Detail[Item]", *, view: View[Item]) -> None:
+    """The item after a change: its line, a table row, or the answer as JSON."""
+    if settings.write_out == "simple":
+        Lines().show([view.line(answer.data)])
+    else:
+        show_one(settings, answer, view=view)
+
+
 def done(settings: Settings, answer: "Message", *, said: str) -> None:
     """A change was made: say so in words, or give the answer as JSON."""
     if settings.write_out == "json":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobpool.cli.ctl_lists import done, show_items, show_list, show_one, timestamp
+from jobpool.cli.ctl_lists import done, show_changed, show_items, show_list, show_one, timestamp
 from jobpool.cli.ctl_options import INSTANT, Paging, PrefixGroup, Settings, in_namespace, paged
 from jobpool.cli.ctl_plan_flags import fields_of, plan_flags, text_of
 from jobpool.cli.ctl_session import run
@@ -145,7 +145,7 @@ def update(settings: Settings, /, plan_id: str, *, namespace: str, clear: tuple[
         raise click.UsageError("nothing to change is given")
     request = update_request({"id": plan_id, "namespace": namespace} | fields, clear)
     answer = run(settings, lambda client: client.plan_update(request))
-    show_one(settings, answer, view=PLANS, zone=zone_of(answer.data))
+    show_changed(settings, answer, view=PLANS)
 
 
 @plan.command("online")
@@ -159,7 +159,7 @@ def online(settings: Settings, plan_id: str, *, namespace: str, description: str
 
     request = pb.SchedulePlanOnlineRequest(id=plan_id, namespace=namespace, description=description)
     answer = run(settings, lambda client: client.plan_online(request))
-    show_one(settings, answer, view=PLANS, zone=zone_of(answer.data))
+    show_changed(settings, answer, view=PLANS)
 
 
 @plan.command("offline")
@@ -173,7 +173,7 @@ def offline(settings: Settings, plan_id: str, *, namespace: str, description: st
 
     request = pb.SchedulePlanOfflineRequest(id=plan_id, namespace=namespace, description=description)
     answer = run(settings, lambda client: client.plan_offline(request))
-    show_one(settings, answer, view=PLANS, zone=zone_of(answer.data))
+    show_changed(settings, answer, view=PLANS)
 
 
 @plan.command("delete")
@@ -210,10 +210,7 @@ def run_now(
         created_by="jobpoolctl",
     )
     answer = run(settings, lambda client: client.plan_run(request))
-    if settings.write_out == "simple":
-        Lines().show([JOBS.line(answer.data)])
-    else:
-        show_one(settings, answer, view=JOBS)
+    show_changed(settings, answer, view=JOBS)
 
 
 @plan.command("preview")

@@ -56,3 +56,19 @@ async def test_an_empty_list(run: Ctl) -> None:
 
 async def test_help(bare: Ctl) -> None:
     check_golden("help", await bare("--help"))
+
+
+CHANGES: dict[str, tuple[str, Message]] = {
+    "plan online hourly": ("PlanOnline", pb.SchedulePlanDetailResponse(data=samples.HOURLY)),
+    "plan offline hourly": ("PlanOffline", pb.SchedulePlanDetailResponse(data=samples.BY_HAND)),
+    "plan update hourly --spec @daily": ("PlanUpdate", pb.SchedulePlanUpdateResponse(data=samples.HOURLY)),
+    "job cancel 01M8": ("JobCancel", pb.JobCancelResponse(data=samples.FAILED)),
+    "job update 01M8 complete": ("JobUpdate", pb.ScheduleJobStatusUpdateResponse(data=samples.DONE)),
+}
+
+
+@pytest.mark.parametrize("words", CHANGES)
+async def test_a_change_is_one_line(run: Ctl, api: FakeApi, words: str) -> None:
+    rpc, answer = CHANGES[words]
+    api.answers(rpc, answer)
+    check_golden(f"{'-'.join(words.split()[:2])}.simple", await run(*words.split()))
