@@ -18,7 +18,7 @@ from jobpool.history.records import read_segment
 from jobpool.store.codec import CorruptRecord
 
 _READ_BYTES = 256 * 1024
-_COMMIT_CHANGES = 4_000
+_COMMIT_CHANGES = 10_000
 _COMMIT_AFTER_S = 0.2
 _CHORE_RUNS = 200
 

@@ -1,7 +1,9 @@
 """Runs into the tables and out of them, with every count and word they touch."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 from sqlite3 import Connection
 from typing import TypeAlias
 
@@ -102,16 +104,16 @@ class Writer:
         *,
         by: int,
     ) -> None:
-        use, add = self._counts.use, self._counts.add
-        for _, _, _, namespace, plan, status, name, node, _ in runs:
-            add(Tally.RUNS, namespace, status=status, by=by)
-            for word in (namespace, plan, name, node):
-                use(word, by=by)
-        for _, _, namespace, status, _ in evaluations:
-            add(Tally.EVALUATIONS, namespace, status=status, by=by)
-        for _, _, namespace, status, _, node, _ in attempts:
-            add(Tally.ATTEMPTS, namespace, status=status, by=by)
-            use(node, by=by)
+        words = chain.from_iterable((line[3], line[4], line[6], line[7]) for line in runs)
+        for word, uses in Counter(chain(words, (line[5] for line in attempts))).items():
+            self._counts.use(word, by=by * uses)
+        for tally, pairs in (
+            (Tally.RUNS, Counter((line[3], line[5]) for line in runs)),
+            (Tally.EVALUATIONS, Counter(line[2:4] for line in evaluations)),
+            (Tally.ATTEMPTS, Counter(line[2:4] for line in attempts)),
+        ):
+            for (namespace, status), count in pairs.items():
+                self._counts.add(tally, namespace, status=status, by=by * count)
 
 
 def _evaluation_row(line: _RunRow, run: Run, place: int) -> _EvaluationRow:

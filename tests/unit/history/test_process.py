@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from jobpool.history.process import HistoryProcess
 from jobpool.history.queries import (
@@ -341,14 +342,30 @@ async def test_a_store_that_fails_is_asked_again(tmp_path: Path) -> None:
     assert kept.asked[:3] == [0, 0, 0]
 
 
-async def test_a_child_that_cannot_start_is_reported_and_tried_again(tmp_path: Path) -> None:
-    folder = tmp_path / "missing"
-    kept = Kept(folder / "h.db")
+class RepairingClock(SystemClock):
+    """The pause before the next try is when somebody makes the missing folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.pauses: list[int] = []
+
+    async def sleep(self, span: int) -> None:
+        self.pauses.append(span)
+        if len(self.pauses) == 2:
+            self.folder.mkdir()
+
+
+async def test_a_child_that_ends_at_once_is_reported_and_tried_again(tmp_path: Path) -> None:
+    clock = RepairingClock(tmp_path / "missing")
+    kept = Kept(clock.folder / "h.db", clock=clock)
     kept.history.stand_at(1, 0)
-    async with running(kept.history) as history:
-        asked = history.query(COUNT)
-        folder.mkdir()
-        assert (await asked).total == 0
+    with capture_logs() as logs:
+        async with running(kept.history) as history:
+            assert (await history.query(COUNT)).total == 0
+    assert clock.pauses == [100, 200]
+    reported = " ".join(str(line.get("text", "")) for line in logs)
+    assert reported.count("Traceback") == 2
+    assert "unable to open database file" in reported
 
 
 async def test_segments_are_read_from_a_store_by_range() -> None:
