@@ -6,6 +6,8 @@ from jobpool.kit.pure.durations import Millis
 from jobpool.replica.replica import Replica
 from jobpool.replica.state import Folded
 from jobpool.store.codec import encode
+from jobpool.store.keyspace import FOLDERS, Table, number
+from jobpool.store.port import Store
 
 
 class HistoryFeed:
@@ -16,10 +18,14 @@ class HistoryFeed:
         self._replica = replica
         replica.listen(self._observe)
 
-    def stand(self) -> None:
-        """The replica was loaded: what the read model lacks up to here it reads from the store."""
+    async def stand(self, store: Store) -> None:
+        """The replica was loaded: what the read model lacks up to here it reads from the store, and what the store
+        has dropped meanwhile it drops too."""
         fence = self._replica.state.fence
         self._history.stand_at(fence.incarnation, fence.n)
+        folder = FOLDERS[Table.SEGMENT]
+        oldest = await store.range(folder, folder + number(fence.n + 1), limit=1)
+        self._history.delete_before(int(oldest[0].key.removeprefix(folder)) if oldest else fence.n + 1)
 
     def _observe(self, folded: Folded) -> None:
         if folded.segment is not None:
