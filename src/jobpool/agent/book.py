@@ -24,9 +24,9 @@ class State(Enum):
 
 
 class Entry:
-    """One allocation held. `dropped`: the server does not want to hear of it again."""
+    """One allocation held. `told`: its end is journaled and in the outbox; `dropped`: its end shall not be told."""
 
-    __slots__ = ("dropped", "key", "report", "started_at", "state", "stopping", "task")
+    __slots__ = ("dropped", "key", "report", "started_at", "state", "stopping", "task", "told")
 
     def __init__(self, key: Key, task: Task | None, state: State) -> None:
         self.key = key
@@ -36,6 +36,7 @@ class Entry:
         self.report: Report | None = None
         self.stopping = False
         self.dropped = False
+        self.told = False
 
 
 class Book:
@@ -83,6 +84,7 @@ class Book:
         entry = self._add(Entry(report.key, None, State.ENDED))
         entry.started_at = report.started_at
         entry.report = report
+        entry.told = True
         return entry
 
     def journaled(self, entry: Entry) -> None:

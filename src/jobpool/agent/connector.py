@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Protocol, cast
 from urllib.parse import urlsplit
 
 from grpclib.client import Channel, StreamStreamMethod
@@ -14,7 +14,7 @@ from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from jobpool.agent.config import AgentConfig, TlsConfig
 from jobpool.agent.journal import Journal
-from jobpool.agent.session import WELCOME_WITHIN, Session, SessionEnded, Stream
+from jobpool.agent.session import WELCOME_WITHIN, SessionEnded, Stream
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.dice import Dice
 from jobpool.kit.effects.logging import get_logger
@@ -49,7 +49,15 @@ _REFUSALS = {
 
 _BROKEN = (OSError, GRPCError, StreamTerminatedError, ProtocolError, SessionEnded, TimeoutError)
 
-NewSession = Callable[[Stream], Session]
+
+class Conversation(Protocol):
+    """What a connector needs of a session."""
+
+    async def open(self) -> pb.ServerWelcome: ...
+    async def run(self, welcome: pb.ServerWelcome) -> None: ...
+
+
+NewConversation = Callable[[Stream], Conversation]
 
 
 def client_tls(tls: TlsConfig) -> ssl.SSLContext:
@@ -72,11 +80,11 @@ class Connector:
     """`run` never returns: it connects, talks until the session breaks, waits and tries the next server."""
 
     def __init__(
-        self, config: AgentConfig, new_session: NewSession, *, journal: Journal, clock: Clock, dice: Dice
+        self, config: AgentConfig, converse: NewConversation, *, journal: Journal, clock: Clock, dice: Dice
     ) -> None:
         self._urls = list(config.server_urls)
         self._tls = client_tls(config.tls) if any(url.startswith("https:") for url in self._urls) else None
-        self._new_session = new_session
+        self._new_conversation = converse
         self._journal = journal
         self._clock = clock
         self._dice = dice
@@ -108,7 +116,7 @@ class Connector:
         """One session from end to end; returns what ended it."""
         try:
             async with self._stream(url) as stream:
-                session = self._new_session(stream)
+                session = self._new_conversation(stream)
                 async with asyncio.timeout(WELCOME_WITHIN / 1000):
                     welcome = await session.open()
                 self.server = url

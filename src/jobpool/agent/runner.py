@@ -282,6 +282,7 @@ class Runner:
         if entry.dropped:
             self._forget([entry.key])
         else:
+            entry.told = True
             self._report(report)
         self._idle.set()
 
@@ -303,7 +304,9 @@ class Runner:
         if entry is not None:
             if entry.state is State.RUNNING:
                 self._report(running(key, entry.started_at))
-            return  # an end that is not acknowledged is in the outbox, or will be after its commit
+            elif entry.told and entry.report is not None:
+                self._report(entry.report)
+            return  # an end that is not yet journaled is told after its commit
         if memory is None:
             memory = self._journal.remembered([key[0]]).get(key[0])
         if isinstance(memory, Report) and memory.key == key:

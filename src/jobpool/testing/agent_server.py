@@ -6,17 +6,22 @@ It acknowledges reports unless told not to, and its waits end when what they wai
 import asyncio
 import ssl
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import grpclib.const
 from grpclib.const import Cardinality, Status
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 from grpclib.server import Server, Stream
 
+from jobpool.agent.config import AgentConfig
 from jobpool.wire import jobpool_pb2 as pb
 
 PATH = "/jobpool.v1.Schedule/AgentSession"
 
 AgentStream = Stream[pb.AgentMessage, pb.ServerMessage]
+
+RunAgent = Callable[..., AbstractAsyncContextManager[AgentConfig]]
+"""A test's way to run an agent: takes settings, drains the agent at the end."""
 
 
 class AgentServer:

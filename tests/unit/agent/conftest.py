@@ -1,8 +1,9 @@
 """An agent in this process, talking to a server that the test plays."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+import subprocess
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,7 @@ import pytest
 
 from jobpool.agent.config import AgentConfig
 from jobpool.agent.service import run_agent
-from jobpool.testing.agent_server import AgentServer
-
-RunAgent = Callable[..., AbstractAsyncContextManager[AgentConfig]]
+from jobpool.testing.agent_server import AgentServer, RunAgent
 
 
 @pytest.fixture
@@ -41,3 +40,14 @@ def agent(server: AgentServer, tmp_path: Path) -> RunAgent:
                 assert await running == 0
 
     return run
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    command = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {key} -out {cert} -days 2"
+    extension = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*command.split(), *extension], check=True, capture_output=True)
+    return cert, key

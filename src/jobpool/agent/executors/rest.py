@@ -150,6 +150,6 @@ def _why(error: Exception) -> str:
         return f"more than {MAX_REDIRECTS} redirects"
     if isinstance(error, aiohttp.ClientResponseError):
         return f"bad answer: {error.message}"
-    if isinstance(error, aiohttp.InvalidURL | ValueError):
+    if isinstance(error, aiohttp.InvalidURL) or not isinstance(error, aiohttp.ClientError | OSError):
         return "the address, or one it redirects to, cannot be called"
     return str(error) or type(error).__name__

@@ -1,0 +1,120 @@
+"""Finding a server again: how long to wait, what to say, whom to trust."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+from grpclib.const import Status
+
+from jobpool.agent import connector
+from jobpool.agent.config import AgentConfig, TlsConfig
+from jobpool.agent.connector import LONGEST_WAIT, REFUSED_WAIT, Connector
+from jobpool.agent.journal import Journal
+from jobpool.agent.session import SessionEnded, Stream
+from jobpool.kit.effects.clock import SystemClock
+from jobpool.kit.effects.dice import Dice
+from jobpool.model.errors import InvalidArgument
+from jobpool.testing.agent_server import AgentServer, RunAgent
+from jobpool.wire import jobpool_pb2 as pb
+
+
+class Enough(BaseException):
+    """The test has seen as many waits as it wants."""
+
+
+class Impatient(SystemClock):
+    """A clock whose sleeps are noted and take no time."""
+
+    def __init__(self, waits: int) -> None:
+        self.spans: list[int] = []
+        self._waits = waits
+
+    async def sleep(self, span: int) -> None:
+        self.spans.append(span)
+        if len(self.spans) == self._waits:
+            raise Enough
+
+
+async def _waits(tmp_path: Path, url: str, count: int) -> list[int]:
+    """The first waits of a connector that knows this server only."""
+    clock = Impatient(count)
+    journal = Journal(tmp_path / "journal.db", clock)
+    config = AgentConfig(name="test", data_dir=tmp_path, server_urls=(url,))
+    try:
+        with pytest.raises(Enough):
+            await Connector(config, HelloOnly, journal=journal, clock=clock, dice=Dice(1)).run()
+    finally:
+        journal.close()
+    return clock.spans
+
+
+class HelloOnly:
+    """A conversation that ends with the first answer."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    async def open(self) -> pb.ServerWelcome:
+        await self._stream.send_message(pb.AgentMessage(hello=pb.AgentHello(node_id="n1")))
+        await self._stream.recv_message()
+        raise SessionEnded("that was all")
+
+    async def run(self, welcome: pb.ServerWelcome) -> None:
+        raise AssertionError
+
+
+async def test_waits_grow_with_full_jitter_to_a_limit(tmp_path: Path) -> None:
+    async with AgentServer() as gone:
+        url = gone.url
+    spans = await _waits(tmp_path, url, 40)
+    assert spans[0] < 200
+    assert max(spans) < LONGEST_WAIT
+    assert max(spans) > LONGEST_WAIT // 2
+    assert min(spans[8:]) < LONGEST_WAIT // 4
+
+
+@pytest.mark.parametrize("status", [Status.UNAUTHENTICATED, Status.PERMISSION_DENIED, Status.INVALID_ARGUMENT])
+async def test_a_refusal_is_said_aloud_and_tried_slowly(
+    tmp_path: Path, server: AgentServer, status: Status, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.refuse = status
+    assert (await _waits(tmp_path, server.url, 1)) == [REFUSED_WAIT]
+    said = capsys.readouterr()
+    assert "session_refused" in said.out + said.err
+
+
+def test_dead_peers_are_pinged() -> None:
+    """The settings are private names of grpclib; were they renamed, the module would not import."""
+    config = connector._KEEPALIVE.__for_client__()
+    assert config._keepalive_time == 10
+    assert config._keepalive_permit_without_calls
+
+
+def _server_tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificate)
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
+async def test_a_trusted_server_is_joined_over_tls(certificate: tuple[Path, Path], agent: RunAgent) -> None:
+    trust = TlsConfig(trusted_ca_file=str(certificate[0]))
+    async with AgentServer(tls=_server_tls(certificate)) as server, agent(server_urls=(server.url,), tls=trust):
+        await server.until(lambda: bool(server.inventories))
+
+
+async def test_a_server_that_nobody_vouches_for_is_not_told_the_secret(
+    certificate: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with AgentServer(tls=_server_tls(certificate)) as server:
+        await _waits(tmp_path, server.url, 2)
+        assert server.hellos == []
+    said = capsys.readouterr()
+    assert "session_tls_failed" in said.out + said.err
+
+
+def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match=r"trusted-ca-file: cannot use .*gone\.pem"):
+        connector.client_tls(TlsConfig(trusted_ca_file=str(tmp_path / "gone.pem")))
+    with pytest.raises(InvalidArgument, match=r"cert-file: cannot use .*gone\.pem"):
+        connector.client_tls(TlsConfig(cert_file=str(tmp_path / "gone.pem"), key_file=str(tmp_path / "gone.key")))

@@ -1,0 +1,289 @@
+"""The rest executor against an HTTP server: what is sent, and what an answer means."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from jobpool import __version__
+from jobpool.agent.executor import Context
+from jobpool.agent.executors.rest import RestExecutor
+from jobpool.agent.executors.rest_request import message, prepare
+from jobpool.agent.rundirs import read_output
+from jobpool.agent.task import Outcome, Status, Task
+from jobpool.model.parameters import rest_parameters
+
+
+class Callee:
+    """An HTTP server that keeps what it hears and answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str, dict[str, str], str]] = []
+        self.status = 200
+        self.text = ""
+        self.headers: dict[str, str] = {}
+        self.silent = False
+        self.url = ""
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.heard.append((request.method, request.path_qs, dict(request.headers), await request.text()))
+        if self.silent:
+            await asyncio.Event().wait()
+        return web.Response(status=self.status, text=self.text, headers=self.headers)
+
+
+@pytest.fixture
+async def callee() -> AsyncIterator[Callee]:
+    callee = Callee()
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", callee.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    callee.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    yield callee
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def rest() -> AsyncIterator[RestExecutor]:
+    executor = RestExecutor()
+    yield executor
+    await executor.close()
+
+
+def _task(
+    callee: Callee | str, *, synchronous: bool = True, desired: str = "", job: str = "job1", **parameters: object
+) -> Task:
+    url = callee if isinstance(callee, str) else callee.url
+    text = json.dumps({"url": url, **parameters})
+    return Task(f"{job}-a1", 99, job, "nightly", "default", "N", 2, "rest", text, synchronous, 0, 1500, desired)
+
+
+async def _run(rest: RestExecutor, task: Task, tmp_path: Path) -> Outcome:
+    rest.check(task)
+    async with asyncio.timeout(20):
+        return await rest.run(task, Context(tmp_path / task.allocation_id, 0))
+
+
+@pytest.mark.parametrize("method", ["get", "HEAD", "Post", "PUT", "patch", "DELETE", "options"])
+async def test_every_method_in_any_case(callee: Callee, rest: RestExecutor, tmp_path: Path, method: str) -> None:
+    outcome = await _run(rest, _task(callee, method=method, body="hi"), tmp_path)
+    assert outcome.status is Status.COMPLETE
+    assert callee.heard[0][0] == method.upper()
+    assert callee.heard[0][3] == ("" if method.lower() in ("get", "head") else "hi")
+
+
+async def test_what_identifies_the_run_is_in_the_headers(callee: Callee, rest: RestExecutor, tmp_path: Path) -> None:
+    await _run(rest, _task(callee, body={"a": "ü"}, headers={"X-Mine": "yes"}), tmp_path)
+    method, _, headers, body = callee.heard[0]
+    assert (method, body) == ("POST", '{"a":"ü"}')
+    wanted = {
+        "Idempotency-Key": "job1",
+        "X-Jobpool-Fence": "99",
+        "X-Jobpool-Job": "job1",
+        "X-Jobpool-Plan": "nightly",
+        "X-Jobpool-Attempt": "2",
+        "X-Jobpool-Scheduled-Time": "1970-01-01T00:00:01.500Z",
+        "User-Agent": f"jobpool/{__version__}",
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "X-Mine": "yes",
+    }
+    assert {name: headers[name] for name in wanted} == wanted
+
+
+async def test_a_get_accepts_what_the_content_type_names(callee: Callee, rest: RestExecutor, tmp_path: Path) -> None:
+    await _run(rest, _task(callee, contentType="text/plain"), tmp_path)
+    method, _, headers, _ = callee.heard[0]
+    assert (method, headers["Accept"]) == ("GET", "text/plain")
+    assert "Content-Type" not in headers
+
+
+async def test_the_answer_is_kept_as_output_and_its_beginning_as_result(
+    callee: Callee, rest: RestExecutor, tmp_path: Path
+) -> None:
+    callee.text = "x" * 100_000
+    outcome = await _run(rest, _task(callee), tmp_path)
+    assert outcome.result == "x" * 4096
+    chunk = read_output(tmp_path, "job1-a1", offset=0, limit=0, ended=True)
+    assert (chunk.size, chunk.truncated) == (65536, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected", "ends"),
+    [
+        (200, None, Status.COMPLETE),
+        (204, None, Status.COMPLETE),
+        (404, None, Status.FAILED),
+        (500, None, Status.FAILED),
+        (404, [200, "404-410"], Status.COMPLETE),
+        (201, [200], Status.FAILED),
+    ],
+)
+async def test_the_status_decides(
+    callee: Callee, rest: RestExecutor, tmp_path: Path, *, status: int, expected: list[object] | None, ends: Status
+) -> None:
+    callee.status = status
+    outcome = await _run(rest, _task(callee, expected_status=expected), tmp_path)
+    assert outcome.status is ends
+    if ends is Status.FAILED:
+        assert (outcome.reason, outcome.description) == ("http_status", f"the answer has status {status}")
+
+
+async def test_nobody_there(rest: RestExecutor, tmp_path: Path) -> None:
+    outcome = await _run(rest, _task("http://127.0.0.1:9/?token=geheim"), tmp_path)
+    assert (outcome.status, outcome.reason) == (Status.FAILED, "request_failed")
+    assert outcome.description.startswith("send request to url failed: ")
+    assert "geheim" not in outcome.description
+
+
+async def test_the_parameters_timeout(callee: Callee, rest: RestExecutor, tmp_path: Path) -> None:
+    callee.silent = True
+    outcome = await _run(rest, _task(callee, timeout="100ms"), tmp_path)
+    assert (outcome.status, outcome.reason) == (Status.EXPIRED, "timeout")
+
+
+async def test_redirects_are_followed_but_not_for_ever(callee: Callee, rest: RestExecutor, tmp_path: Path) -> None:
+    callee.status, callee.headers = 302, {"Location": "/again?token=geheim"}
+    outcome = await _run(rest, _task(callee), tmp_path)
+    assert (outcome.reason, outcome.description) == (
+        "request_failed",
+        "send request to url failed: more than 10 redirects",
+    )
+    assert len(callee.heard) == 10
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(
+    rest: RestExecutor, tmp_path: Path, certificate: tuple[Path, Path]
+) -> None:
+    """The same server is called when its own certificate is named as `ca_file`."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificate)
+    heard = []
+
+    async def answer(request: web.Request) -> web.Response:
+        heard.append(request.path)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    url = f"https://127.0.0.1:{runner.addresses[0][1]}/"
+    refused = await _run(rest, _task(url), tmp_path)
+    trusted = await _run(rest, _task(url, ca_file=str(certificate[0])), tmp_path)
+    missing = await _run(rest, _task(url, ca_file=str(tmp_path / "gone.pem")), tmp_path)
+    await runner.cleanup()
+    assert (refused.status, refused.reason) == (Status.FAILED, "request_failed")
+    assert "certificate" in refused.description.lower()
+    assert trusted.status is Status.COMPLETE
+    assert (missing.status, missing.reason) == (Status.FAILED, "bad_parameters")
+    assert heard == ["/"]
+
+
+async def test_ids_cannot_inject_headers(callee: Callee, rest: RestExecutor, tmp_path: Path) -> None:
+    outcome = await _run(rest, _task(callee, job="a\r\nX-Evil: 1"), tmp_path)
+    assert outcome.status is Status.FAILED
+    assert callee.heard == []
+
+
+# ---- asynchronous
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "reason", "description"),
+    [
+        ('{"code": 200}', "running", "", "accepted by the callee"),
+        ('{"CODE": 200, "error": "ignored"}', "running", "", "accepted by the callee"),
+        ("", "running", "", "accepted by the callee"),
+        ("<html>", "running", "", "accepted by the callee"),
+        ("null", "running", "", "accepted by the callee"),
+        ("[1]", "running", "", "accepted by the callee"),
+        ('{"code": "200"}', "running", "", "accepted by the callee"),
+        ('{"code": 1.5}', "running", "", "accepted by the callee"),
+        ('{"code": true}', "running", "", "accepted by the callee"),
+        ("[" * 60_000, "running", "", "accepted by the callee"),
+        ('{"code": 500, "error": "no disk"}', "failed", "rejected", "no disk"),
+        ('{"Code": 500, "Error": "no disk"}', "failed", "rejected", "no disk"),
+        ('{"code": 500}', "failed", "rejected", "the callee answered code 500 without an error text"),
+        (
+            '{"code": 500, "error": {"a": 1}}',
+            "failed",
+            "rejected",
+            "the callee answered code 500 without an error text",
+        ),
+        ('{"error": "no"}', "failed", "rejected", "no"),
+        ("{}", "failed", "rejected", "the answer has no code"),
+        ('{"code": null}', "failed", "rejected", "the answer has no code"),
+    ],
+)
+async def test_what_an_asynchronous_callee_answers(
+    callee: Callee, rest: RestExecutor, tmp_path: Path, *, text: str, status: str, reason: str, description: str
+) -> None:
+    callee.text = text
+    outcome = await _run(rest, _task(callee, synchronous=False, method="post"), tmp_path)
+    assert (outcome.status, outcome.reason, outcome.description) == (status, reason, description)
+    assert outcome.accepted is (status == "running")
+
+
+async def test_an_asynchronous_callee_gets_the_ids_instead_of_the_body(
+    callee: Callee, rest: RestExecutor, tmp_path: Path
+) -> None:
+    await _run(rest, _task(callee, synchronous=False, method="post", body="mine"), tmp_path)
+    assert callee.heard[0][3] == '{"planId": "nightly", "jobId":"job1"}'
+
+
+async def test_an_asynchronous_get_carries_the_ids_in_its_query(
+    callee: Callee, rest: RestExecutor, tmp_path: Path
+) -> None:
+    task = _task(callee.url + "?a=%2F", synchronous=False, method="get", job="job 1")
+    await _run(rest, task, tmp_path)
+    assert callee.heard[0][1] == "/hook?a=%2F&planId=nightly&jobId=job+1"
+
+
+async def test_an_asynchronous_call_with_a_bad_status_fails(callee: Callee, rest: RestExecutor, tmp_path: Path) -> None:
+    callee.status = 503
+    outcome = await _run(rest, _task(callee, synchronous=False, method="post"), tmp_path)
+    assert (outcome.status, outcome.reason) == (Status.FAILED, "http_status")
+
+
+@pytest.mark.parametrize(
+    ("desired", "body"),
+    [
+        (
+            "skip",
+            '{"planId": "nightly", "jobId":"job1", "status": "skipped", "message":"same job is running, skipped"}',
+        ),
+        (
+            "fail",
+            '{"planId": "nightly", "jobId":"job1", "status": "failed", "message":"no slot left in scheduler engine"}',
+        ),
+    ],
+)
+async def test_callbacks_have_the_originals_bodies(
+    callee: Callee, rest: RestExecutor, tmp_path: Path, *, desired: str, body: str
+) -> None:
+    outcome = await _run(rest, _task(callee, synchronous=False, desired=desired, method="post"), tmp_path)
+    assert outcome.status is Status.COMPLETE
+    assert callee.heard[0][3] == body
+    callee.status = 500
+    outcome = await _run(rest, _task(callee, synchronous=False, desired=desired, method="post"), tmp_path)
+    assert (outcome.status, outcome.reason) == (Status.FAILED, "http_status")
+
+
+def test_values_are_escaped_in_the_message() -> None:
+    task = _task("http://a/", synchronous=False, job='a"\\\n')
+    assert json.loads(message(task)) == {"planId": "nightly", "jobId": 'a"\\\n'}
+
+
+def test_a_get_callback_says_its_status_in_the_query() -> None:
+    task = _task("http://a/b", synchronous=False, desired="skip", method="get")
+    request = prepare(task, rest_parameters(task.parameters))
+    assert (request.url, request.body) == ("http://a/b?planId=nightly&jobId=job1&status=skipped", None)
