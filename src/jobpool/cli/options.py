@@ -1,0 +1,65 @@
+"""What the programs that run for long (`jobpool`, `jobpool_agent`) share: how they are told settings, and to stop."""
+
+import asyncio
+import errno
+import os
+import signal
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+import click
+
+from jobpool.kit.pure.settings import BadSetting, Setting, parse_yaml
+
+HALTED = 1
+
+
+def read_config(path: str) -> dict[str, Setting]:
+    """The top-level keys of a YAML file. Raises BadSetting when it cannot be read or is no mapping."""
+    try:
+        content = Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadSetting("config-file", f"cannot read {path!r}: {reason}") from None
+    return parse_yaml(content, path)
+
+
+def double_dashes(arguments: Sequence[str], names: Collection[str]) -> list[str]:
+    """`-config-file` as the original wrote it → `--config-file`, for the options called `names`."""
+    long = {f"-{name}" for name in (*names, "help", "version")}
+    return [f"-{word}" if word.split("=", 1)[0] in long else word for word in arguments]
+
+
+def on_signals(stop: Callable[[], None]) -> None:
+    """Call `stop` at the first SIGTERM or SIGINT; end the process at the second, with exit code 1.
+
+    What is stored is whole at every moment, so an end on the spot loses no more than the calls in progress.
+    """
+    loop = asyncio.get_running_loop()
+    told: list[int] = []
+
+    def handle(number: int) -> None:
+        if told:
+            click.echo("told again: ending at once", err=True)
+            os._exit(HALTED)
+        told.append(number)
+        stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, handle, number)
+
+
+def advice(error: BaseException) -> str:
+    """What to do about an error at start whose text does not say so; begins with `; ` or is empty."""
+    cause = error.__cause__
+    number = cause.errno if isinstance(cause, OSError) else None
+    match number:
+        case errno.EADDRINUSE:
+            return "; stop what runs there, or choose another place by --listen-client-urls"
+        case errno.EADDRNOTAVAIL:
+            return "; --listen-client-urls takes only addresses of this machine"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return f"; user {os.geteuid()} may not do this"
+        case errno.ENOSPC | errno.EDQUOT:
+            return "; make room on that disk"
+    return ""

@@ -1,0 +1,77 @@
+"""What people are told of a server that has started: where it is, where its data are, what to do next."""
+
+import os
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+
+import msgspec
+
+from jobpool import __version__
+from jobpool.kit.pure.settings import split_url
+from jobpool.server.config import ServerConfig
+
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 — what it is, not a place to bind to
+
+
+class _Vcs(msgspec.Struct, frozen=True):
+    commit_id: str = ""
+
+
+class _Origin(msgspec.Struct, frozen=True):
+    vcs_info: _Vcs = _Vcs()
+
+
+def version_text() -> str:
+    """Four lines, in the original's shape."""
+    return (
+        f"jobpool Version: {__version__}\n"
+        f"Git SHA: {_commit() or 'not provided'}\n"
+        f"Python Version: {platform.python_version()}\n"
+        f"OS/Arch: {platform.system().lower()}/{platform.machine()}"
+    )
+
+
+def client_urls(listen: Sequence[str], addresses: Sequence[tuple[str, int]]) -> list[str]:
+    """The URLs at which this machine reaches a server: as they were written, with a host and a port that can be called.
+
+    `addresses`: what is listened on, which tells the ports that were taken for 0.
+    """
+    urls: list[str] = []
+    fixed = {parts.port for url in listen if (parts := split_url(url)) is not None}
+    free = [(host, port) for host, port in addresses if port not in fixed]
+    for url in listen:
+        parts = split_url(url)
+        if parts is None or parts.hostname is None:
+            continue
+        places = [(parts.hostname, parts.port)] if parts.port else free
+        urls += [f"{parts.scheme}://{_callable(host)}:{port}" for host, port in places]
+    return list(dict.fromkeys(urls))
+
+
+def banner(config: ServerConfig, urls: Sequence[str]) -> str:
+    secure = urls[0].startswith("https:")
+    options = (
+        f" --endpoints {urls[0]}" if secure or urls[0] not in ("http://localhost:2379", "http://127.0.0.1:2379") else ""
+    )
+    options += " --cacert FILE" if secure else ""
+    return (
+        f"jobpool {__version__} answers at {', '.join(urls)}\n"
+        f"  data: {os.path.abspath(config.directory)} (engine: embedded)\n"
+        f"  try:  jobpoolctl{options} plan list\n"
+        f"        {urls[0]}/v3/schedule/plans"
+    )
+
+
+def _callable(host: str) -> str:
+    host = _EVERYWHERE.get(host, host)
+    return f"[{host}]" if ":" in host else host
+
+
+def _commit() -> str:
+    """Known when it was installed from a repository."""
+    try:
+        told = metadata.distribution("jobpool").read_text("direct_url.json")
+        return msgspec.json.decode(told, type=_Origin).vcs_info.commit_id if told else ""
+    except (metadata.PackageNotFoundError, msgspec.MsgspecError):
+        return ""
