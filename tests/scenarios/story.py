@@ -1,7 +1,7 @@
 """Plays a scenario file: commands, a line of dashes, then what they answered. REWRITE=1 writes the answers anew."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,7 @@ def told(path: Path, run: Command) -> None:
     assert played == script
 
 
-def stories(pattern: str) -> list[object]:
+def stories(pattern: str) -> Sequence[object]:
     """The files, each marked with the invariants that its first line names."""
     found = []
     for path in sorted(HERE.glob(pattern)):

@@ -1,10 +1,10 @@
 """Decides which runs are looked at again when there is room: evaluations that no node could take wait here.
 
-**Liveness** (K-8): never is a run parked here while a node has room for it and no evaluation for its executor is on
-its way. Every unit of room is owed to one evaluation of each executor that could use it: when a commit frees room,
-that many are woken, and what nobody parked claims is remembered with the commit's number for an evaluation that looked
-at an older state and is parked later. What is woken has its `modify_index` raised, so it is decided on a state that
-has the room: it takes it, or is parked again because others took it. For this the owner keeps three rules:
+**Liveness** (K-8): never is a run parked here while a node has room for it and nobody is on the way who will use that
+room or pass it on. Every unit of room is owed to one evaluation of each executor that could use it: when a commit
+frees room, that many are woken, and what nobody parked claims is remembered with the commit's number for an evaluation
+that looked at an older state and is parked later. What is woken has its `modify_index` raised, so it is decided on a
+state that has the room: it takes it, or is parked again because others took it. For this the owner keeps three rules:
 
 1. `freed` for every commit that makes room: attempts that ended, a node that became ready (its free capacity).
 2. `unused` whenever an evaluation leaves the broker without a placement and without being parked: its run had ended,

@@ -1,0 +1,157 @@
+"""The scheduler on random clusters: what it proposes holds, and it waits only when nobody has room."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobpool.kit.effects.dice import Dice
+from jobpool.model.node import Node
+from jobpool.model.run import Attempt, Evaluation, Run
+from jobpool.model.schedule import Delivery
+from jobpool.model.statuses import (
+    AllocationStatus,
+    EvaluationStatus,
+    EvaluationTrigger,
+    JobStatus,
+    NodeStatus,
+    Trigger,
+)
+from jobpool.scheduler import STRATEGIES, Nothing, Place, Proposals, Refusal, Wait, schedule, verify
+
+EXECUTORS = ("rest", "shell", "noop")
+
+
+class Cluster:
+    """Nodes and loads; placing adds to the load, as a commit does."""
+
+    def __init__(self, nodes: Sequence[Node], loads: Sequence[int]) -> None:
+        self.nodes = {node.id: node for node in nodes}
+        self.loads = {node.id: load for node, load in zip(nodes, loads, strict=True)}
+
+    def node(self, node_id: str) -> Node | None:
+        return self.nodes.get(node_id)
+
+    def node_load(self, node_id: str) -> int:
+        return self.loads[node_id]
+
+    def ready_nodes(self, executor: str) -> Sequence[str]:
+        return sorted(node.id for node in self.nodes.values() if node.accepts_work and executor in node.executors)
+
+
+def a_run(executor: str, *, strategy: str = "", attempts: tuple[Attempt, ...] = (), losses: int = 0) -> Run:
+    evaluation = Evaluation(1, EvaluationTrigger.PERIODIC_JOB, EvaluationStatus.PENDING, 0, 0)
+    return Run(
+        "r",
+        "default",
+        "p",
+        "p",
+        "",
+        1,
+        1,
+        Trigger.SCHEDULE,
+        0,
+        0,
+        0,
+        50,
+        executor,
+        True,
+        1000,
+        Delivery.AT_LEAST_ONCE,
+        JobStatus.PENDING,
+        True,
+        (evaluation,),
+        attempts,
+        losses=losses,
+        strategy=strategy,
+    )
+
+
+@st.composite
+def clusters(draw: st.DrawFn) -> Cluster:
+    count = draw(st.integers(0, 6))
+    nodes, loads = [], []
+    for at in range(count):
+        capacity = draw(st.integers(0, 4))
+        executors = tuple(draw(st.sets(st.sampled_from(EXECUTORS))))
+        status = draw(st.sampled_from([NodeStatus.READY, NodeStatus.READY, NodeStatus.DOWN]))
+        draining = draw(st.sampled_from([False, False, True]))
+        nodes.append(Node(f"n{at}", "n", "", status, 0, 0, capacity=capacity, executors=executors, draining=draining))
+        loads.append(draw(st.integers(0, capacity + 1)))
+    return Cluster(nodes, loads)
+
+
+batches = st.lists(
+    st.tuples(st.sampled_from(EXECUTORS), st.sampled_from(["", *STRATEGIES, "of-tomorrow"])), max_size=12
+)
+
+
+@pytest.mark.invariant("P-7")
+@pytest.mark.invariant("P-2")
+@settings(max_examples=500)
+@given(clusters(), batches, st.integers())
+def test_the_leader_takes_what_was_proposed_on_the_same_state(
+    cluster: Cluster, batch: list[tuple[str, str]], seed: int
+) -> None:
+    proposals, dice = Proposals(), Dice(seed)
+    runs = [a_run(executor, strategy=strategy) for executor, strategy in batch]
+    decisions = [schedule(run, cluster, proposals=proposals, dice=dice) for run in runs]
+    for run, decision in zip(runs, decisions, strict=True):
+        if isinstance(decision, Place):
+            assert verify(run, decision.node_id, view=cluster) is None
+            cluster.loads[decision.node_id] += 1
+    for run, decision in zip(runs, decisions, strict=True):
+        if isinstance(decision, Wait):
+            assert not has_room(cluster, run.executor)
+            assert decision.examined == decision.filtered + decision.full == len(cluster.ready_nodes(run.executor))
+    for node_id, proposed in ((name, proposals.on_node(name)) for name in cluster.nodes):
+        assert proposed == sum(isinstance(one, Place) and one.node_id == node_id for one in decisions)
+
+
+def has_room(cluster: Cluster, executor: str) -> bool:
+    return any(cluster.loads[name] < cluster.nodes[name].capacity for name in cluster.ready_nodes(executor))
+
+
+@pytest.mark.invariant("P-2")
+@given(clusters(), st.sampled_from(EXECUTORS), st.sampled_from([f"n{at}" for at in range(7)]))
+def test_verify_says_yes_exactly_when_the_node_can_take_it(cluster: Cluster, executor: str, name: str) -> None:
+    verdict = verify(a_run(executor), name, view=cluster)
+    node = cluster.nodes.get(name)
+    if node is None:
+        assert verdict is Refusal.NODE_GONE
+    elif node.draining or node.status is not NodeStatus.READY:
+        assert verdict is Refusal.NODE_NOT_READY
+    elif executor not in node.executors:
+        assert verdict is Refusal.EXECUTOR_NOT_OFFERED
+    else:
+        assert verdict is (Refusal.NODE_FULL if cluster.loads[name] >= node.capacity else None)
+
+
+@given(clusters(), st.sampled_from(EXECUTORS), st.sets(st.sampled_from([f"n{at}" for at in range(6)])), st.integers())
+def test_a_run_that_lost_its_node_goes_elsewhere_if_it_can(
+    cluster: Cluster, executor: str, used: set[str], seed: int
+) -> None:
+    attempts = tuple(
+        Attempt(at, 1, name, 1, AllocationStatus.FAILED, 0, 0) for at, name in enumerate(sorted(used), start=1)
+    )
+    decision = schedule(
+        a_run(executor, attempts=attempts, losses=len(used)), cluster, proposals=Proposals(), dice=Dice(seed)
+    )
+    roomy = {n for n in cluster.ready_nodes(executor) if cluster.loads[n] < cluster.nodes[n].capacity}
+    if not roomy:
+        assert isinstance(decision, Wait)
+    else:
+        assert isinstance(decision, Place)
+        assert decision.node_id in (roomy - used or roomy)
+
+
+@pytest.mark.invariant("W-7")
+@given(clusters(), st.sampled_from(EXECUTORS), st.integers())
+def test_a_second_delivery_has_nothing_to_do(cluster: Cluster, executor: str, seed: int) -> None:
+    attempt = Attempt(1, 1, "n0", 1, AllocationStatus.PENDING, 0, 0)
+    run = a_run(executor, attempts=(attempt,))
+    proposals = Proposals()
+    assert schedule(run, cluster, proposals=proposals, dice=Dice(seed)) == Nothing()
+    assert all(proposals.on_node(name) == 0 for name in cluster.nodes)
+    assert verify(run, "n0", view=cluster) is Refusal.NOT_NEEDED
