@@ -81,9 +81,15 @@ class Sessions:
         self._requests = 0
         self._log = get_logger("sessions")
         context.replica.listen(self._observe)
+        context.replica.on_restore(self._restart)
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    def _restart(self) -> None:
+        """The state was loaded anew: every agent shall come back and say what it holds."""
+        for session in self._sessions.values():
+            session.replaced.set()
 
     # ---- commits, outwards
 

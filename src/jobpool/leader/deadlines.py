@@ -7,7 +7,7 @@ cannot speak any more (with a grace, so that the agent's own word comes first).
 from jobpool.kit.effects.clock import Alarm
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.delay_queue import DelayQueue
-from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
 from jobpool.leader.term import Term
 from jobpool.model.errors import JobpoolError
 from jobpool.model.run import Run
@@ -17,9 +17,17 @@ from jobpool.store.commands import TimeOutRun
 _BATCH = 500
 
 
+_CALLBACK_PATIENCE: Millis = 10 * MINUTE
+
+
 def deadline_of(run: Run, grace: Millis) -> Millis | None:
-    """When a started run is to be ended from here; None before its start and after its end."""
-    if run.started_at is None or run.ended:
+    """When a started run is to be ended from here; None before its start.
+
+    A run that has ended and owes its callee word waits no longer than ten minutes for an agent that delivers it.
+    """
+    if run.ended:
+        return run.created_at + _CALLBACK_PATIENCE
+    if run.started_at is None:
         return None
     return run.started_at + run.timeout + (0 if run.accepted else grace)
 
@@ -40,9 +48,9 @@ class Deadlines:
     def observe(self, folded: Folded) -> None:
         before = self._queue.next_due()
         for old, new in folded.runs:
-            if new is not None and new.started_at is not None:
+            if new is not None and (new.started_at is not None or new.ended):
                 self._track(new)
-            elif old is not None and old.started_at is not None:
+            elif old is not None and (old.started_at is not None or old.ended):
                 self._queue.discard(old.id)
         if self._queue.next_due() != before:
             self._alarm.kick()
@@ -66,7 +74,7 @@ class Deadlines:
 
     async def _expire(self, job_ids: list[str], now: Millis) -> None:
         runs = [run for job_id in job_ids if (run := self._term.state.run(job_id)) is not None]
-        commands = [TimeOutRun(run.id, run.started_at) for run in runs if run.started_at is not None]
+        commands = [TimeOutRun(run.id, run.started_at) for run in runs]
         outcomes = await self._term.writer.submit_all(commands)
         for command, outcome in zip(commands, outcomes, strict=True):
             if isinstance(outcome, JobpoolError):

@@ -26,6 +26,7 @@ class Replica:
         self.state = State(default_slots=default_slots)
         self.broken: list[str] = []
         self._listeners: list[Listener] = []
+        self._reloaded: list[Callable[[], None]] = []
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
         self._entries = 0
 
@@ -38,6 +39,10 @@ class Replica:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
+    def on_restore(self, listener: Callable[[], None]) -> None:
+        """Be told when the whole state was replaced: what was built from it step by step is void."""
+        self._reloaded.append(listener)
+
     async def restore(self, store: Store) -> None:
         """Load everything that is held in memory, as of one fence.
 
@@ -49,6 +54,9 @@ class Replica:
             state.fold(fence, _readable(chunk, broken))
         state.fence = fence
         self.state, self.broken = state, broken
+        for listener in self._reloaded:
+            listener()
+        self._wake_waiters()
 
     def apply(self, fence: Fence, changes: Iterable[Change]) -> None:
         """Fold one step. Raises StoreFailed when a step is missing in between."""
@@ -57,7 +65,10 @@ class Replica:
         folded = self.state.fold(fence, changes)
         for listener in self._listeners:
             listener(folded)
-        while self._waiters and self._waiters[0][0] <= fence.n:
+        self._wake_waiters()
+
+    def _wake_waiters(self) -> None:
+        while self._waiters and self._waiters[0][0] <= self.n:
             waiter = heappop(self._waiters)[2]
             if not waiter.done():
                 waiter.set_result(None)

@@ -17,12 +17,16 @@ class HistoryFeed:
         self._history = history
         self._replica = replica
         replica.listen(self._observe)
+        replica.on_restore(self._stand)
 
-    async def stand(self, store: Store) -> None:
-        """The replica was loaded: what the read model lacks up to here it reads from the store, and what the store
-        has dropped meanwhile it drops too."""
+    def _stand(self) -> None:
+        """What the read model lacks up to here it reads from the store."""
         fence = self._replica.state.fence
         self._history.stand_at(fence.incarnation, fence.n)
+
+    async def forget_dropped(self, store: Store) -> None:
+        """What the store dropped while the read model was not told, it drops too."""
+        fence = self._replica.state.fence
         folder = FOLDERS[Table.SEGMENT]
         oldest = await store.range(folder, folder + number(fence.n + 1), limit=1)
         self._history.delete_before(int(oldest[0].key.removeprefix(folder)) if oldest else fence.n + 1)

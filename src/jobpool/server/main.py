@@ -100,7 +100,7 @@ class Server:
         await self.replica.restore(self._store)
         for key in self.replica.broken:
             self._log.error("a stored record cannot be read and is left out", event_name="record_broken", key=key)
-        await self._feed.stand(self._store)
+        await self._feed.forget_dropped(self._store)
         loop = asyncio.get_running_loop()
         services: list[Service] = [self._history, self.leadership, *self._evaluators]
         running = loop.create_task(run_services(services))

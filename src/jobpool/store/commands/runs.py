@@ -14,7 +14,7 @@ from jobpool.model.schedule import Cursor, Overlap
 from jobpool.model.statuses import AllocationStatus, DesiredStatus, JobStatus, Trigger
 from jobpool.ports import ClusterView
 from jobpool.store.change import Change, Decided, put_run
-from jobpool.store.commands.lifecycle import ending, finished, keeping, with_attempt
+from jobpool.store.commands.lifecycle import archived, ending, finished, keeping, with_attempt
 from jobpool.store.commands.ticks import new_run, started
 from jobpool.store.keyspace import Table
 from jobpool.store.records import IdempotencyMark
@@ -129,15 +129,21 @@ class ReportRun(Struct, frozen=True):
 
 
 class TimeOutRun(Struct, frozen=True):
-    """The run has taken longer than its timeout and its agent did not say so (or has handed it over long ago)."""
+    """The run has taken longer than its timeout and its agent did not say so (or has handed it over long ago).
+
+    Of a run that has ended and owes its callee word, the patience for that is over.
+    """
 
     job_id: str
-    started_at: Millis
+    started_at: Millis | None
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[None]:
         run = view.run(self.job_id)
-        if run is None or run.ended or run.started_at != self.started_at:
+        if run is None or run.started_at != self.started_at:
             return Decided(None)
+        if run.ended:  # nobody could tell its callee that it did not run
+            changes, ended = archived(replace(run, info=f"{run.info} (its callee was not told)"))
+            return Decided(None, changes, ended)
         decided = ending(
             finished(run, JobStatus.EXPIRED, Reason.TIMEOUT, now, info="the run took longer than its timeout")
         )

@@ -24,6 +24,9 @@ from jobpool.timetable.catch_up import GRACE, DueTick, DueTicks
 _STEP = 50
 """Ticks decided by one command; with cursor, ledger and plan it stays below 64 operations."""
 
+_MAX_WAITING = 10_000
+"""Runs of a namespace that may wait for a slot; a tick beyond them finds none."""
+
 SKIPPED_INFO = "skip this plan while has running job"
 NO_SLOT_INFO = "create failed job while no slot left"
 
@@ -168,6 +171,7 @@ class _Draft:
         self._now = now
         self._live = view.live_count(*plan.key)
         self._free = view.slot_limit(plan.namespace) - view.slots_used(plan.namespace)
+        self._waiting = view.runs_in(plan.namespace) - view.slots_used(plan.namespace)
         self._in_the_way = ""
         self._rate_from: Millis | None = None
         self.changes: list[Change] = []
@@ -190,7 +194,8 @@ class _Draft:
             )
         elif self._free > 0:
             self._start(run, tick, holds_slot=True)
-        elif tick.late or self._waits_when_full():
+        elif (tick.late or self._waits_when_full()) and self._waiting < _MAX_WAITING:
+            self._waiting += 1
             self._start(run, tick, holds_slot=False)
         else:
             self._settle(_unrun(run, JobStatus.FAILED, Reason.NO_SLOT, NO_SLOT_INFO, self._now))
