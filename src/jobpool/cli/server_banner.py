@@ -12,6 +12,7 @@ from jobpool.kit.pure.settings import split_url
 from jobpool.server.config import ServerConfig
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 — what it is, not a place to bind to
+_FOUND_BY_ITSELF = ("http://localhost:2379", "http://127.0.0.1:2379")
 
 
 class _Vcs(msgspec.Struct, frozen=True):
@@ -50,17 +51,19 @@ def client_urls(listen: Sequence[str], addresses: Sequence[tuple[str, int]]) -> 
 
 
 def banner(config: ServerConfig, urls: Sequence[str]) -> str:
-    secure = urls[0].startswith("https:")
-    options = (
-        f" --endpoints {urls[0]}" if secure or urls[0] not in ("http://localhost:2379", "http://127.0.0.1:2379") else ""
-    )
-    options += " --cacert FILE" if secure else ""
     return (
         f"jobpool {__version__} answers at {', '.join(urls)}\n"
         f"  data: {os.path.abspath(config.directory)} (engine: embedded)\n"
-        f"  try:  jobpoolctl{options} plan list\n"
+        f"  try:  {jobpoolctl(urls)} plan list\n"
         f"        {urls[0]}/v3/schedule/plans"
     )
+
+
+def jobpoolctl(urls: Sequence[str]) -> str:
+    """How to call jobpoolctl for a server at these URLs."""
+    if urls[0] in _FOUND_BY_ITSELF:
+        return "jobpoolctl"
+    return f"jobpoolctl --endpoints {urls[0]}{' --cacert FILE' if urls[0].startswith('https:') else ''}"
 
 
 def _callable(host: str) -> str:
