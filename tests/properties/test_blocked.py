@@ -127,7 +127,12 @@ class ClusterMachine(RuleBasedStateMachine):
 
     # ---- the world
 
-    @rule(executor=st.sampled_from(EXECUTORS), priority=st.integers(1, 2))
+    @precondition(lambda self: len(self.runs(placed=False)) < 6)
+    @rule(executor=st.sampled_from(EXECUTORS), priority=st.integers(1, 2), number=st.integers(1, 4))
+    def new_runs(self, executor: str, priority: int, number: int) -> None:
+        for _ in range(number):
+            self.new_run(executor, priority)
+
     def new_run(self, executor: str, priority: int) -> None:
         name = f"r{next(self.ids)}"
         evaluation = Evaluation(1, EvaluationTrigger.PERIODIC_JOB, EvaluationStatus.PENDING, 0, 0)
@@ -169,10 +174,11 @@ class ClusterMachine(RuleBasedStateMachine):
     def run_is_cancelled(self, data: Any) -> None:
         self.commit({data.draw(st.sampled_from(self.runs(placed=False))): None})
 
-    @rule(data=st.data(), status=st.sampled_from([NodeStatus.READY, NodeStatus.DOWN]))
-    def node_changes(self, data: Any, status: NodeStatus) -> None:
-        name = data.draw(st.sampled_from(sorted(self.state.nodes)))
-        self.commit({}, {name: replace(self.state.nodes[name], status=status)})
+    @rule(data=st.data())
+    def node_changes(self, data: Any) -> None:
+        node = self.state.nodes[data.draw(st.sampled_from(sorted(self.state.nodes)))]
+        status = NodeStatus.DOWN if node.accepts_work else NodeStatus.READY
+        self.commit({}, {node.id: replace(node, status=status)})
 
     @rule()
     def something_else_is_committed(self) -> None:
@@ -280,7 +286,7 @@ def placed(run: Run, node_id: str) -> Run:
 
 
 TestBlocked = pytest.mark.invariant("K-8")(pytest.mark.invariant("P-2")(ClusterMachine.TestCase))
-TestBlocked.settings = settings(max_examples=400, stateful_step_count=40, deadline=None)
+TestBlocked.settings = settings(max_examples=500, stateful_step_count=50, deadline=None)
 
 
 def evaluation(job: str, number: int, *, created: int) -> QueuedEvaluation:
