@@ -83,8 +83,9 @@ def _cpu(bench: Bench) -> list[float]:
 async def lateness_at_once(directory: Path, scale: Scale) -> list[Row]:
     """From due to started when many plans are due in one second."""
     due = (SystemClock().now() + _HEAD_START + scale.due_at_once * 2) // _SECOND * _SECOND
-    once = PeriodicPatch(spec="@at " + time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(due // 1000)), time_zone="UTC")
-    await load_plans(directory / "server", ((f"plan-{k}", once) for k in range(scale.due_at_once)))
+    at = time.gmtime(due // 1000)
+    daily = PeriodicPatch(spec=f"{at.tm_sec} {at.tm_min} {at.tm_hour} * * *", time_zone="UTC")
+    await load_plans(directory / "server", ((f"plan-{k}", daily) for k in range(scale.due_at_once)))
     async with running(directory, agents=2) as bench:
         await _until(due)
         await _until_ended(bench, scale.due_at_once)
