@@ -37,7 +37,6 @@ def dev(*, no_sample: bool, quiet: bool, **given: str | None) -> None:
     """
     from jobpool.agent.journal import JournalBroken
     from jobpool.kit.effects.logging import configure
-    from jobpool.kit.pure.settings import BadSetting
     from jobpool.model.errors import JobpoolError
     from jobpool.server.load import load
 
@@ -46,7 +45,7 @@ def dev(*, no_sample: bool, quiet: bool, **given: str | None) -> None:
         config = load({**_DEFAULTS, **flags}, {}, {})
         configure(config.log_level)
         asyncio.run(Dev(config, sample=not no_sample, quiet=quiet).run())
-    except (BadSetting, JobpoolError, JournalBroken) as error:
+    except (JobpoolError, JournalBroken) as error:
         click.echo(f"jobpool dev: {error}{advice(error)}", err=True)
         sys.exit(1)
 

@@ -10,18 +10,19 @@ from pathlib import Path
 import click
 
 from jobpool.kit.pure.settings import BadSetting, Setting, parse_yaml
+from jobpool.model.errors import InvalidArgument
 
 HALTED = 1
 
 
 def read_config(path: str) -> dict[str, Setting]:
-    """The top-level keys of a YAML file. Raises BadSetting when it cannot be read or is no mapping."""
+    """The top-level keys of a YAML file. Raises InvalidArgument when it cannot be read or is no mapping."""
     try:
-        content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise BadSetting("config-file", f"cannot read {path!r}: {reason}") from None
-    return parse_yaml(content, path)
+        return parse_yaml(Path(path).read_bytes(), path)
+    except OSError as error:
+        raise InvalidArgument("config-file", f"cannot read {path!r}: {error.strerror}") from error
+    except BadSetting as error:
+        raise InvalidArgument(error.key, error.reason) from error
 
 
 def double_dashes(arguments: Sequence[str], names: Collection[str]) -> list[str]:

@@ -82,7 +82,6 @@ def program(ctx: click.Context, /, **given: str | bool | None) -> None:
 
 def _start(flags: dict[str, str]) -> int:
     from jobpool.kit.effects.logging import configure
-    from jobpool.kit.pure.settings import BadSetting
     from jobpool.model.errors import JobpoolError
     from jobpool.server.load import load, variable
 
@@ -92,7 +91,7 @@ def _start(flags: dict[str, str]) -> int:
         configure(config.log_level, json=config.log_format == "json")
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(config))
-    except (BadSetting, JobpoolError) as error:
+    except JobpoolError as error:
         click.echo(f"jobpool: {error}{advice(error)}", err=True)
         return 1
     return 0

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from jobpool.kit.effects.logging import LEVELS
 from jobpool.kit.pure.durations import SECOND, format_duration
 from jobpool.kit.pure.settings import BadSetting, Setting, Settings, Source, block, check_known, split_url
+from jobpool.model.errors import InvalidArgument
 from jobpool.server.config import ServerConfig, Tls
 from jobpool.timetable.zones import find_zone, similar_zones
 
@@ -82,6 +83,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _HOST = re.compile(r"\*|[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _MOST_WORKERS = 1000
 _MOST_SLOTS = 1_000_000
+_DEFAULT = ServerConfig()
 
 
 def variable(key: str) -> str:
@@ -94,9 +96,23 @@ def load(
 ) -> ServerConfig:
     """A checked configuration. `flags` by key without dashes before it; `file` as YAML gives it, found at `path`.
 
-    Raises BadSetting naming the key, what was wanted and where the value came from.
+    Raises InvalidArgument naming the key, what was wanted and where the value came from.
     """
-    refuse_etcd([key for key in ETCD_KEYS if environment.get(variable(key))])
+    try:
+        return _load(flags, environment, file, path=path)
+    except BadSetting as error:
+        raise InvalidArgument(error.key, error.reason) from error
+
+
+def exposed(config: ServerConfig) -> Sequence[str]:
+    """The URLs on which other machines can speak to this server in clear."""
+    return [url for url in config.listen_client_urls if url.startswith("http:") and not _is_loopback(url)]
+
+
+def _load(
+    flags: Mapping[str, str], environment: Mapping[str, str], file: Mapping[str, Setting], *, path: str
+) -> ServerConfig:
+    _refuse_etcd([key for key in ETCD_KEYS if environment.get(variable(key))])
     _check_keys(file)
     spoken = {key: environment[variable(key)] for key in (*KEYS, *TLS_KEYS) if variable(key) in environment}
     given = (Source(flags, lambda key: f"--{key}"), Source(spoken, variable))
@@ -124,24 +140,15 @@ def load(
     )
 
 
-_DEFAULT = ServerConfig()
-
-
-def refuse_etcd(keys: Collection[str]) -> None:
-    """Raises BadSetting for the first key that only the etcd engine knows."""
+def _refuse_etcd(keys: Collection[str]) -> None:
     for key in sorted(keys):
         plain = key.removeprefix("ETCD_").lower().replace("_", "-")  # the original's samples write some in capitals
         if plain in ETCD_KEYS:
             raise BadSetting(key, f"{NEEDS_ETCD}; leave it out to run a single server on the embedded engine")
 
 
-def exposed(config: ServerConfig) -> Sequence[str]:
-    """The URLs on which other machines can speak to this server in clear."""
-    return [url for url in config.listen_client_urls if url.startswith("http:") and not _is_loopback(url)]
-
-
 def _check_keys(file: Mapping[str, Setting]) -> None:
-    refuse_etcd(file)
+    _refuse_etcd(file)
     for key in file:
         if key in TLS_KEYS:
             raise BadSetting(key, f"belongs below {SECURITY!r} in a configuration file")
@@ -175,7 +182,7 @@ def _urls(settings: Settings, *, secure: bool) -> tuple[str, ...]:
 
 
 def _hosts(settings: Settings) -> tuple[str, ...]:
-    hosts = settings.words("host-whitelist", _DEFAULT.host_whitelist)
+    hosts = settings.words("host-whitelist", _DEFAULT.host_whitelist, least=0)
     for host in hosts:
         if not _HOST.fullmatch(host) and not _is_address(host.strip("[]")):
             raise settings.refuse("host-whitelist", "host names or addresses without port, or '*' for all")

@@ -54,7 +54,7 @@ class Settings:
 
     def refuse(self, key: str, wanted: str) -> BadSetting:
         value, place = self.raw(key)
-        return BadSetting(key, f"wanted {wanted}, found {str(value)[:100]!r} in {place}")
+        return BadSetting(key, f"wanted {wanted}, found {shown(value)} in {place}")
 
     def text(self, key: str, default: str) -> str:
         value, _ = self.raw(key)
@@ -101,15 +101,15 @@ class Settings:
             raise self.refuse(key, f"a duration of at least {format_duration(low)}")
         return span
 
-    def words(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
-        """A list, or texts with commas between; each once."""
+    def words(self, key: str, default: tuple[str, ...], *, least: int = 1) -> tuple[str, ...]:
+        """A list, or texts with commas between; each once, and at least so many."""
         value, _ = self.raw(key)
         if value is None:
             return default
         parts = value if isinstance(value, list) else str(value).split(",")
         words = tuple(dict.fromkeys(part.strip() for part in parts if isinstance(part, str) and part.strip()))
-        if not words or any(not isinstance(part, str) for part in parts):
-            raise self.refuse(key, "a list, or texts with commas between")
+        if len(words) < least or any(not isinstance(part, str) for part in parts):
+            raise self.refuse(key, "a comma-separated list")
         return words
 
 
@@ -119,8 +119,8 @@ def block(key: str, file: Mapping[str, Setting]) -> Mapping[str, Setting]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise BadSetting(key, f"wanted keys and values below it, found {str(value)[:100]!r}")
-    return value
+        raise BadSetting(key, f"wanted keys and values below it, found {shown(value)}")
+    return {str(name): item for name, item in value.items()}
 
 
 def check_known(given: Collection[str], known: Collection[str], *, below: str = "") -> None:
@@ -155,6 +155,12 @@ def parse_yaml(content: bytes, name: str) -> dict[str, Setting]:
     if not isinstance(loaded, dict):
         raise BadSetting("config-file", f"wanted keys and values in {name}, found {type(loaded).__name__}")
     return {str(key): value for key, value in loaded.items()}
+
+
+def shown(value: Setting) -> str:
+    """The value for a message: short, and a text in quotes."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}…"
 
 
 def _whole(value: Setting) -> int | None:
