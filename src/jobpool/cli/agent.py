@@ -55,7 +55,7 @@ def agent(**given: str | None) -> None:
     sys.exit(code)
 
 
-for _name, _metavar, _help in reversed(_OPTIONS):
+for _name, _metavar, _help in _OPTIONS:
     agent = click.option(f"--{_name}", metavar=_metavar, help=_help)(agent)
 
 

@@ -246,7 +246,7 @@ def _node_line(node: "pb.Node") -> Row:
         node.status,
         f"{node.running} of {node.capacity} running",
         ",".join(node.executors),
-        _labelled("heard", stamp(node, "updated_at")),
+        _labelled("since", stamp(node, "updated_at")),
         node.status_description,
     )
 
