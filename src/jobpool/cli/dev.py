@@ -67,12 +67,15 @@ class Dev:
 
         on_signals(self._end)
         server = await open_server(self._config)
+        broken: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(server.run(self._unused, started=self._started.set))
                 group.create_task(self._beside(server))
         except BaseExceptionGroup as failures:
-            raise _first(failures) from failures
+            broken = _first(failures)
+        if broken is not None:
+            raise broken  # outside of the handler: its own cause is what `advice` reads
         click.echo("jobpool dev has ended; start it again to go on")
 
     def _end(self) -> None:
