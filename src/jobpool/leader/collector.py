@@ -6,9 +6,9 @@ from itertools import islice
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.durations import HOUR, Millis
 from jobpool.leader.term import Term
-from jobpool.model.errors import JobpoolError
+from jobpool.model.errors import JobpoolError, StoreFailed
 from jobpool.model.statuses import NodeStatus
-from jobpool.replica.state import Folded, State
+from jobpool.replica.state import Folded, PlanKey, State
 from jobpool.store.change import Command
 from jobpool.store.commands import DropHistory, DropLedger, DropMarks, DropVersions, RemoveNode
 from jobpool.store.keyspace import FOLDERS, Table, number
@@ -53,12 +53,16 @@ class Collector:
     async def run(self) -> None:
         while True:
             await self._term.clock.sleep(self._term.config.collect_every)
-            await self.collect()
+            try:
+                await self.collect()
+            except StoreFailed as failure:
+                self._log.error("nothing could be collected", event_name="collect_failed", error=str(failure))
 
     async def collect(self) -> None:
         """One round. A refusal is logged and the next round tries again."""
         now = self._term.clock.now()
         await self._drop_history(now)
+        await self._drop_ledger(now)
         outcomes = await self._term.writer.submit_all(self._decide(self._term.state, now))
         self._log_failures(outcomes)
         await self._term.store.compact(max(0, self._term.state.fence.n - _KEEP_STEPS))
@@ -84,6 +88,22 @@ class Collector:
                 return
             self._term.retention.dropped_before(n + 1)
 
+    async def _drop_ledger(self, now: Millis) -> None:
+        """Once an hour, of every plan whose oldest range is old enough; plans that are deleted by now among them."""
+        if now - self._ledger_at < _LEDGER_EVERY:
+            return
+        self._ledger_at = now
+        before = now - self._term.config.job_gc_threshold
+        folder = FOLDERS[Table.LEDGER]
+        first, last, plans = folder, folder[:-1] + "0", list[PlanKey]()
+        while oldest := await self._term.store.range(first, last, limit=1):
+            namespace, plan_id, since = oldest[0].key.removeprefix(folder).split("/")
+            if int(since) < before:
+                plans.append((namespace, plan_id))
+            first = f"{folder}{namespace}/{plan_id}0"  # the character after "/": the next plan's
+        commands = [DropLedger(tuple(plans[at : at + _STEP]), before) for at in range(0, len(plans), _STEP)]
+        self._log_failures(await self._term.writer.submit_all(commands))
+
     def _log_failures(self, outcomes: Sequence[object]) -> bool:
         failures = [outcome for outcome in outcomes if isinstance(outcome, JobpoolError)]
         for failure in failures:
@@ -101,9 +121,4 @@ class Collector:
         for node in state.nodes.values():
             if node.status is NodeStatus.DOWN and node.updated_at <= long_down and not state.node_load(node.id):
                 commands.append(RemoveNode(node.id, if_down_since=long_down))
-        if now - self._ledger_at >= _LEDGER_EVERY:
-            self._ledger_at = now
-            plans = [key for key, cursor in state.cursors.items() if cursor.open_range is not None]
-            before = now - config.job_gc_threshold
-            commands += [DropLedger(tuple(plans[at : at + _STEP]), before) for at in range(0, len(plans), _STEP)]
         return commands

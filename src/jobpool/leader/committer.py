@@ -211,16 +211,22 @@ class Committer:
         batch = _Batch(self._replica, self._clock.now())
         taken = self._decide(batch)
         try:
-            await self._commit(batch)
-        except (Fenced, asyncio.CancelledError):
+            await self._commit_or_singly(batch, taken)
+        except BaseException:  # the term ends: whoever waits is told so by `_close`
             self._waiting.extendleft(group for group, _ in reversed(taken))
+            raise
+        for group, count in taken:
+            self._commands -= count
+            self._answer(group)
+
+    async def _commit_or_singly(self, batch: _Batch, taken: list[tuple[_Group, int]]) -> None:
+        try:
+            await self._commit(batch)
+        except Fenced:
             raise
         except StoreFailed as failure:
             self._log.error("a commit was refused by the store", event_name="commit_refused", error=str(failure))
             await self._commit_singly(taken)
-        for group, count in taken:
-            self._commands -= count
-            self._answer(group)
 
     def _decide(self, batch: _Batch) -> list[tuple[_Group, int]]:
         """Take commands until the batch is full. A group that does not fit stays in the queue with its rest."""

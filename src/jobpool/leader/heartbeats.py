@@ -87,7 +87,8 @@ class Heartbeats:
     def beat(self, node_id: str) -> None:
         before = self._silence.next_due()
         self._silence.beat(node_id, self._term.clock.monotonic())
-        if before is None:
+        after = self._silence.next_due()
+        if before is None or (after is not None and after < before):
             self._alarm.kick()
 
     async def run(self) -> None:

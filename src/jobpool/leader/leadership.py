@@ -81,15 +81,18 @@ class Leadership:
         return self._reign
 
     async def run(self) -> None:
+        loaded = True
         while True:
             try:
+                if not loaded:
+                    await self._replica.restore(self._store)
                 await self._reign_once()
             except TermLost:
                 self._log.warning("another server took the lead", event_name="term_lost")
             except StoreFailed as failure:
                 self._log.error("leading failed; trying again", event_name="term_failed", error=str(failure))
+            loaded = False
             await self._clock.sleep(SECOND)
-            await self._replica.restore(self._store)
 
     async def _reign_once(self) -> None:
         fence = await self._store.campaign(self._server_id)

@@ -42,8 +42,10 @@ class Losses:
         self._log = get_logger("losses")
 
     def begin(self) -> None:
-        nodes = self._term.state.nodes
-        self._down = {node_id: None for node_id, node in nodes.items() if node.status is NodeStatus.DOWN}
+        state = self._term.state
+        self._down = {node_id: None for node_id, node in state.nodes.items() if node.status is NodeStatus.DOWN}
+        # A node whose record could not be read is nobody's to declare down.
+        self._down.update({node_id: None for node_id in state.indexes.on_node if node_id not in state.nodes})
         self._changed.set()
 
     def observe(self, folded: Folded) -> None:
@@ -76,3 +78,5 @@ class Losses:
                     error=str(failures[0]),
                 )
                 await self._term.clock.sleep(SECOND)
+                self._down[node_id] = None  # after the others: what fails here must not keep them waiting
+                return

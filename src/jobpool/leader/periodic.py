@@ -32,6 +32,9 @@ class DueTimes:
     def __len__(self) -> int:
         return len(self._queue)
 
+    def __contains__(self, key: PlanKey) -> bool:
+        return key in self._queue
+
     def track(self, key: PlanKey, plan: Plan | None, cursor: Cursor | None) -> None:
         """Take a plan and its cursor as they are now."""
         due = None
@@ -99,12 +102,23 @@ class Periodic:
         for key, outcome in zip(keys, outcomes, strict=True):
             if isinstance(outcome, JobpoolError):
                 self._repeat(key, outcome, now)
+            else:
+                self._keep(key)
 
     def _command(self, key: PlanKey) -> DecideTicks | ExpirePlan:
         cursor = self._term.state.cursor(*key)
         if cursor is not None and cursor.next_due is None:
             return ExpirePlan(*key)
         return DecideTicks(*key)
+
+    def _keep(self, key: PlanKey) -> None:
+        """Nothing was due after all, because the clock went back meanwhile: no commit brings the plan back."""
+        if key in self._due:
+            return
+        state = self._term.state
+        self._due.track(key, state.plan(*key), state.cursor(*key))
+        if key in self._due:
+            self._alarm.kick()
 
     def _repeat(self, key: PlanKey, failure: JobpoolError, now: Millis) -> None:
         self._log.error(

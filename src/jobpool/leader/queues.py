@@ -63,14 +63,14 @@ class Queues:
     def observe(self, folded: Folded) -> None:
         fresh: list[QueuedEvaluation] = []
         freed: dict[str, int] = {}
+        dropped = 0
         for old, new in folded.runs:
             before = old.open_attempt if old is not None else None
             if before is not None and (new is None or new.open_attempt is None):
                 freed[before.node_id] = freed.get(before.node_id, 0) + 1
             if new is None:
-                if old is not None and old.evaluation is not None and old.evaluation.status in _WAITING:
-                    self._broker.forget(old.id)
-                    self._blocked.untrack(old.id)
+                if old is not None and queued(old, folded.n) is not None:
+                    dropped += self._forget(old.id)
             elif _is_fresh(old, new):
                 evaluation = queued(new, folded.n)
                 if evaluation is not None:
@@ -82,6 +82,15 @@ class Queues:
         for _, node in folded.nodes:
             if node is not None:
                 self._freed(node, folded.n, node.capacity - self._term.state.node_load(node.id))
+        if dropped:
+            self._broker.wake(self._blocked.unused(folded.n, count=dropped))
+
+    def _forget(self, job_id: str) -> bool:
+        """Whether the evaluation was on its way: then the room it may have been woken for goes to the next."""
+        parked = job_id in self._blocked
+        self._blocked.untrack(job_id)
+        self._broker.forget(job_id)
+        return not parked
 
     def _freed(self, node: Node | None, n: int, count: int) -> None:
         if node is not None and node.accepts_work and count > 0:
@@ -103,7 +112,7 @@ class Queues:
                     self._log.error("an evaluation could not be failed", event_name="fail_refused", error=str(outcome))
                     self._nack(item.evaluation.job_id, item.evaluation.number, item.token)
                 else:
-                    self._ack(item.evaluation.job_id, item.evaluation.number, item.token)
+                    self._unused(item.evaluation.job_id, item.evaluation.number, item.token)
 
     # ---- ports.Evaluations
 
@@ -124,7 +133,7 @@ class Queues:
                 commands.append(BlockEvaluation(verdict.job_id, verdict.number, verdict.description))
                 asked.append(at)
             elif verdict.kind is VerdictKind.NOTHING:
-                self._unused(verdict)
+                self._unused(verdict.job_id, verdict.number, verdict.token)
             else:
                 self._nack(verdict.job_id, verdict.number, verdict.token)
         outcomes = await self._term.writer.submit_all(commands)
@@ -143,23 +152,23 @@ class Queues:
         elif verdict.kind is VerdictKind.NO_NODE and outcome is True:
             self._park(verdict)
         else:
-            self._unused(verdict)
+            self._unused(verdict.job_id, verdict.number, verdict.token)
         return Settled.DONE
 
     def _park(self, verdict: Verdict) -> None:
         run = self._term.state.run(verdict.job_id)
         evaluation = queued(run, self._term.state.fence.n) if run is not None else None
         if evaluation is None or evaluation.number != verdict.number:
-            self._unused(verdict)
+            self._unused(verdict.job_id, verdict.number, verdict.token)
             return
         missed = self._blocked.block(evaluation, verdict.executor, snapshot_n=verdict.n)
         if missed is not None:
             self._requeue(missed, verdict.token)
         self._ack(verdict.job_id, verdict.number, verdict.token)
 
-    def _unused(self, verdict: Verdict) -> None:
+    def _unused(self, job_id: str, number: int, token: str) -> None:
         """Done without a placement: the room it may have been woken for goes to the next."""
-        self._ack(verdict.job_id, verdict.number, verdict.token)
+        self._ack(job_id, number, token)
         self._broker.wake(self._blocked.unused(self._term.state.fence.n))
 
     def _ack(self, job_id: str, number: int, token: str) -> None:

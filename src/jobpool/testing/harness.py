@@ -4,21 +4,21 @@ What a test sees here is the product itself from the committer to the replica; o
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 
 from jobpool.evaluator.worker import Evaluator
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.dice import Dice
 from jobpool.kit.effects.service import run_services
-from jobpool.kit.pure.durations import Millis
+from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.leader.leadership import Leadership
 from jobpool.leader.term import LeaderConfig
 from jobpool.model.errors import JobpoolError
 from jobpool.model.node import Node
 from jobpool.model.plan import Plan
 from jobpool.model.run import Run
-from jobpool.model.statuses import AllocationStatus, NodeStatus, PlanStatus
+from jobpool.model.statuses import AllocationStatus, DesiredStatus, NodeStatus, PlanStatus
 from jobpool.replica.replica import Replica
 from jobpool.replica.state import Folded, State
 from jobpool.server.local import LocalLeader
@@ -30,6 +30,7 @@ from jobpool.store.commands import (
     PlanPatch,
     RegisterNode,
     ReportAttempt,
+    Reported,
     SetNodeStatus,
 )
 from jobpool.store.port import Store
@@ -47,7 +48,11 @@ class NoRetention:
 
 
 class Core:
-    """`finished` collects every run that ended, in order; `answers` is what the pretend agents report at once."""
+    """`finished` collects every run that ended, in order.
+
+    The pretend agents beat every 5 s and report `answers` of whatever they are given, at once; `answer` overrides that
+    run by run, None = nothing yet. Told to stop they do, while they are `obedient`. A `silent` one does nothing at all.
+    """
 
     def __init__(
         self, store: Store, clock: Clock, *, config: LeaderConfig, slots: int, evaluators: int, seed: int
@@ -70,6 +75,9 @@ class Core:
         ]
         self.finished: list[Run] = []
         self.answers: AllocationStatus | None = AllocationStatus.COMPLETE
+        self.answer: Callable[[Run], AllocationStatus | None] = lambda run: self.answers
+        self.obedient = True
+        self.silent: set[str] = set()
         self._reports: list[ReportAttempt] = []
         self._reported = asyncio.Event()
         self.replica.listen(self._observe)
@@ -92,6 +100,17 @@ class Core:
             node_id, node_id, "0", NodeStatus.INITIALIZING, now, now, capacity=capacity, executors=tuple(executors)
         )
         await self.submit(RegisterNode(node))
+        await self.submit(SetNodeStatus(node_id, NodeStatus.READY, "node is ready"))
+
+    async def revive_node(self, node_id: str) -> None:
+        """A node that was silent, or down, is back, says what it holds, and goes on with it."""
+        self.silent.discard(node_id)
+        node = self.state.node(node_id)
+        assert node is not None
+        await self.submit(RegisterNode(node))
+        self.leadership.reign.heartbeats.beat(node_id)
+        for job_id in self.state.node_runs(node_id):
+            self._ask(self.state.runs[job_id])
         await self.submit(SetNodeStatus(node_id, NodeStatus.READY, "node is ready"))
 
     async def add_plan(self, plan_id: str, *, spec: str, namespace: str = "default", **fields: object) -> Plan:
@@ -117,13 +136,21 @@ class Core:
     def _observe(self, folded: Folded) -> None:
         if folded.segment is not None:
             self.finished.extend(folded.segment.runs)
-        if self.answers is None:
-            return
         for old, new in folded.runs:
-            attempt = new.open_attempt if new is not None else None
-            if new is None or attempt is None or (old is not None and old.open_attempt is not None):
+            before = old.open_attempt if old is not None else None
+            after = new.open_attempt if new is not None else None
+            if new is None or after is None:
                 continue
-            self._reports.append(self.report(new, self.answers))
+            if before is None or before.desired is not after.desired:
+                self._ask(new)
+
+    def _ask(self, run: Run) -> None:
+        """Put the agent's word on the run's open attempt, if it has one, on its way."""
+        attempt = run.attempts[-1]
+        stopped = attempt.desired is DesiredStatus.STOP and self.obedient
+        status = AllocationStatus.CANCELLED if stopped else self.answer(run)
+        if status is not None and attempt.node_id not in self.silent:
+            self._reports.append(self.report(run, status))
             self._reported.set()
 
     def report(self, run: Run, status: AllocationStatus) -> ReportAttempt:
@@ -133,27 +160,54 @@ class Core:
             run.id, attempt.number, attempt.node_id, attempt.fence, status, started_at=now, finished_at=now
         )
 
-    async def _answer(self) -> None:
+    async def work(self) -> None:
+        """What agents do by themselves. After a crash they take up what their journals hold."""
+        await self.leadership.leading()
+        for run in self.state.runs.values():
+            if run.open_attempt is not None:
+                self._ask(run)
         while True:
             await self._reported.wait()
             self._reported.clear()
             reports, self._reports = self._reports, []
-            with suppress(JobpoolError):  # the term ended: the next one asks again
-                await self.leadership.reign.committer.submit_all(reports)
+            outcomes: Sequence[Reported | JobpoolError]
+            try:
+                outcomes = await self.leadership.reign.committer.submit_all(reports)
+            except JobpoolError as failure:
+                outcomes = [failure] * len(reports)
+            again = [report for report, outcome in zip(reports, outcomes, strict=True) if _refused(outcome)]
+            if again:
+                await self.clock.sleep(SECOND)
+                self._reports += again
+                self._reported.set()
+
+    async def beat(self) -> None:
+        while True:
+            if self.leadership.leads:
+                for node in self.state.nodes.values():
+                    if node.id not in self.silent and node.status is not NodeStatus.DOWN:
+                        self.leadership.reign.heartbeats.beat(node.id)
+            await self.clock.sleep(5 * SECOND)
 
     async def serve(self) -> None:
         await self.replica.restore(self.store)
-        await run_services([self.leadership, *self.evaluators, _Answers(self)])
+        agents = [_Agents("agents-work", self.work), _Agents("agents-beat", self.beat)]
+        await run_services([self.leadership, *self.evaluators, *agents])
 
 
-class _Answers:
-    name = "answers"
+def _refused(outcome: object) -> bool:
+    return isinstance(outcome, JobpoolError)
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
+
+class _Agents:
+    """One thing that the pretend agents do all the time."""
+
+    def __init__(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        self.name = name
+        self._run = run
 
     async def run(self) -> None:
-        await self._core._answer()
+        await self._run()
 
 
 @asynccontextmanager
@@ -169,8 +223,8 @@ async def running_core(
     """A core that leads, with the namespace `default`. Leaving it is a crash: nothing is said to anybody."""
     core = Core(store, clock, config=config or LeaderConfig(), slots=slots, evaluators=evaluators, seed=seed)
     task = asyncio.get_running_loop().create_task(core.serve())
+    leading = asyncio.get_running_loop().create_task(core.leadership.leading())
     try:
-        leading = asyncio.get_running_loop().create_task(core.leadership.leading())
         await asyncio.wait([task, leading], return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             task.result()
@@ -178,7 +232,10 @@ async def running_core(
         yield core
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        leading.cancel()
+        outcome, _ = await asyncio.gather(task, leading, return_exceptions=True)
+        if isinstance(outcome, Exception):
+            raise outcome
 
 
 __all__ = ["Core", "NoRetention", "running_core", "settle"]

@@ -105,7 +105,7 @@ class GrantSlot(Struct, frozen=True, gc=False):
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[bool]:
         run = view.run(self.job_id)
-        if run is None or run.ended or run.holds_slot:
+        if run is None or run.ended or run.holds_slot or run.evaluations[-1].not_before > now:
             return Decided(False)
         if view.slots_used(run.namespace) >= view.slot_limit(run.namespace):
             return Decided(False)

@@ -4,19 +4,27 @@ Each first decides the plan's ticks ≤ now by the definition that was in force,
 only a changed timetable moves the cursor, and never into the past.
 """
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from jobpool.kit.pure.durations import Millis
-from jobpool.model.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unavailable
+from jobpool.model.errors import (
+    AlreadyExists,
+    BadSchedule,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    Unavailable,
+)
 from jobpool.model.plan import DEFAULT_PRIORITY, Plan
-from jobpool.model.schedule import Cursor
+from jobpool.model.reasons import LedgerReason
+from jobpool.model.schedule import Cursor, LedgerRange
 from jobpool.model.statuses import PlanStatus
 from jobpool.ports import ClusterView
 from jobpool.store.change import Change, Decided, KeyRange
-from jobpool.store.commands.plan_rules import PlanPatch, blank_plan, check_plan
-from jobpool.store.commands.ticks import decide_ticks, timetable_of
-from jobpool.store.keyspace import Table, key_of
+from jobpool.store.commands.plan_rules import PeriodicPatch, PlanPatch, blank_plan, check_plan
+from jobpool.store.commands.ticks import TicksDecided, decide_ticks, fresh_version, timetable_of
+from jobpool.store.keyspace import Table, key_of, number
 from jobpool.timetable import first_tick
 
 
@@ -40,7 +48,8 @@ class AddPlan(Struct, frozen=True):
             raise NotFound("namespace", self.namespace, field="namespace")
         if view.plan(self.namespace, self.plan_id) is not None:
             raise AlreadyExists("plan", f"{self.namespace}/{self.plan_id}", field="id")
-        plan = self.patch.on(blank_plan(self.namespace, self.plan_id, version=view.next_n, now=now))
+        version = fresh_version(self.namespace, self.plan_id, view)
+        plan = self.patch.on(blank_plan(self.namespace, self.plan_id, version=version, now=now))
         plan = _settled(plan, view, self.default_time_zone)
         check_plan(plan)
         cursor = Cursor(plan.incarnation, _first_due(plan, now))
@@ -61,25 +70,30 @@ class UpdatePlan(Struct, frozen=True):
         if self.patch.status is PlanStatus.DEAD:
             updated = _enabled(replace(updated, stop=True), False)
         elif isinstance(self.patch.status, PlanStatus) and updated.status is not plan.status:
-            updated = _enabled(replace(updated, stop=False, status_reason=""), True)
+            updated = self._revived(updated)
         updated = _settled(updated, view, self.default_time_zone)
         check_plan(updated)
         if updated == plan:
             return Decided(plan)
-        updated = replace(updated, version=view.next_n, updated_at=now)
-        decided = decide_ticks(plan, cursor, view, now) if plan.fires else None
-        if decided is not None and decided.more:
-            raise StillCatchingUp(plan)
-        moved = decided.cursor if decided is not None else cursor
+        updated = replace(updated, version=fresh_version(*plan.key, view), updated_at=now)
+        decided = _decided_so_far(plan, cursor, view, now)
+        moved = decided.cursor
         if _timing(updated) != _timing(plan):
             moved = replace(moved, next_due=_first_due(updated, now), open_range=None)
         changes = (
-            *(decided.changes if decided is not None else ()),
+            *decided.changes,
             _put(updated),
             Change(Table.CURSOR, plan.key, moved),
             Change(Table.VERSION, (*plan.key, str(plan.version)), plan),
         )
-        return Decided(updated, changes, decided.ended if decided is not None else ())
+        return Decided(updated, changes, decided.ended)
+
+    def _revived(self, plan: Plan) -> Plan:
+        """A new status lifts what stopped the plan, but for what the same request says itself."""
+        if self.patch.stop is UNSET:
+            plan = replace(plan, stop=False)
+        said = isinstance(self.patch.periodic, PeriodicPatch) and self.patch.periodic.enabled is not UNSET
+        return replace(plan if said else _enabled(plan, True), status_reason="")
 
 
 class SwitchPlan(Struct, frozen=True):
@@ -132,6 +146,28 @@ def existing(view: ClusterView, namespace: str, plan_id: str) -> tuple[Plan, Cur
     if plan is None or cursor is None:
         raise NotFound("plan", f"{namespace}/{plan_id}", field="id")
     return plan, cursor
+
+
+def _decided_so_far(plan: Plan, cursor: Cursor, view: ClusterView, now: Millis) -> TicksDecided:
+    """The plan's ticks ≤ now, decided by its present definition. Raises StillCatchingUp.
+
+    A definition that cannot be read any more (written by another version) must not keep a better one out: what would
+    have been due under it is one range, not enumerated.
+    """
+    if not plan.fires:
+        return TicksDecided((), (), cursor, more=False)
+    try:
+        decided = decide_ticks(plan, cursor, view, now)
+    except BadSchedule:
+        due = cursor.next_due
+        if due is None or due > now:
+            return TicksDecided((), (), cursor, more=False)
+        lost = LedgerRange(LedgerReason.SUPERSEDED_BY_EDIT, due, now, None)
+        change = Change(Table.LEDGER, (*plan.key, number(due)), lost)
+        return TicksDecided((change,), (), replace(cursor, open_range=lost), more=False)
+    if decided.more:
+        raise StillCatchingUp(plan)
+    return decided
 
 
 def _settled(plan: Plan, view: ClusterView, default_time_zone: str) -> Plan:

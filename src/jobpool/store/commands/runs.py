@@ -43,6 +43,8 @@ class StartRun(Struct, frozen=True):
         known = view.idempotent_job(self.mark, now) if self.mark else None
         if known is not None:
             return Decided(known)
+        if view.run(self.job_id) is not None or view.recently_finished(self.job_id):
+            return Decided(self.job_id)  # the request was sent again
         plan = view.plan(self.namespace, self.plan_id)
         cursor = view.cursor(self.namespace, self.plan_id)
         if plan is None or cursor is None:
@@ -121,7 +123,7 @@ class ReportRun(Struct, frozen=True):
     def _running(self, run: Run, now: Millis) -> Decided[Run]:
         attempt = run.attempt
         if attempt is None or run.status is JobStatus.RUNNING or attempt.ended:
-            return Decided(run)
+            return keeping(run) if self.result is not None else Decided(run)
         begun = replace(attempt, status=AllocationStatus.RUNNING, started_at=now, updated_at=now)
         return keeping(
             replace(with_attempt(run, begun), status=JobStatus.RUNNING, started_at=now, info=self.description)

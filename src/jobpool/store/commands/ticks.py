@@ -84,13 +84,21 @@ def retire(plan: Plan, reason: str, view: ClusterView, now: Millis) -> tuple[Cha
         stop=True,
         periodic=replace(periodic, enabled=False) if periodic is not None else None,
         status_reason=reason,
-        version=view.next_n,
+        version=fresh_version(plan.namespace, plan.id, view),
         updated_at=now,
     )
     return (
         Change(Table.PLAN, plan.key, dead),
         Change(Table.VERSION, (*plan.key, str(plan.version)), plan),
     )
+
+
+def fresh_version(namespace: str, plan_id: str, view: ClusterView) -> int:
+    """The number of the commit under decision, or a higher one where this batch has used that already."""
+    version = view.next_n
+    while view.plan_version(namespace, plan_id, version) is not None:
+        version += 1
+    return version
 
 
 def timetable_of(plan: Plan, periodic: Periodic) -> Timetable:
@@ -202,6 +210,8 @@ class _Draft:
 
     def _start(self, run: Run, tick: DueTick, *, holds_slot: bool) -> None:
         not_before = self._rated() if tick.late and self._plan.catch_up.rate_per_minute else 0
+        if not_before > self._now:
+            holds_slot = False  # it takes one when its time has come
         self._live += 1
         self._free -= holds_slot
         self._in_the_way = self._in_the_way or run.id
@@ -223,12 +233,13 @@ class _Draft:
 
     def _rated(self) -> Millis:
         """When the next catch-up run of the plan may start, after those that wait already."""
+        gap = MINUTE // self._plan.catch_up.rate_per_minute
         if self._rate_from is None:
             waiting = (self._view.run(job_id) for job_id in self._view.live_runs(*self._plan.key))
             taken = [run.evaluations[0].not_before for run in waiting if run is not None and run.evaluations]
-            self._rate_from = max([self._now, *taken])
+            self._rate_from = max([self._now, *(start + gap for start in taken)])
         start = self._rate_from
-        self._rate_from = start + MINUTE // self._plan.catch_up.rate_per_minute
+        self._rate_from = start + gap
         return start
 
 
@@ -258,14 +269,15 @@ def new_run(plan: Plan, job_id: str, trigger: Trigger, scheduled_at: Millis, now
 
 
 def started(run: Run, now: Millis, *, holds_slot: bool, not_before: Millis = 0) -> Run:
-    """The run with its first evaluation: at once, later, or once a slot is free."""
+    """The run with its first evaluation: at once, or later, once it has a slot."""
     trigger = EvaluationTrigger.JOB_REGISTER if run.trigger is Trigger.MANUAL else EvaluationTrigger.PERIODIC_JOB
-    status = EvaluationStatus.PENDING if holds_slot else EvaluationStatus.BLOCKED
-    description = "" if holds_slot else "the namespace has no free slot"
+    status, reason, description = EvaluationStatus.PENDING, Reason.NONE, ""
+    if not_before > now:
+        status, reason = EvaluationStatus.BLOCKED, Reason.CATCH_UP_RATE
+        description = "the plan's catch-up rate holds it back"
+    elif not holds_slot:
+        status, reason, description = EvaluationStatus.BLOCKED, Reason.NO_SLOT, "the namespace has no free slot"
     evaluation = Evaluation(1, trigger, status, now, now, not_before, "", description)
-    reason = Reason.NONE if holds_slot else Reason.NO_SLOT
-    if holds_slot and not_before > now:
-        reason = Reason.CATCH_UP_RATE
     return replace(run, holds_slot=holds_slot, evaluations=(evaluation,), reason=reason)
 
 
