@@ -214,11 +214,24 @@ async def test_another_process_learns_how_a_run_ended(shell: Shell) -> None:
 
 
 @pytest.mark.invariant("H-7")
-async def test_a_run_that_never_got_to_its_shim_is_lost_and_never_starts(shell: Shell, tmp_path: Path) -> None:
+async def test_a_run_that_never_got_to_its_shim_is_run_now_and_only_once(shell: Shell, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    task = shell.task(f"echo x >>{mark}")
+    outcome = await ShellExecutor().recover(task, shell.context(task))
+    assert outcome is not None
+    assert outcome.status is Status.COMPLETE
+    assert await shell.run(task) == outcome  # a shim that was only slow does not run it, and reads the same record
+    assert mark.read_text() == "x\n"
+
+
+@pytest.mark.invariant("H-7")
+async def test_a_claim_without_a_shim_is_lost_and_never_starts(shell: Shell, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     task = shell.task(f"touch {mark}")
-    assert await ShellExecutor().recover(task, shell.context(task)) is None
-    outcome = await shell.run(task)  # a shim that was only slow
+    shell.context(task).directory.mkdir()
+    (shell.context(task).directory / "claim").touch()
+    outcome = await ShellExecutor().recover(task, shell.context(task))
+    assert outcome is not None
     assert outcome.status is Status.LOST
     assert not mark.exists()
 

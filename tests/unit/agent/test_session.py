@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -157,12 +158,16 @@ async def test_an_end_is_sent_again_until_it_is_acknowledged(server: AgentServer
         await server.ended("j1-a1")
         for sessions in (2, 3):
             await server.hang_up()
-            await server.until(lambda count=sessions: len(server.ends("j1-a1")) == count)
+            await server.until(partial(_ends_are, server, sessions))
         server.acknowledge = True
         await server.hang_up()
         await server.until(lambda: len(server.ends("j1-a1")) == 4)
     assert all(end == server.ends("j1-a1")[0] for end in server.ends("j1-a1"))
     assert [[held.allocation_id for held in inventory.held] for inventory in server.inventories[1:]] == [["j1-a1"]] * 3
+
+
+def _ends_are(server: AgentServer, count: int) -> bool:
+    return len(server.ends("j1-a1")) == count
 
 
 async def test_running_work_survives_the_loss_of_the_session(server: AgentServer, agent: RunAgent) -> None:

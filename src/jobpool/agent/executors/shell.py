@@ -59,12 +59,16 @@ class ShellExecutor:
         return None
 
     async def run(self, task: Task, context: Context) -> Outcome:
+        return await self._run(task, context, claim="take")
+
+    async def _run(self, task: Task, context: Context, *, claim: str) -> Outcome:
+        """`claim` "take": the shim takes it; "taken": we have it, and the shim acts on it."""
         if task.key in self._stopping:
             self._stopping.discard(task.key)
             return _CANCELLED
         parameters = shell_parameters(task.parameters)
         try:
-            shim = self._spawn(task, parameters, context.directory)
+            shim = self._spawn(task, parameters, context.directory, claim=claim)
             self._shims[task.key] = shim
             await wait_gone(shim, None)
         except OSError as error:
@@ -77,10 +81,14 @@ class ShellExecutor:
         return _outcome(context.directory, parameters) or _vanished(context.directory)
 
     async def recover(self, task: Task, context: Context) -> Outcome | None:
-        """Watch a shim that an earlier process started. Taking the claim rules out that it starts later."""
+        """Watch the shim that an earlier process started.
+
+        When the claim is free no shim has come to its start, and with the claim taken none will: the agent died
+        between journaling the start and spawning, so the command is run now, for the first time.
+        """
         parameters = shell_parameters(task.parameters)
         if _claim(context.directory):
-            return None
+            return await self._run(task, context, claim="taken")
         shim = await _shim_of(context.directory)
         if shim is not None:
             if task.key in self._stopping:
@@ -105,7 +113,7 @@ class ShellExecutor:
         self._shims.pop(key, None)
         self._stopping.discard(key)
 
-    def _spawn(self, task: Task, parameters: ShellParameters, directory: Path) -> int:
+    def _spawn(self, task: Task, parameters: ShellParameters, directory: Path, *, claim: str) -> int:
         """The shim's pid. Raises OSError."""
         work = directory / "work"
         work.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -118,6 +126,7 @@ class ShellExecutor:
                 "/bin/sh",
                 str(script),
                 str(directory.absolute()),
+                claim,
                 *settings,
                 parameters.cwd or str(work.absolute()),
             ]

@@ -1,14 +1,15 @@
 #!/bin/sh
 # Runs one command for jobpool and remembers how it ended, also when the agent that started it is gone.
 #
-#   shim.sh DIR TIMEOUT GRACE LIMIT CWD LAUNCHER... -- COMMAND [ARGUMENT...]
+#   shim.sh DIR CLAIM TIMEOUT GRACE LIMIT CWD LAUNCHER... -- COMMAND [ARGUMENT...]
 #
-# DIR is the run's directory, with a fifo `pipe` in it. TIMEOUT (0 = none) and GRACE are seconds, LIMIT bytes of output
+# DIR is the run's directory, with a fifo `pipe` in it. CLAIM is `take`, or `taken` when the caller has the claim and
+# hands it over. TIMEOUT (0 = none) and GRACE are seconds, LIMIT bytes of output
 # to keep, LAUNCHER what gives the command a session of its own (`setsid`). The caller starts this script in a session
 # of its own too, with nothing on its standard streams. TERM asks it to stop the command.
 #
 # It leaves in DIR:
-#   claim      whoever creates it decides: this script to run the command, an agent that it shall not be run
+#   claim      whoever creates it may run the command: this script, or an agent that finds no trace of it later
 #   shim       "<pid> <start time> <boot id>" of this script
 #   command    the same of the command, which leads the process group that is signalled
 #   output     what the command wrote, up to LIMIT bytes; `truncated` when there was more
@@ -16,8 +17,8 @@
 #
 # What the command leaves running in its process group is killed when the command ends.
 set -fu
-dir=$1 timeout=$2 grace=$3 limit=$4 cwd=$5
-shift 5
+dir=$1 claim=$2 timeout=$3 grace=$4 limit=$5 cwd=$6
+shift 6
 
 why='' command='' interrupted=no killer=''
 trap 'ask stop' TERM
@@ -73,9 +74,11 @@ finish() {
   exit 0
 }
 
-set -C
-true >"$dir/claim" || exit 0
-set +C
+if [ "$claim" = take ]; then
+  set -C
+  true >"$dir/claim" || exit 0
+  set +C
+fi
 birth $$ >"$dir/shim"
 cd -- "$cwd" || finish 126 cwd
 unbuffered=''

@@ -1,0 +1,86 @@
+"""Finding executors, and containing what they do."""
+
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from jobpool.agent.executor import GROUP, Context, Registry
+from jobpool.agent.task import Outcome, Status, Task, plain_text
+from jobpool.testing.agent_server import AgentServer, RunAgent, assignment
+
+
+class Wild:
+    """A plug-in that breaks in the way its parameters name."""
+
+    name = "wild"
+    detached = False
+    calls_back = False
+
+    def check(self, task: Task) -> None:
+        return None
+
+    def run_at_once(self, task: Task) -> Outcome | None:
+        if task.parameters == "at once":
+            raise RuntimeError("broken at once")
+        return None
+
+    async def run(self, task: Task, context: Context) -> Outcome:
+        if task.parameters == "time":
+            raise TimeoutError("its own")
+        raise RuntimeError("broken later")
+
+    async def recover(self, task: Task, context: Context) -> Outcome | None:
+        return None
+
+    def stop(self, task: Task, context: Context) -> None:
+        return None
+
+    async def close(self) -> None:
+        return None
+
+
+def test_an_executor_that_cannot_be_loaded_is_named_and_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = EntryPoint("broken", "jobpool.no_such_module:Thing", GROUP)
+    monkeypatch.setattr("jobpool.agent.executor.entry_points", lambda group: [broken])
+    registry = Registry(["noop", "broken"])
+    assert registry.names == ["noop"]
+    said = capsys.readouterr()
+    assert "jobpool.no_such_module:Thing" in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ("at once", "RuntimeError: broken at once"),
+        ("later", "RuntimeError: broken later"),
+        ("time", "TimeoutError: its own"),
+    ],
+)
+async def test_whatever_an_executor_raises_fails_its_own_run_only(
+    server: AgentServer, agent: RunAgent, monkeypatch: pytest.MonkeyPatch, *, parameters: str, words: str
+) -> None:
+    wild = EntryPoint("wild", f"{__name__}:Wild", GROUP)
+    monkeypatch.setattr(EntryPoint, "load", lambda self: Wild)
+    monkeypatch.setattr("jobpool.agent.executor.entry_points", lambda group: [wild])
+    async with agent(executors=("wild",)):
+        await server.assign(assignment("j1", "wild", parameters=parameters))
+        end = await server.ended("j1-a1")
+        await server.assign(assignment("j2", "wild", parameters=parameters))
+        await server.ended("j2-a1")
+    assert (end.status, end.reason, end.description) == (Status.FAILED, "executor_error", words)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "plain"),
+    [
+        ("abc", 100, "abc"),
+        ("abc", 2, "ab"),
+        ("üü", 3, "ü"),
+        ("a\0b", 100, "a\ufffdb"),
+        ("a\ud800b", 100, "a?b"),
+    ],
+)
+def test_texts_are_cut_to_what_can_be_sent(text: str, limit: int, plain: str) -> None:
+    assert plain_text(text, limit) == plain
