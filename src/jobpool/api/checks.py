@@ -19,6 +19,7 @@ _DEFAULT_PAGE = 1000
 _MAX_OFFSET = 10_000_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _NAMESPACE = re.compile(r"[a-z][a-z0-9_]{0,127}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LONGEST_FILTER = 512
 
 
@@ -54,6 +55,15 @@ def check_namespace(field: str, name: str) -> str:
 def check_id(field: str, text: str) -> str:
     """An id that the server minted and hands back: anything that could be one."""
     return check_name(field, text)
+
+
+def check_text(field: str, text: str, most: int) -> str:
+    """Free text for people: bounded, and without control characters that would garble a terminal or a log."""
+    if len(text) > most:
+        raise InvalidArgument(field, f"holds at most {most} characters, found {len(text)}", engine_code=1003)
+    if _CONTROL.search(text):
+        raise InvalidArgument(field, "must not hold control characters")
+    return text
 
 
 def check_filter(field: str, text: str) -> str:

@@ -1,7 +1,8 @@
 """What the nouns share: the replica, the writer, history, the clock, and the answer's header."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar, overload
 
 from msgspec import Struct
@@ -103,21 +104,38 @@ class Context(Struct, frozen=True):
         )
 
     async def write(self, command: Command[R], call: Call) -> R:
-        """Commit, within the caller's patience. Raises DeadlineExceeded when the outcome did not come in time."""
-        if self.leader.waiting > MAX_WAITING_WRITES:
-            raise ResourceExhausted(f"{self.leader.waiting} changes are waiting to be committed; try again")
-        return await within(self.leader.submit(command), call, _LONGEST_WRITE)
+        """Commit, within the caller's patience.
+
+        Raises ResourceExhausted while too many changes wait, and DeadlineExceeded when the outcome did not come in
+        time: then it is not known.
+        """
+        waiting = self.leader.waiting
+        if waiting > MAX_WAITING_WRITES:
+            raise ResourceExhausted(f"{waiting} changes are waiting to be committed; try again")
+        if call.timeout is not None and call.timeout <= 0:
+            raise DeadlineExceeded("the caller's time was over before anything was done")
+        return await self._within(self.leader.submit(command), call, _LONGEST_WRITE)
+
+    async def read(self, work: Awaitable[T], call: Call) -> T:
+        """What was asked of history, within the caller's patience. Raises DeadlineExceeded."""
+        return await self._within(work, call, _LONGEST_READ)
+
+    async def _within(self, work: Awaitable[T], call: Call, longest: Millis) -> T:
+        patience = min(longest, call.timeout) if call.timeout is not None else longest
+        try:
+            async with deadline(self.clock, patience):
+                return await work
+        except TimeoutError:
+            raise DeadlineExceeded(f"no answer within {patience / 1000:g} s; what became of it is not known") from None
 
 
-async def within(work: Awaitable[T], call: Call, longest: Millis) -> T:
-    """The result, if it comes within the caller's patience and `longest` ms. Raises DeadlineExceeded."""
-    patience = min(longest, call.timeout) if call.timeout is not None else longest
-    try:
-        async with asyncio.timeout(patience / 1000):
-            return await work
-    except TimeoutError:
-        raise DeadlineExceeded(f"no answer within {patience / 1000:g} s; whether it was done is not known") from None
-
-
-async def read_within(work: Awaitable[T], call: Call) -> T:
-    return await within(work, call, _LONGEST_READ)
+@asynccontextmanager
+async def deadline(clock: Clock, span: Millis) -> AsyncIterator[None]:
+    """Raises TimeoutError out of the block once `span` milliseconds of the clock have passed in it."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+        timer = clock.call_later(span, lambda: limit.reschedule(loop.time()))
+        try:
+            yield
+        finally:
+            timer.cancel()

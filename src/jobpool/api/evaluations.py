@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from jobpool.api.checks import check_enum, check_filter, check_id, check_page, check_statuses, optional_time
-from jobpool.api.context import Context, read_within
+from jobpool.api.context import Context
 from jobpool.api.jobs import candidates
 from jobpool.api.service import Call
 from jobpool.history.merge import merged, widened
@@ -32,7 +32,7 @@ class Evaluations:
         wanted = _evaluation_filter(request)
         live = self._live(wanted)
         offset, limit = widened(page.offset, page.limit, len(live))
-        found = await read_within(self._context.history.query(ListEvaluations(wanted, offset, limit)), call)
+        found = await self._context.read(self._context.history.query(ListEvaluations(wanted, offset, limit)), call)
         items = merged(live, found.items, key=_evaluation_order, offset=page.offset, limit=page.limit)
         total = len(live) + found.total
         return pb.ScheduleEvalListResponse(
@@ -96,13 +96,12 @@ class Allocations:
     ) -> tuple[Sequence[tuple[Run, Attempt]], int, int]:
         """A page. Without a page size the live allocations of a node come whole, as its agent needs them."""
         wanted = _allocation_filter(request)
+        page = check_page(request.pageNumber, request.pageSize)
         live = self._live(wanted)
-        size = request.pageSize
-        if not size and request.node_id and len(live) > 1000 and request.pageNumber <= 1:
+        if not request.pageSize and request.node_id and page.offset == 0 and len(live) > page.limit:
             return live, len(live), 1
-        page = check_page(request.pageNumber, size)
         offset, limit = widened(page.offset, page.limit, len(live))
-        found = await read_within(self._context.history.query(ListAllocations(wanted, offset, limit)), call)
+        found = await self._context.read(self._context.history.query(ListAllocations(wanted, offset, limit)), call)
         items = merged(live, found.items, key=_allocation_order, offset=page.offset, limit=page.limit)
         total = len(live) + found.total
         return items, total, page.pages(total)
@@ -129,7 +128,7 @@ async def _part(context: Context, kind: str, letter: str, text: str, call: Call)
         raise NotFound(kind, text, field="id")
     run = context.state.run(named[0])
     if run is None:
-        run = await read_within(context.history.query(GetJob(named[0])), call)
+        run = await context.read(context.history.query(GetJob(named[0])), call)
     if run is None:
         raise NotFound(kind, text, field="id")
     return run, named[2]

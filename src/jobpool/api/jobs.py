@@ -6,8 +6,8 @@ exactly one of the two.
 
 from collections.abc import Sequence
 
-from jobpool.api.checks import check_enum, check_filter, check_id, check_page, check_statuses, optional_time
-from jobpool.api.context import Context, read_within
+from jobpool.api.checks import check_enum, check_filter, check_id, check_page, check_statuses, check_text, optional_time
+from jobpool.api.context import Context
 from jobpool.api.service import Call
 from jobpool.history.merge import merged, widened
 from jobpool.history.queries import GetJob, JobExists, JobFilter, ListJobs
@@ -37,7 +37,7 @@ async def find_run(context: Context, job_id: str, call: Call) -> Run:
     """A run, live or finished. Raises NotFound."""
     run = context.state.run(job_id)
     if run is None:
-        run = await read_within(context.history.query(GetJob(job_id)), call)
+        run = await context.read(context.history.query(GetJob(job_id)), call)
     if run is None:
         raise NotFound("job", job_id, field="id")
     return run
@@ -53,7 +53,7 @@ class Jobs:
         live = self._live(wanted)
         offset, limit = widened(page.offset, page.limit, len(live))
         asked = self._context.history.query(ListJobs(wanted, offset, limit))
-        found = await read_within(asked, call)
+        found = await self._context.read(asked, call)
         runs = merged(live, found.runs, key=_newest_first, offset=page.offset, limit=page.limit)
         total = len(live) + found.total
         return pb.ScheduleJobListResponse(
@@ -64,11 +64,11 @@ class Jobs:
         )
 
     async def exist(self, request: pb.ScheduleJobExistRequest, call: Call) -> pb.ScheduleJobExistResponse:
+        check_page(request.pageNumber, request.pageSize)
         wanted = _filter(request, contains=True)
-        runs = self._context.state.runs.values()
-        found = any(wanted.matches(run) for run in runs)
+        found = any(wanted.matches(run) for run in candidates(self._context.state, wanted.id))
         if not found:
-            found = await read_within(self._context.history.query(JobExists(wanted)), call)
+            found = await self._context.read(self._context.history.query(JobExists(wanted)), call)
         return pb.ScheduleJobExistResponse(header=self._context.header(), count=int(found))
 
     async def detail(self, request: pb.ScheduleJobDetailRequest, call: Call) -> pb.ScheduleJobDetailResponse:
@@ -84,15 +84,18 @@ class Jobs:
             known = ", ".join(sorted(REPORTABLE))
             raise InvalidArgument("status", f"a job can be set to {known}; found {status}", engine_code=1002)
         result = request.result if request.HasField("result") else None
-        _check_length("description", request.description, _MAX_DESCRIPTION)
-        _check_length("result", result or "", _MAX_RESULT)
+        check_text("description", request.description, _MAX_DESCRIPTION)
+        if result is not None and len(result) > _MAX_RESULT:
+            raise InvalidArgument(
+                "result", f"holds at most {_MAX_RESULT} characters, found {len(result)}", engine_code=1003
+            )
         await self._refuse_ended(job_id, call)
         run = await self._context.write(ReportRun(job_id, status, request.description, result), call)
         return pb.ScheduleJobStatusUpdateResponse(header=self._context.header(), data=self._message(run))
 
     async def cancel(self, request: pb.JobCancelRequest, call: Call) -> pb.JobCancelResponse:
         job_id = check_id("id", request.id)
-        _check_length("description", request.description, _MAX_DESCRIPTION)
+        check_text("description", request.description, _MAX_DESCRIPTION)
         await self._refuse_ended(job_id, call)
         run = await self._context.write(CancelRun(job_id, request.description), call)
         return pb.JobCancelResponse(header=self._context.header(), data=self._message(run))
@@ -140,8 +143,3 @@ def _filter(request: JobQuery, *, contains: bool) -> JobFilter:
         created_after=optional_time(request, "start_time"),
         created_until=optional_time(request, "end_time"),
     )
-
-
-def _check_length(field: str, text: str, most: int) -> None:
-    if len(text) > most:
-        raise InvalidArgument(field, f"holds at most {most} characters, found {len(text)}", engine_code=1003)

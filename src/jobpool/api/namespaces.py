@@ -1,10 +1,8 @@
 """Namespaces: add, list, change, rename, delete."""
 
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
 from msgspec.structs import replace
 
-from jobpool.api.checks import check_enum, check_filter, check_namespace, check_page
+from jobpool.api.checks import check_enum, check_filter, check_namespace, check_page, check_text
 from jobpool.api.context import Context
 from jobpool.api.service import Call
 from jobpool.model.errors import InvalidArgument, NotFound
@@ -16,6 +14,7 @@ from jobpool.store.commands import (
     RenameNamespace,
     UpdateNamespace,
 )
+from jobpool.timetable.zones import find_zone, similar_zones
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import namespace_message
 
@@ -87,18 +86,15 @@ def _settings(request: pb.ScheduleNameSpaceAddRequest | pb.ScheduleNameSpaceUpda
     if request.HasField("default_time_zone"):
         settings = replace(settings, default_time_zone=check_zone("default_time_zone", request.default_time_zone))
     if request.HasField("description"):
-        if len(request.description) > _MAX_DESCRIPTION:
-            raise InvalidArgument("description", f"holds at most {_MAX_DESCRIPTION} characters", engine_code=1003)
-        settings = replace(settings, description=request.description)
+        description = check_text("description", request.description, _MAX_DESCRIPTION)
+        settings = replace(settings, description=description)
     return settings
 
 
 def check_zone(field: str, name: str) -> str:
-    """An IANA time zone; empty = none of its own."""
-    if not name:
-        return name
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidArgument(field, f"wanted an IANA time zone such as Europe/Berlin, found {name[:60]!r}") from None
+    """An IANA time zone that plans can be in; empty = none of its own."""
+    if name and find_zone(name) is None:
+        similar = ", ".join(similar_zones(name[:60]))
+        meant = f"; similar are {similar}" if similar else ""
+        raise InvalidArgument(field, f"wanted an IANA time zone such as Europe/Berlin, found {name[:60]!r}{meant}")
     return name

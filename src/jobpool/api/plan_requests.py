@@ -33,7 +33,7 @@ def update_patch(request: pb.SchedulePlanUpdateRequest) -> PlanPatch:
         patch = replace(patch, type=request.type)
     if request.status:
         patch = replace(patch, status=check_enum("status", request.status, PlanStatus))
-    for field in request.clear:
+    for field in dict.fromkeys(request.clear):
         patch = _cleared(patch, field)
     return patch
 
@@ -117,7 +117,7 @@ def _retry(message: pb.Retry) -> RetryPatch:
         patch = replace(patch, backoff=check_span("retry.backoff", message.backoff))
     if message.HasField("max_backoff"):
         patch = replace(patch, max_backoff=check_span("retry.max_backoff", message.max_backoff))
-    return replace(patch, on=tuple(message.on)) if message.on else patch
+    return replace(patch, on=tuple(dict.fromkeys(message.on))) if message.on else patch
 
 
 def _dst(message: pb.Dst) -> DstPatch:
@@ -146,6 +146,7 @@ _CLEARS: Mapping[str, PlanPatch] = {
     "periodic.end_time": PlanPatch(periodic=PeriodicPatch(end_time=None)),
     "periodic.time_zone": PlanPatch(periodic=PeriodicPatch(time_zone="")),
     "catch_up.window": PlanPatch(catch_up=CatchUpPatch(window=None)),
+    "retry.on": PlanPatch(retry=RetryPatch(on=())),
 }
 
 

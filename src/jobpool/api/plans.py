@@ -1,10 +1,19 @@
 """Plans: add, list, change, switch, delete, run by hand, preview."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import TypeVar
 
-from jobpool.api.checks import check_enum, check_filter, check_name, check_namespace, check_page, optional_time
+from jobpool.api.checks import (
+    check_enum,
+    check_filter,
+    check_name,
+    check_namespace,
+    check_page,
+    check_text,
+    optional_time,
+)
 from jobpool.api.context import Context
 from jobpool.api.jobs import find_run, parameters_of
 from jobpool.api.plan_requests import add_patch, update_patch
@@ -31,7 +40,11 @@ T = TypeVar("T")
 
 _MAX_PREVIEW = 1000
 _DEFAULT_PREVIEW = 10
+_BETWEEN_BREATHS = 20
+"""Ticks of a sparse schedule cost up to 10 ms each: the loop must not stand still for a thousand of them."""
 _MAX_KEY = 255
+_MAX_DESCRIPTION = 4096
+_MAX_CREATOR = 256
 
 
 class Plans:
@@ -61,11 +74,12 @@ class Plans:
 
     async def online(self, request: pb.SchedulePlanOnlineRequest, call: Call) -> pb.SchedulePlanDetailResponse:
         namespace, plan_id = _named(request)
-        return self._detail(await self._context.write(SwitchPlan(namespace, plan_id, True, request.description), call))
+        command = SwitchPlan(namespace, plan_id, True, _description(request))
+        return self._detail(await self._context.write(command, call))
 
     async def offline(self, request: pb.SchedulePlanOfflineRequest, call: Call) -> pb.SchedulePlanDetailResponse:
         namespace, plan_id = _named(request)
-        command = SwitchPlan(namespace, plan_id, False, request.description)
+        command = SwitchPlan(namespace, plan_id, False, _description(request))
         return self._detail(await self._caught_up(namespace, plan_id, call, lambda: self._context.write(command, call)))
 
     async def list(self, request: pb.SchedulePlanListRequest, call: Call) -> pb.SchedulePlanListResponse:
@@ -76,7 +90,7 @@ class Plans:
         for field in ("name", "namespace", "description", "id"):
             check_filter(field, getattr(request, field))
         found = [plan for plan in self._context.state.plans.values() if _matches(plan, request, status)]
-        found.sort(key=lambda plan: (plan.created_at, plan.id), reverse=True)
+        found.sort(key=lambda plan: (plan.created_at, plan.id, plan.namespace), reverse=True)
         shown = found[page.offset : page.offset + page.limit]
         return pb.SchedulePlanListResponse(
             header=self._context.header(),
@@ -87,23 +101,30 @@ class Plans:
 
     async def run(self, request: pb.PlanRunRequest, call: Call) -> pb.PlanRunResponse:
         namespace, plan_id = _named(request)
-        key = request.idempotency_key or call.idempotency_key
-        if len(key) > _MAX_KEY:
-            raise InvalidArgument("idempotency_key", f"holds at most {_MAX_KEY} characters, found {len(key)}")
-        overlap = check_enum("overlap", request.overlap, Overlap) if request.overlap else None
+        if request.overlap not in ("", Overlap.ALLOW):
+            raise InvalidArgument(
+                "overlap", f"must be allow, or empty for the plan's own policy; found {request.overlap[:40]!r}"
+            )
+        key = _idempotency_key(request, call)
         command = StartRun(
             namespace,
             plan_id,
             self._mint(),
             parameters=request.parameters if request.HasField("parameters") else None,
             mark=sha256("\0".join((namespace, plan_id, key)).encode()).hexdigest() if key else "",
-            ignore_overlap=overlap is Overlap.ALLOW,
-            created_by=check_filter("created_by", request.created_by),
+            ignore_overlap=bool(request.overlap),
+            created_by=check_text("created_by", request.created_by, _MAX_CREATOR),
         )
         job_id = await self._context.write(command, call)
-        run = await find_run(self._context, job_id, call)
-        message = job_message(run, parameters_of(self._context.state, run))
-        return pb.PlanRunResponse(header=self._context.header(), data=message)
+        return pb.PlanRunResponse(header=self._context.header(), data=await self._job(request, job_id, call))
+
+    async def _job(self, request: pb.PlanRunRequest, job_id: str, call: Call) -> pb.Job:
+        """The run; of one that a key stands for and history has forgotten, what is known of it."""
+        try:
+            run = await find_run(self._context, job_id, call)
+        except NotFound:
+            return pb.Job(id=job_id, plan_id=request.id, namespace=request.namespace)
+        return job_message(run, parameters_of(self._context.state, run))
 
     async def preview(self, request: pb.PlanPreviewRequest, call: Call) -> pb.PlanPreviewResponse:
         plan = self._existing(*_named(request))
@@ -124,6 +145,8 @@ class Plans:
             note = timetable.describe_tick(tick)
             dst = "" if note.dst == "none" else note.dst
             response.data.add(time=timestamp(tick), local=note.wall, time_zone=note.zone, dst=dst)
+            if len(response.data) % _BETWEEN_BREATHS == 0:
+                await asyncio.sleep(0)
         return response
 
     # ---- what they share
@@ -157,6 +180,18 @@ class Plans:
 
 def _named(request: "_Named") -> tuple[str, str]:
     return check_namespace("namespace", request.namespace), check_name("id", request.id)
+
+
+def _description(request: pb.SchedulePlanOnlineRequest | pb.SchedulePlanOfflineRequest) -> str:
+    return check_text("description", request.description, _MAX_DESCRIPTION)
+
+
+def _idempotency_key(request: pb.PlanRunRequest, call: Call) -> str:
+    """The request's own, else the one beside it (header or metadata)."""
+    key = request.idempotency_key or call.idempotency_key
+    if len(key) > _MAX_KEY:
+        raise InvalidArgument("idempotency_key", f"holds at most {_MAX_KEY} characters, found {len(key)}")
+    return key
 
 
 def _matches(plan: Plan, request: pb.SchedulePlanListRequest, status: PlanStatus | None) -> bool:

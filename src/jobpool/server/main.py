@@ -61,7 +61,7 @@ class Server:
         self._evaluators = [
             Evaluator(leader, self.replica, clock=clock, dice=Dice(), number=at) for at in range(config.worker_number)
         ]
-        self._metrics = Metrics(self.replica, self.leadership, self._history, self._evaluators)
+        self._stopping = False
         context = Context(
             replica=self.replica,
             leader=leader,
@@ -71,12 +71,16 @@ class Server:
             identity=Identity(data_dir.cluster_id, data_dir.member_id, config.name),
             default_time_zone=config.default_time_zone,
         )
+        self._sessions = Sessions(context)
+        self._metrics = Metrics(
+            self.replica, self.leadership, self._history, evaluators=self._evaluators, agents=self._sessions
+        )
         self._listener = self._listen(context)
 
     def _listen(self, context: Context) -> Listener:
         config = self._config
-        service = build_service(context, Sessions(context))
-        routes = plain_routes(engine="embedded", healthy=self._trouble, ready=self._trouble, metrics=self._metrics)
+        service = build_service(context, self._sessions)
+        routes = plain_routes(engine="embedded", healthy=self._trouble, ready=self._unready, metrics=self._metrics)
         gateway = Gateway(service, allowed_hosts=config.host_whitelist, extra_routes=routes)
         tls = None
         if config.tls.enabled:
@@ -95,12 +99,34 @@ class Server:
     def _trouble(self) -> str:
         return "" if self.leadership.leads else "NO LEADER"
 
+    def _unready(self) -> str:
+        return "STOPPING" if self._stopping else self._trouble()
+
     async def run(self, stop: asyncio.Event, *, started: Callable[[], None] | None = None) -> None:
-        """Serve. `started` is called once requests are answered. Raises JobpoolError when it cannot start."""
+        """Serve, once. `started` is called once requests are answered.
+
+        Raises JobpoolError when it cannot start, or what broke. Whatever happens, nothing of it is left at the end.
+        """
+        try:
+            await self._load()
+            await self._run(stop, started)
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Give back the store and the data directory of a server that does not run."""
+        try:
+            await self._store.close()
+        finally:
+            self._data_dir.close()
+
+    async def _load(self) -> None:
         await self.replica.restore(self._store)
         for key in self.replica.broken:
             self._log.error("a stored record cannot be read and is left out", event_name="record_broken", key=key)
         await self._feed.forget_dropped(self._store)
+
+    async def _run(self, stop: asyncio.Event, started: Callable[[], None] | None) -> None:
         loop = asyncio.get_running_loop()
         services: list[Service] = [self._history, self.leadership, *self._evaluators]
         running = loop.create_task(run_services(services))
@@ -108,15 +134,15 @@ class Server:
         try:
             await asyncio.wait([running, serving], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (serving, running):
-                task.cancel()
-            outcomes = await asyncio.gather(serving, running, return_exceptions=True)
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+            self._sessions.close()
             await self._listener.close(0)
-            await self._store.close()
-            self._data_dir.close()
-        for outcome in outcomes:
-            if isinstance(outcome, Exception):
-                raise outcome
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        for task in (running, serving):
+            if not task.cancelled() and (failure := task.exception()) is not None:
+                raise failure
 
     async def _serve(self, stop: asyncio.Event, started: Callable[[], None] | None) -> None:
         reign = await self.leadership.leading()
@@ -127,6 +153,8 @@ class Server:
             started()
         await stop.wait()
         self._log.info("stopping", event_name="stopping")
+        self._stopping = True
+        self._sessions.close()  # before the listener: an open stream would hold up its drain for the whole grace
         await self._listener.close(_GRACE)
 
 
@@ -141,11 +169,19 @@ def _leader_config(config: ServerConfig) -> LeaderConfig:
 
 
 async def open_server(config: ServerConfig) -> Server:
-    """A server on its data directory. Raises StoreFailed when the directory cannot be had or another server has it."""
+    """A server on its data directory.
+
+    Raises StoreFailed when the directory cannot be had or another server has it, InvalidArgument for a setting that
+    cannot be used.
+    """
     data_dir = DataDir.open(Path(config.directory), "embedded")
     try:
         store = await SqliteStore.open(data_dir.database)
+        try:
+            return Server(config, data_dir=data_dir, store=store, clock=SystemClock())
+        except BaseException:
+            await store.close()
+            raise
     except BaseException:
         data_dir.close()
         raise
-    return Server(config, data_dir=data_dir, store=store, clock=SystemClock())

@@ -1,13 +1,14 @@
 """What Prometheus is told. Read from the parts when it asks; nothing is counted twice and nothing per plan or job."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Sized
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from jobpool.evaluator.worker import Evaluator
-from jobpool.history.process import HistoryProcess
 from jobpool.leader.leadership import Leadership
+from jobpool.model.statuses import Trigger
 from jobpool.replica.replica import Replica
 from jobpool.replica.state import Folded
 
@@ -16,21 +17,37 @@ _COMMIT = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _BATCH = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
 
 
+class Backlog(Protocol):
+    """What metrics tell of history."""
+
+    @property
+    def backlog_bytes(self) -> int: ...
+
+
 class Metrics:
     """One registry for one server."""
 
     def __init__(
-        self, replica: Replica, leadership: Leadership, history: HistoryProcess, evaluators: list[Evaluator]
+        self,
+        replica: Replica,
+        leadership: Leadership,
+        history: Backlog,
+        *,
+        evaluators: Sequence[Evaluator],
+        agents: Sized,
     ) -> None:
+        """`agents` are those connected to this server."""
+        self._agents = agents
         self._replica = replica
         self._leadership = leadership
         self._history = history
         self._evaluators = evaluators
         self._registry = CollectorRegistry()
         self._outcomes: dict[tuple[str, str], int] = {}
+        self._seen: tuple[int, int] = (0, 0)
         self._lateness = Histogram(
             "jobpool_start_lateness_seconds",
-            "From due to started, of runs that have ended.",
+            "From due to the first start, seen when a run has ended; catch-up aside.",
             buckets=_LATENESS,
             registry=self._registry,
         )
@@ -48,23 +65,32 @@ class Metrics:
 
     def _observe(self, folded: Folded) -> None:
         if self._leadership.leads:
-            stats = self._leadership.reign.committer.stats
-            if stats.batches:
-                self._commit.observe(stats.last_latency / 1000)
-                self._batch.observe(stats.last_ops)
+            self._observe_commit()
         if folded.segment is None:
             return
         for run in folded.segment.runs:
             key = (run.status.value, run.reason.value)
             self._outcomes[key] = self._outcomes.get(key, 0) + 1
-            lateness = run.lateness
-            if lateness is not None:
-                self._lateness.observe(lateness / 1000)
+            started_at = run.attempts[0].started_at if run.attempts else None
+            if started_at is not None and run.trigger is not Trigger.CATCH_UP:
+                self._lateness.observe(max(0, started_at - run.scheduled_at) / 1000)
+
+    def _observe_commit(self) -> None:
+        """Once per commit of this leader; a step that was not its own has no latency here."""
+        stats = self._leadership.reign.committer.stats
+        seen = (self._replica.state.fence.term, stats.batches)
+        if stats.batches and seen != self._seen:
+            self._seen = seen
+            self._commit.observe(stats.last_latency / 1000)
+            self._batch.observe(stats.last_ops)
 
     def collect(self) -> Iterator[Metric]:
         yield self._ended()
         yield from self._state()
         yield GaugeMetricFamily("jobpool_leader", "1 when this server leads.", value=self._leadership.leads)
+        yield GaugeMetricFamily(
+            "jobpool_agents_connected", "Agents with a stream to this server.", value=len(self._agents)
+        )
         yield GaugeMetricFamily(
             "jobpool_history_backlog_bytes", "Not yet taken by the read model.", value=self._history.backlog_bytes
         )

@@ -185,6 +185,25 @@ def allocation_message(run: Run, attempt: Attempt) -> pb.Allocation:
     return message
 
 
+def assignment_message(run: Run, attempt: Attempt, parameters: str) -> pb.Assignment:
+    """What an agent needs to know of an attempt; `parameters` are those in force."""
+    return pb.Assignment(
+        allocation_id=allocation_id(run.id, attempt.number),
+        job_id=run.id,
+        plan_id=run.plan_id,
+        namespace=run.namespace,
+        name=run.name,
+        fence=attempt.fence,
+        attempt=attempt.number,
+        executor=run.executor,
+        parameters=parameters,
+        synchronous=run.synchronous,
+        timeout=run.timeout,
+        scheduled_time=run.scheduled_at,
+        desired_status="" if attempt.desired is DesiredStatus.STOP else attempt.desired,
+    )
+
+
 def namespace_message(namespace: Namespace, limit: int) -> pb.NameSpace:
     """`limit` is the parallelism in force."""
     return pb.NameSpace(

@@ -21,6 +21,7 @@ from jobpool.api.rest_body import BodyLimits
 from jobpool.api.service import Call, MessageStream, Service, request_type, response_type
 from jobpool.model.errors import InvalidArgument, NotFound, ResourceExhausted
 from jobpool.wire import jobpool_pb2 as pb
+from tests.unit.api.nouns import World, world_of
 
 
 class Toy:
@@ -204,3 +205,10 @@ async def channel(server: Server) -> AsyncIterator[Channel]:
     channel = Channel(server.host, server.port)
     yield channel
     channel.close()
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """The API's nouns over a core in virtual time, with the namespace `default`."""
+    async with world_of() as world:
+        yield world

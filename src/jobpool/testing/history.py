@@ -1,0 +1,99 @@
+"""History in memory: answers the same queries as the history process, as exactly, without a child."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from typing import TypeVar, overload
+
+from jobpool.history.queries import (
+    AllocationPage,
+    EvaluationPage,
+    GetJob,
+    JobExists,
+    JobPage,
+    ListAllocations,
+    ListEvaluations,
+    ListJobs,
+)
+from jobpool.model.errors import JobpoolError
+from jobpool.model.run import Run, allocation_id, evaluation_id
+from jobpool.replica.replica import Replica
+from jobpool.replica.state import Folded
+
+T = TypeVar("T")
+HistoryQuery = ListJobs | ListEvaluations | ListAllocations | JobExists | GetJob
+
+
+class MemoryHistory:
+    """Finished runs of a replica. What a query finds is fixed when it is asked; `hold` keeps the answers back.
+
+    `trouble`, when set, is what every query meets.
+    """
+
+    def __init__(self, replica: Replica) -> None:
+        self.runs: dict[str, Run] = {}
+        self.trouble: JobpoolError | None = None
+        self._free = asyncio.Event()
+        self._free.set()
+        replica.listen(self._observe)
+
+    def _observe(self, folded: Folded) -> None:
+        if folded.segment is not None:
+            self.runs.update((run.id, run) for run in folded.segment.runs)
+
+    def hold(self) -> None:
+        self._free.clear()
+
+    def release(self) -> None:
+        self._free.set()
+
+    @overload
+    def query(self, query: ListJobs) -> Awaitable[JobPage]: ...
+    @overload
+    def query(self, query: ListEvaluations) -> Awaitable[EvaluationPage]: ...
+    @overload
+    def query(self, query: ListAllocations) -> Awaitable[AllocationPage]: ...
+    @overload
+    def query(self, query: JobExists) -> Awaitable[bool]: ...
+    @overload
+    def query(self, query: GetJob) -> Awaitable[Run | None]: ...
+    def query(self, query: HistoryQuery) -> Awaitable[object]:
+        """Raises `trouble` from the awaitable."""
+        return self._later(self._found(query))
+
+    async def _later(self, answer: object) -> object:
+        await self._free.wait()
+        if self.trouble is not None:
+            raise self.trouble
+        return answer
+
+    def _found(self, query: HistoryQuery) -> object:
+        runs = self.runs.values()
+        match query:
+            case GetJob(job_id):
+                return self.runs.get(job_id)
+            case JobExists(wanted):
+                return any(wanted.matches(run) for run in runs)
+            case ListJobs(wanted_jobs, offset, limit):
+                jobs = _ordered((run.created_at, run.id, run) for run in runs if wanted_jobs.matches(run))
+                return JobPage(len(jobs), tuple(jobs[offset : offset + limit]))
+            case ListEvaluations(wanted_evaluations, offset, limit):
+                evaluations = _ordered(
+                    (item.created_at, evaluation_id(run.id, item.number), (run, item))
+                    for run in runs
+                    for item in run.evaluations
+                    if wanted_evaluations.matches(run, item)
+                )
+                return EvaluationPage(len(evaluations), tuple(evaluations[offset : offset + limit]))
+            case ListAllocations(wanted_allocations, offset, limit):
+                allocations = _ordered(
+                    (item.created_at, allocation_id(run.id, item.number), (run, item))
+                    for run in runs
+                    for item in run.attempts
+                    if wanted_allocations.matches(run, item)
+                )
+                return AllocationPage(len(allocations), tuple(allocations[offset : offset + limit]))
+
+
+def _ordered(found: Iterable[tuple[int, str, T]]) -> list[T]:
+    """By (created_at, id) descending."""
+    return [item for _, _, item in sorted(found, key=lambda entry: entry[:2], reverse=True)]
