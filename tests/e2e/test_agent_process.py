@@ -243,7 +243,7 @@ async def test_the_command_line(agents: Agents, tmp_path: Path) -> None:
     code, _, err = await agents.answer("agent", "-config-file", str(path))
     assert (code, "did you mean 'capacity'?" in err) == (1, True)
     code, _, err = await agents.answer("agent", JOBPOOL_ADVERTISE_SERVER_URLS="localhost:2379")
-    assert (code, "wanted http(s)://host:port, found 'localhost:2379'" in err) == (1, True)
+    assert (code, "'localhost:2379'" in err) == (1, True)
 
 
 async def test_two_agents_on_one_directory(agents: Agents, server: AgentServer) -> None:
