@@ -2,16 +2,14 @@
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
 from jobpool import __version__
+from jobpool.cli.options import double_dashes, on_signals, read_config
 
-_PREFIX = "JOBPOOL_"
 _OPTIONS = (
     ("config-file", "FILE", "Read settings from this YAML file."),
     ("name", "TEXT", "The agent's name (default agent-1)."),
@@ -43,10 +41,13 @@ def agent(**given: str | None) -> None:
     Every setting can also be given as environment variable (JOBPOOL_DATA_DIR for --data-dir) or as a key of the
     configuration file (data-dir); flags win over the environment, the environment over the file.
     """
+    from jobpool.agent.config import variable
     from jobpool.agent.journal import JournalBroken
     from jobpool.model.errors import JobpoolError
 
-    settings = {name: _setting(name, given.get(name.replace("-", "_"))) for name, _, _ in _OPTIONS}
+    flags = {name: given.get(name.replace("-", "_")) for name, _, _ in _OPTIONS}
+    spoken = {name: os.environ.get(variable(name), "") for name in flags}
+    settings = {name: spoken[name] if flag is None else flag for name, flag in flags.items()}
     try:
         code = _start(settings)
     except (JobpoolError, JournalBroken) as error:
@@ -59,36 +60,24 @@ for _name, _metavar, _help in _OPTIONS:
     agent = click.option(f"--{_name}", metavar=_metavar, help=_help)(agent)
 
 
-def _setting(name: str, flag: str | None) -> str:
-    return flag if flag is not None else os.environ.get(_PREFIX + name.replace("-", "_").upper(), "")
-
-
 def _start(settings: dict[str, str]) -> int:
-    from jobpool.agent.config import build, read_file
+    from jobpool.agent.config import build
     from jobpool.kit.effects.logging import configure
 
     path = settings.pop("config-file")
-    config = build(settings, read_file(Path(path)) if path else {})
+    config = build(settings, read_config(path) if path else {})
     configure(config.log_level, json=config.log_format == "json")
 
     async def until_signaled() -> int:
         from jobpool.agent.service import run_agent
 
         stop, halt = asyncio.Event(), asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, lambda: halt.set() if stop.is_set() else stop.set())
+        on_signals(stop.set, again=halt.set)
         return await run_agent(config, stop=stop, halt=halt)
 
     return asyncio.run(until_signaled())
 
 
-def _dashed(argument: str) -> str:
-    """`-config-file` as the original wrote it → `--config-file`."""
-    word = argument.split("=", 1)[0]
-    long = {f"-{name}" for name, _, _ in _OPTIONS} | {"-version", "-help"}
-    return "-" + argument if word in long else argument
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
-    words = [_dashed(word) for word in (sys.argv[1:] if arguments is None else arguments)]
-    program(words, prog_name="jobpool_agent")
+    words = sys.argv[1:] if arguments is None else arguments
+    program(double_dashes(words, [name for name, _, _ in _OPTIONS]), prog_name="jobpool_agent")

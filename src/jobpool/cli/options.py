@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import signal
+import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from jobpool.kit.pure.settings import BadSetting, Setting, parse_yaml
 from jobpool.model.errors import InvalidArgument
 
 HALTED = 1
+_DISK = ("SQLITE_FULL", "SQLITE_IOERR")
 
 
 def read_config(path: str) -> dict[str, Setting]:
@@ -31,28 +33,35 @@ def double_dashes(arguments: Sequence[str], names: Collection[str]) -> list[str]
     return [f"-{word}" if word.split("=", 1)[0] in long else word for word in arguments]
 
 
-def on_signals(stop: Callable[[], None]) -> None:
-    """Call `stop` at the first SIGTERM or SIGINT; end the process at the second, with exit code 1.
+def on_signals(stop: Callable[[], None], again: Callable[[], None] | None = None) -> None:
+    """Call `stop` at the first SIGTERM or SIGINT, `again` at the next; without it that ends the process on the spot.
 
-    What is stored is whole at every moment, so an end on the spot loses no more than the calls in progress.
+    What is stored is whole at every moment, so such an end loses no more than the calls in progress.
     """
     loop = asyncio.get_running_loop()
     told: list[int] = []
 
     def handle(number: int) -> None:
-        if told:
-            click.echo("told again: ending at once", err=True)
-            os._exit(HALTED)
         told.append(number)
-        stop()
+        if len(told) == 1:
+            stop()
+        else:
+            (again or _end)()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, handle, number)
 
 
+def _end() -> None:
+    click.echo("told again: ending at once", err=True)
+    os._exit(HALTED)
+
+
 def advice(error: BaseException) -> str:
     """What to do about an error at start whose text does not say so; begins with `; ` or is empty."""
     cause = error.__cause__
+    if isinstance(cause, sqlite3.Error) and getattr(cause, "sqlite_errorname", "").startswith(_DISK):
+        return "; make room on that disk, or see the system's log for what ails it"
     number = cause.errno if isinstance(cause, OSError) else None
     match number:
         case errno.EADDRINUSE:

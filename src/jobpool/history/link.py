@@ -133,6 +133,12 @@ async def open_link(path: Path, *, rebuild: bool) -> Link:
     search = os.pathsep.join([root, inherited]) if inherited else root
     arguments = ["-P", "-m", "jobpool.history", str(path), *(["--rebuild"] if rebuild else [])]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={**os.environ, "PYTHONPATH": search}
+        sys.executable,
+        *arguments,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+        env={**os.environ, "PYTHONPATH": search},
+        start_new_session=True,  # Ctrl-C is for the server, which ends the child by closing its input
     )
     return Link(process)

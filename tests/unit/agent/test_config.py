@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from jobpool.agent.config import AgentConfig, Setting, TlsConfig, build, read_file
+from jobpool.agent.config import AgentConfig, TlsConfig, build
 from jobpool.agent.executor import BUILT_IN, GROUP
+from jobpool.cli.options import read_config
+from jobpool.kit.pure.settings import Setting
 from jobpool.model.errors import InvalidArgument
 
 ROOT = Path(__file__).parents[3]
@@ -68,25 +70,9 @@ def test_refusals_name_the_key(file: dict[str, Setting], field: str, words: str)
     assert words in refusal.value.reason
 
 
-@pytest.mark.parametrize(("text", "words"), [("- a", "wanted keys and values"), ("a: [", "is not YAML")])
-def test_files_that_are_no_settings(tmp_path: Path, text: str, words: str) -> None:
-    path = tmp_path / "agent.yaml"
-    path.write_text(text)
-    with pytest.raises(InvalidArgument, match=words):
-        read_file(path)
-    with pytest.raises(InvalidArgument, match="cannot read"):
-        read_file(tmp_path / "gone.yaml")
-
-
-def test_an_empty_file_sets_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "agent.yaml"
-    path.write_text("# nothing\n")
-    assert read_file(path) == {}
-
-
 @pytest.mark.parametrize("name", ["client1.yaml", "client2.yaml"])
 def test_the_shipped_configurations_are_sound(name: str) -> None:
-    assert build({}, read_file(ROOT / "config" / name)).executors
+    assert build({}, read_config(str(ROOT / "config" / name))).executors
 
 
 def test_the_built_in_executors_are_those_of_the_package() -> None:

@@ -1,6 +1,7 @@
 """`jobpool` on the command line, short of a running server: help, version, what is refused and with which code."""
 
 import platform
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,14 @@ def test_advice_comes_from_what_the_system_said(cause: OSError, words: str) -> N
     error = Unavailable("no")
     error.__cause__ = cause
     assert words in advice(error)
+
+
+@pytest.mark.parametrize("name", ["SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"])
+def test_advice_for_a_disk_that_does_not_take_it(name: str) -> None:
+    error, cause = StoreFailed("no"), sqlite3.OperationalError("database or disk is full")
+    cause.sqlite_errorname = name
+    error.__cause__ = cause
+    assert advice(error).startswith("; make room on that disk")
 
 
 def test_without_a_known_cause_there_is_no_advice() -> None:

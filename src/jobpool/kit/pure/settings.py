@@ -29,10 +29,10 @@ class BadSetting(ValueError):
 
 
 class Source(Struct, frozen=True):
-    """One place that settings come from; `name_of` tells how a key is called there, for messages."""
+    """One place that settings come from; `name_of` tells how a key is called there, for messages (empty: say none)."""
 
     values: Mapping[str, Setting]
-    name_of: Callable[[str], str]
+    name_of: Callable[[str], str] = lambda key: ""
 
 
 class Settings:
@@ -53,8 +53,11 @@ class Settings:
         return self.raw(key)[0] is not None
 
     def refuse(self, key: str, wanted: str) -> BadSetting:
-        value, place = self.raw(key)
-        return BadSetting(key, f"wanted {wanted}, found {shown(value)} in {place}")
+        return BadSetting(key, f"wanted {wanted}, found {shown(self.raw(key)[0])}{self._place(key)}")
+
+    def _place(self, key: str) -> str:
+        place = self.raw(key)[1]
+        return f" in {place}" if place else ""
 
     def text(self, key: str, default: str) -> str:
         value, _ = self.raw(key)
@@ -90,13 +93,13 @@ class Settings:
 
     def span(self, key: str, default: Millis, *, low: Millis = 0) -> Millis:
         """Milliseconds of a duration as people write it."""
-        value, place = self.raw(key)
+        value, _ = self.raw(key)
         if value is None:
             return default
         try:
             span = parse_duration(str(value).strip())
         except ValueError as error:
-            raise BadSetting(key, f"{error} in {place}") from None
+            raise BadSetting(key, f"{error}{self._place(key)}") from None
         if span < low:
             raise self.refuse(key, f"a duration of at least {format_duration(low)}")
         return span
