@@ -4,8 +4,9 @@ What a test sees here is the product itself from the committer to the replica; o
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from jobpool.evaluator.worker import Evaluator
 from jobpool.kit.effects.clock import Clock
@@ -35,6 +36,8 @@ from jobpool.store.commands import (
 )
 from jobpool.store.port import Store
 from jobpool.testing.clock import FakeClock, settle
+
+R = TypeVar("R")
 
 
 class NoRetention:
@@ -132,6 +135,14 @@ class Core:
     async def advance(self, span: Millis) -> None:
         assert isinstance(self.clock, FakeClock)
         await self.clock.advance(span)
+
+    async def through(self, asked: Coroutine[object, object, R]) -> R:
+        """Let time pass until it is answered: the committer paces itself, and tries again, by the clock."""
+        task = asyncio.get_running_loop().create_task(asked)
+        await settle()
+        while not task.done():
+            await self.advance(1)
+        return task.result()
 
     def _observe(self, folded: Folded) -> None:
         if folded.segment is not None:

@@ -144,7 +144,10 @@ class TimeOutRun(Struct, frozen=True):
         if run is None or run.started_at != self.started_at:
             return Decided(None)
         if run.ended:  # nobody could tell its callee that it did not run
-            changes, ended = archived(replace(run, info=f"{run.info} (its callee was not told)"))
+            info = f"{run.info} (its callee was not told)"
+            changes, ended = archived(
+                replace(finished(run, run.status, run.reason, now, info=info), finished_at=run.finished_at)
+            )
             return Decided(None, changes, ended)
         decided = ending(
             finished(run, JobStatus.EXPIRED, Reason.TIMEOUT, now, info="the run took longer than its timeout")

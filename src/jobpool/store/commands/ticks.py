@@ -195,6 +195,8 @@ class _Draft:
             tick.at,
             self._now,
         )
+        if self._view.run(run.id) is not None or self._view.recently_finished(run.id):
+            return  # decided before the clock went back and an edit moved the cursor
         self.last_job = run.id
         if plan.overlap is Overlap.SKIP and self._live > 0:
             self._settle(

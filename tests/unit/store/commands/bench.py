@@ -149,7 +149,7 @@ class Bench:
 
 
 def plan_patch(*, spec: str = "* * * * *", **fields: Any) -> PlanPatch:
-    given: dict[str, object] = {
+    given: dict[str, Any] = {
         "name": "plan",
         "type": "service",
         "executor": "noop",

@@ -1,0 +1,54 @@
+"""The whole core under a random life: nothing is lost, doubled, stuck or beyond a limit, whatever happens and fails.
+
+A failing seed is in the test's name; run it alone to see the same history again.
+"""
+
+import pytest
+
+from jobpool.kit.pure.durations import SECOND
+from jobpool.leader.term import LeaderConfig
+from jobpool.replica.replica import Replica
+from jobpool.testing.clock import FakeClock
+from jobpool.testing.harness import running_core
+from jobpool.testing.store import MemoryStore
+from tests.properties.core_audit import Audit, same_state
+from tests.properties.core_driver import Driver
+
+SLOTS = 8
+CONFIG = LeaderConfig(failover_heartbeat_ttl=20 * SECOND)
+
+
+async def lived(seed: int, *, seconds: int, faults: bool, evaluators: int) -> tuple[MemoryStore, FakeClock, Driver]:
+    """A history that ended in peace, its invariants checked along the way and its replica compared."""
+    store, clock = MemoryStore(), FakeClock()
+    async with running_core(store, clock, config=CONFIG, slots=SLOTS, evaluators=evaluators, seed=seed) as core:
+        driver = Driver(core, store, clock, seed)
+        await driver.set_up()
+        await driver.live(seconds, faults=faults)
+        await driver.calm_down()
+        audit = Audit(store.steps, slots=SLOTS)
+        assert audit.check_ticks(clock.now()) > seconds
+        audit.check_finished()
+        same_state(audit.state, core.state)
+        restored = Replica(default_slots=SLOTS)
+        await restored.restore(store)
+        same_state(restored.state, core.state)
+        stats = core.leadership.reign.queues.broker_stats()
+        assert (stats.tracked, core.leadership.reign.queues.blocked_stats().blocked) == (0, 0)
+    return store, clock, driver
+
+
+@pytest.mark.invariant("P-2")
+@pytest.mark.invariant("P-9")
+@pytest.mark.invariant("P-10")
+@pytest.mark.invariant("L-2")
+@pytest.mark.invariant("L-6")
+@pytest.mark.invariant("W-2")
+@pytest.mark.parametrize("seed", range(25))
+async def test_a_life_with_faults(seed: int) -> None:
+    await lived(seed, seconds=40, faults=True, evaluators=1 + seed % 4)
+
+
+@pytest.mark.parametrize("seed", range(100, 108))
+async def test_a_life_without_faults(seed: int) -> None:
+    await lived(seed, seconds=60, faults=False, evaluators=2)
