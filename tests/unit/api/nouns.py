@@ -177,6 +177,7 @@ class World:
 
     async def refusal(self, name: str, request: Message, call: Call = PLAIN) -> SimpleNamespace:
         """How the call is refused, with nothing stored by it."""
+        await settle()
         before, content = self.n, self.store.content()
         with pytest.raises(JobpoolError) as refused:
             await self.service.call(name, request, call)
