@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 MAX_FILE, MAX_FUNCTION = 500, 60
-GENERATED = {"jobpool_pb2.py"}
+GENERATED = {"etcd_pb2.py", "jobpool_pb2.py"}
 
 
 def faults(path: Path) -> list[str]:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from jobpool.store.engines.etcd.engine import EtcdStore
 from jobpool.store.engines.sqlite import SqliteStore
 from jobpool.store.port import Store
+from jobpool.testing.etcd import shared_member
 from jobpool.testing.store import MemoryStore
 
 
@@ -55,4 +57,22 @@ class SqliteEngine:
             await store.close()
 
 
-ENGINES: dict[str, Callable[[Path], Engine]] = {"memory": MemoryEngine, "sqlite": SqliteEngine}
+class EtcdEngine:
+    """Stores as prefixes in one etcd member that the whole process shares."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._stores: list[EtcdStore] = []
+
+    async def open(self, name: str = "one") -> Store:
+        prefix = f"{self._directory}/{name}/"
+        store = await EtcdStore.open([shared_member().endpoint], prefix=prefix, may_compact=True)
+        self._stores.append(store)
+        return store
+
+    async def close(self) -> None:
+        for store in self._stores:
+            await store.close()
+
+
+ENGINES: dict[str, Callable[[Path], Engine]] = {"memory": MemoryEngine, "sqlite": SqliteEngine, "etcd": EtcdEngine}

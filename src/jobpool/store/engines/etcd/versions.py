@@ -1,0 +1,33 @@
+"""Which etcd may be used: known-bad ones are refused, with the reason."""
+
+import re
+
+from msgspec import Struct
+
+OLDEST = (3, 5, 18)
+ADVISED = (3, 5, 28)
+
+
+class Verdict(Struct, frozen=True):
+    """Why a version is refused or warned of; empty when it is not."""
+
+    refusal: str = ""
+    warning: str = ""
+
+
+def judge_version(text: str) -> Verdict:
+    """What is to be thought of a member that says it has this version."""
+    found = re.match(r"(\d+)\.(\d+)\.(\d+)", text)
+    if found is None:
+        return Verdict(refusal=f"wanted an etcd version such as 3.5.28, found {text!r}")
+    version = tuple(map(int, found.groups()))
+    if version < OLDEST:
+        return Verdict(
+            refusal=f"etcd {text} is refused: versions below 3.5.18 can lose events of a watch (etcd issues 15220, "
+            "17529, 19179), and some lose acknowledged writes (13766, 14370); use 3.5.28 or newer"
+        )
+    if version < ADVISED:
+        return Verdict(
+            warning=f"etcd {text} can answer with stale reads after a pause (etcd issue 20418); use 3.5.28 or newer"
+        )
+    return Verdict()
