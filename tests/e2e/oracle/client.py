@@ -37,6 +37,7 @@ class Api:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.session.close()
+        await asyncio.sleep(0)  # transports close in the next step of the loop
 
     async def get(self, path: str, **query: object) -> Any:
         return await self.call("GET", path, query={key: str(value) for key, value in query.items()})
