@@ -22,32 +22,10 @@ PLANS = EXAMPLES / "plans"
 CALLEE = "127.0.0.1:8088"
 
 AWAY = 5 * 60_000
-EARLIER_SERVER = """
-import asyncio, json, signal, sys
-import msgspec
-from pathlib import Path
+EARLIER = f"""
 from jobpool.kit.effects.clock import SystemClock
-from jobpool.kit.effects.logging import configure
-from jobpool.server.config import ServerConfig
-from jobpool.server.main import Server
-from jobpool.store.datadir import DataDir
-from jobpool.store.engines.sqlite import SqliteStore
-
-class Earlier(SystemClock):
-    def now(self):
-        return super().now() - int(sys.argv[2])
-
-async def main():
-    configure()
-    config = msgspec.convert(json.loads(sys.argv[1]), ServerConfig)
-    data_dir = DataDir.open(Path(config.directory), "embedded")
-    store = await SqliteStore.open(data_dir.database)
-    server = Server(config, data_dir=data_dir, store=store, clock=Earlier())
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await server.run(stop)
-
-asyncio.run(main())
+now = SystemClock.now
+SystemClock.now = lambda clock: now(clock) - {AWAY}
 """
 
 
@@ -55,7 +33,8 @@ class EarlierServer(ServerProgram):
     """A server whose clock is `AWAY` behind: to the next one on its data directory it was away for that long."""
 
     def command(self) -> list[str]:
-        return [sys.executable, "-c", EARLIER_SERVER, ServerProgram.command(self)[-1], str(AWAY)]
+        python, flag, program, *rest = super().command()
+        return [python, flag, f"{EARLIER}\n{program}", *rest]
 
 
 class CalleeProgram(Program):
@@ -183,7 +162,7 @@ async def test_overlap(worked: tuple[ServerProgram, Api], tmp_path: Path) -> Non
 
 
 async def test_catch_up(site: Site, tmp_path: Path) -> None:
-    earlier = EarlierServer(site.directory, default_time_zone="UTC")
+    earlier = EarlierServer(site.directory)
     site.programs.append(earlier)
     earlier.start()
     await _add(earlier, "catch-up.yaml", tmp_path, online=True)
