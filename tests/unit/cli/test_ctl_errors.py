@@ -63,6 +63,11 @@ async def test_no_server(bare: Ctl) -> None:
         (InvalidArgument("periodic.spec", "step 0"), 3, "a spec is `minute hour day month weekday`"),
         (InvalidArgument("parameters.url", "missing"), 3, "--url … for rest, --command … for shell"),
         (Unavailable("no leader"), 2, "try again in a moment; `jobpoolctl endpoint health`"),
+        (
+            Unavailable("the connection to x broke before it answered PlanList"),
+            2,
+            "try again in a moment; if that does",
+        ),
         (DeadlineExceeded("late"), 2, "--command-timeout gives it longer"),
         (ResourceExhausted("busy", retry_after=4), 1, "try again in 4 s"),
         (Unimplemented("PlanPause"), 1, "the server does not know this call: `jobpoolctl version --server`"),
