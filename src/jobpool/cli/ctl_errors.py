@@ -91,7 +91,7 @@ def _connection_hint(error: Unavailable) -> str:
     if "no TLS handshake" in error.reason:
         return "does it speak TLS? Write http:// before the endpoint if not; --cert and --key if it wants to know you"
     if "broke before it answered" in error.reason:
-        return "try again in a moment; if that does not help, the server may want TLS (--cacert) or to know you (--cert, --key)"
+        return "try again in a moment; if that does not help, it may want TLS (--cacert) or to know you (--cert, --key)"
     if type(error).__name__ == "Unreachable":  # by name: importing it costs the start of every command
         return "`jobpool` starts a server (`jobpool dev` one to try out); --endpoints names another"
     return "try again in a moment; `jobpoolctl endpoint health` shows how the servers are"
