@@ -4,7 +4,7 @@ What a test sees here is the product itself from the committer to the replica; o
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -137,7 +137,9 @@ class Core:
         await self.clock.advance(span)
 
     async def through(self, asked: Coroutine[object, object, R]) -> R:
-        """Let time pass until it is answered: the committer paces itself, and tries again, by the clock."""
+        """Let a fake clock's time pass until it is answered: the committer paces itself, and tries again, by it."""
+        if not isinstance(self.clock, FakeClock):
+            return await asked
         task = asyncio.get_running_loop().create_task(asked)
         await settle()
         while not task.done():
@@ -230,16 +232,18 @@ async def running_core(
     slots: int = 100,
     evaluators: int = 1,
     seed: int = 1,
+    silent: Iterable[str] = (),
 ) -> AsyncIterator[Core]:
     """A core that leads, with the namespace `default`. Leaving it is a crash: nothing is said to anybody."""
     core = Core(store, clock, config=config or LeaderConfig(), slots=slots, evaluators=evaluators, seed=seed)
+    core.silent.update(silent)
     task = asyncio.get_running_loop().create_task(core.serve())
     leading = asyncio.get_running_loop().create_task(core.leadership.leading())
     try:
         await asyncio.wait([task, leading], return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             task.result()
-        await core.submit(AddNamespace("default", if_absent=True))
+        await core.through(core.submit(AddNamespace("default", if_absent=True)))
         yield core
     finally:
         task.cancel()
