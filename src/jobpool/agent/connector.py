@@ -25,7 +25,7 @@ from jobpool.wire import jobpool_pb2 as pb
 
 PATH = "/jobpool.v1.Schedule/AgentSession"
 FIRST_WAIT: Millis = 200
-LONGEST_WAIT: Millis = 15 * SECOND
+LONGEST_WAIT: Millis = 5 * SECOND
 REFUSED_WAIT: Millis = 30 * SECOND
 _STEADY: Millis = 5 * SECOND
 """A session that lasted this long was a good one: the next waits are short again."""

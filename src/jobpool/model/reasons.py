@@ -30,6 +30,22 @@ class Reason(StrEnum):
     CATCH_UP_RATE = "catch_up_rate"
 
 
+RETRYABLE = frozenset(
+    {
+        Reason.EXIT_NONZERO,
+        Reason.SIGNALED,
+        Reason.TIMEOUT,
+        Reason.HTTP_STATUS,
+        Reason.REQUEST_FAILED,
+        Reason.REJECTED,
+        Reason.BAD_PARAMETERS,
+        Reason.EXECUTOR_MISSING,
+        Reason.EXECUTOR_ERROR,
+    }
+)
+"""Why an attempt can fail, so what a plan's `retry.on` may name."""
+
+
 class LedgerReason(StrEnum):
     """Why ticks did not become runs."""
 

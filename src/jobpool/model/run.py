@@ -138,8 +138,9 @@ class Run(Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def lateness(self) -> Millis | None:
-        """Milliseconds from due to started; None before the start."""
-        return None if self.started_at is None else max(0, self.started_at - self.scheduled_at)
+        """Milliseconds from due to the start of the first attempt; None before it. Retries do not make a run late."""
+        first = self.attempts[0].started_at if self.attempts else None
+        return None if first is None else max(0, first - self.scheduled_at)
 
 
 def tick_job_id(namespace: str, plan_id: str, incarnation: int, tick: Millis) -> str:

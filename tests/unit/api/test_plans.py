@@ -72,7 +72,7 @@ async def test_every_field_of_an_added_plan_is_kept(world: World) -> None:
             prohibit_overlap=True,
         ),
         catch_up=pb.CatchUp(mode="all", window="2h", max_runs=7, rate_per_minute=3),
-        retry=pb.Retry(attempts=2, backoff="5s", max_backoff="1m", on=["node_lost", "timeout", "node_lost"]),
+        retry=pb.Retry(attempts=2, backoff="5s", max_backoff="1m", on=["http_status", "timeout", "http_status"]),
         timeout="90s",
         delivery="at-most-once",
         dst=pb.Dst(gap="skip", overlap="both"),
@@ -89,7 +89,7 @@ async def test_every_field_of_an_added_plan_is_kept(world: World) -> None:
     assert (plan.overlap, plan.periodic.prohibit_overlap, plan.periodic.time_zone) == ("skip", True, "Europe/Berlin")
     assert plan.periodic.start_time == timestamp(NOW + MINUTE)
     assert plan.catch_up == request.catch_up
-    assert plan.retry == pb.Retry(attempts=2, backoff="5s", max_backoff="1m", on=["node_lost", "timeout"])
+    assert plan.retry == pb.Retry(attempts=2, backoff="5s", max_backoff="1m", on=["http_status", "timeout"])
     assert (plan.timeout, plan.delivery, plan.dst, plan.match, plan.strategy) == (
         "1m30s",
         "at-most-once",

@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 from asyncio import sleep
-from importlib.resources import as_file, files
+from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 
 from jobpool.agent.executor import Context
@@ -49,6 +50,8 @@ class ShellExecutor:
     def __init__(self) -> None:
         self._base = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         self._launcher = _launcher()
+        self._script = (files("jobpool.agent.executors") / "shim.sh").read_text()
+        self._digest = sha256(self._script.encode()).hexdigest()[:12]
         self._shims: dict[Key, int] = {}
         self._stopping: set[Key] = set()
 
@@ -121,28 +124,36 @@ class ShellExecutor:
         if not pipe.exists():
             os.mkfifo(pipe, 0o600)
         settings = [_seconds(task.timeout), _seconds(parameters.kill_after), str(parameters.output_limit)]
-        with as_file(files("jobpool.agent.executors") / "shim.sh") as script:
-            words = [
-                "/bin/sh",
-                str(script),
-                str(directory.absolute()),
-                claim,
-                *settings,
-                parameters.cwd or str(work.absolute()),
-            ]
-            return os.posix_spawn(
-                "/bin/sh",
-                [*words, *self._launcher, "--", *parameters.command],
-                self._base | dict(parameters.env) | _identity(task),
-                file_actions=[
-                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                    (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-                    (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
-                ],
-                setsid=True,
-                setsigmask=[],
-                setsigdef=_DEFAULT_SIGNALS,
-            )
+        words = [
+            "/bin/sh",
+            str(self._script_in(directory.parent.parent)),
+            str(directory.absolute()),
+            claim,
+            *settings,
+            parameters.cwd or str(work.absolute()),
+        ]
+        return os.posix_spawn(
+            "/bin/sh",
+            [*words, *self._launcher, "--", *parameters.command],
+            self._base | dict(parameters.env) | _identity(task),
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+            ],
+            setsid=True,
+            setsigmask=[],
+            setsigdef=_DEFAULT_SIGNALS,
+        )
+
+    def _script_in(self, data: Path) -> Path:
+        """The shim as this agent knows it: an upgrade under a running agent may bring one that takes other words."""
+        script = data / f"shim-{self._digest}.sh"
+        if not script.exists():
+            aside = script.with_suffix(".new")
+            aside.write_text(self._script)
+            aside.replace(script)
+        return script
 
 
 def _launcher() -> list[str]:

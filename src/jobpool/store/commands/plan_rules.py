@@ -7,7 +7,7 @@ from jobpool.kit.pure.durations import DAY, SECOND, Millis, format_duration
 from jobpool.model.errors import BadSchedule, InvalidArgument
 from jobpool.model.parameters import check_parameters
 from jobpool.model.plan import DEFAULT_PRIORITY, MAX_PRIORITY, Plan
-from jobpool.model.reasons import Reason
+from jobpool.model.reasons import RETRYABLE
 from jobpool.model.schedule import CatchUp, CatchUpMode, DayMatch, Delivery, Dst, Overlap, Periodic, Retry
 from jobpool.model.statuses import PlanStatus
 from jobpool.scheduler import check_strategy
@@ -144,8 +144,8 @@ def _check_numbers(plan: Plan) -> None:
     _check_span("retry.backoff", plan.retry.backoff, 0, DAY)
     _check_span("retry.max_backoff", plan.retry.max_backoff, 0, DAY)
     for reason in plan.retry.on:
-        if reason not in Reason.__members__.values():
-            known = ", ".join(sorted(word for word in Reason if word))
+        if reason not in RETRYABLE:
+            known = ", ".join(sorted(RETRYABLE))
             raise InvalidArgument("retry.on", f"{reason!r} is not a reason of failure; known are {known}")
     _check_count("catch_up.max_runs", plan.catch_up.max_runs, _MAX_CATCH_UP, least=1)
     _check_count("catch_up.rate_per_minute", plan.catch_up.rate_per_minute, 60_000)
