@@ -7,7 +7,7 @@ from jobpool.model.statuses import NodeStatus
 from jobpool.store.commands import SetNodeStatus
 from jobpool.testing.clock import settle
 from jobpool.wire import jobpool_pb2 as pb
-from tests.unit.api.nouns import MINUTE, SECOND, World, end_of, given, joined, world_of
+from tests.unit.api.nouns import MINUTE, SECOND, World, end_of, given, joined
 
 # ---- hello
 
@@ -308,11 +308,16 @@ async def test_a_state_loaded_anew_ends_every_stream(world: World) -> None:
     assert agent.failure.code.name == "UNAVAILABLE"
 
 
-async def test_without_a_leader_a_stream_ends_rather_than_swallow_what_is_said() -> None:
-    async with world_of() as world:
-        agent, [item] = await given(world)
-        world.store.crash()
-        await agent.finish(item)
-        await world.clock.advance(5 * SECOND)
-        await agent.report(end_of(item))
-        assert agent.stream.acked == []
+async def test_a_lost_term_ends_the_stream_and_what_was_said_is_said_again(world: World) -> None:
+    agent, [item] = await given(world)
+    await world.store.campaign("another")
+    await agent.finish(item)
+    assert agent.failure.code.name == "UNAVAILABLE"
+    assert agent.stream.acked == []
+    early = await world.agent().greet()
+    assert early.failure.code.name == "UNAVAILABLE"
+    await world.clock.advance(2 * SECOND)
+    again = await world.agent().join((item.allocation_id, item.fence))
+    await again.finish(item)
+    assert again.stream.acked == [1]
+    assert world.history.runs[item.job_id].status == "complete"
