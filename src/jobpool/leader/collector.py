@@ -7,9 +7,11 @@ from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.durations import HOUR, Millis
 from jobpool.leader.term import Term
 from jobpool.model.errors import JobpoolError, StoreFailed
+from jobpool.model.schedule import LedgerRange
 from jobpool.model.statuses import NodeStatus
-from jobpool.replica.state import Folded, PlanKey, State
+from jobpool.replica.state import Folded, State
 from jobpool.store.change import Command
+from jobpool.store.codec import CorruptRecord, decode
 from jobpool.store.commands import DropHistory, DropLedger, DropMarks, DropVersions, RemoveNode
 from jobpool.store.keyspace import FOLDERS, Table, number
 
@@ -95,14 +97,24 @@ class Collector:
         self._ledger_at = now
         before = now - self._term.config.job_gc_threshold
         folder = FOLDERS[Table.LEDGER]
-        first, last, plans = folder, folder[:-1] + "0", list[PlanKey]()
+        first, last, plans = folder, folder[:-1] + "0", list[tuple[str, str, Millis]]()
         while oldest := await self._term.store.range(first, last, limit=1):
             namespace, plan_id, since = oldest[0].key.removeprefix(folder).split("/")
-            if int(since) < before:
-                plans.append((namespace, plan_id))
+            cut = await self._ledger_cut(f"{folder}{namespace}/{plan_id}/", before)
+            if int(since) < cut:
+                plans.append((namespace, plan_id, cut))
             first = f"{folder}{namespace}/{plan_id}0"  # the character after "/": the next plan's
-        commands = [DropLedger(tuple(plans[at : at + _STEP]), before) for at in range(0, len(plans), _STEP)]
+        commands = [DropLedger(tuple(plans[at : at + _STEP])) for at in range(0, len(plans), _STEP)]
         self._log_failures(await self._term.writer.submit_all(commands))
+
+    async def _ledger_cut(self, folder: str, before: Millis) -> Millis:
+        """The plan's ranges that began before this also ended before `before`."""
+        newest = await self._term.store.range(folder, folder + number(max(0, before)), limit=1, reverse=True)
+        try:
+            entry = decode(Table.LEDGER, newest[0].value) if newest else None
+        except CorruptRecord:
+            entry = None  # what cannot be read goes by its key's time
+        return entry.first if isinstance(entry, LedgerRange) and entry.last >= before else before
 
     def _log_failures(self, outcomes: Sequence[object]) -> bool:
         failures = [outcome for outcome in outcomes if isinstance(outcome, JobpoolError)]

@@ -14,7 +14,7 @@ from jobpool.kit.effects.dice import Dice
 from jobpool.kit.effects.service import run_services
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.leader.leadership import Leadership
-from jobpool.leader.term import LeaderConfig
+from jobpool.leader.term import LeaderConfig, Retention
 from jobpool.model.errors import JobpoolError
 from jobpool.model.node import Node
 from jobpool.model.plan import Plan
@@ -69,13 +69,14 @@ class Core:
             clock=clock,
             dice=Dice(seed),
             config=config,
-            retention=NoRetention(),
+            retention=self,
             server_id="test",
         )
         self.evaluators = [
             Evaluator(LocalLeader(self.leadership), self.replica, clock=clock, dice=Dice(seed + at), number=at)
             for at in range(evaluators)
         ]
+        self.retention: Retention = NoRetention()
         self.finished: list[Run] = []
         self.answers: AllocationStatus | None = AllocationStatus.COMPLETE
         self.answer: Callable[[Run], AllocationStatus | None] = lambda run: self.answers
@@ -88,6 +89,12 @@ class Core:
     @property
     def state(self) -> State:
         return self.replica.state
+
+    async def retention_cut(self, *, older_than: Millis, keep_runs: int) -> int | None:
+        return await self.retention.retention_cut(older_than=older_than, keep_runs=keep_runs)
+
+    def dropped_before(self, n: int) -> None:
+        self.retention.dropped_before(n)
 
     async def submit(self, command: Command[object]) -> object:
         return await self.leadership.reign.committer.submit(command)

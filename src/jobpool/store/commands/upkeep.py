@@ -19,20 +19,18 @@ class DropHistory(Struct, frozen=True):
 
 
 class DropLedger(Struct, frozen=True):
-    """Delete the ledger ranges of up to 60 plans that began before an instant, but not a plan's open one."""
+    """Delete the ledger ranges of up to 60 plans that began before an instant each, but not a plan's open one."""
 
-    plans: tuple[tuple[str, str], ...]
-    before: Millis
+    plans: tuple[tuple[str, str, Millis], ...]
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[None]:
         ranges = []
-        for namespace, plan_id in self.plans[:60]:
+        for namespace, plan_id, before in self.plans[:60]:
             cursor = view.cursor(namespace, plan_id)
-            before = self.before
-            if cursor is not None and cursor.open_range is not None:
-                before = min(before, cursor.open_range.first)
+            kept = cursor.open_range if cursor is not None else None
+            end = before if kept is None else min(before, kept.first)
             folder = key_of(Table.LEDGER, (namespace, plan_id)) + "/"
-            ranges.append(KeyRange(folder, folder + number(max(0, before))))
+            ranges.append(KeyRange(folder, folder + number(max(0, end))))
         return Decided(None, ranges=tuple(ranges))
 
 

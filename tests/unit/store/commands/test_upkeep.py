@@ -50,7 +50,9 @@ def test_the_ledger_keeps_the_range_that_may_still_grow() -> None:
     bench.plan(spec="0 0 * * * *", catch_up=CatchUpPatch(mode=CatchUpMode.NONE))
     bench.now = NOON + 3 * HOUR + 2 * MINUTE
     bench.tick_all()
-    decided = DropLedger((("default", "p"), ("default", "gone")), NOON + DAY).decide(Overlay(bench.state), bench.now)
+    decided = DropLedger((("default", "p", NOON + DAY), ("default", "gone", NOON + DAY))).decide(
+        Overlay(bench.state), bench.now
+    )
     assert decided.ranges == (
         KeyRange("ledger/default/p/", "ledger/default/p/" + number(NOON + HOUR)),
         KeyRange("ledger/default/gone/", "ledger/default/gone/" + number(NOON + DAY)),

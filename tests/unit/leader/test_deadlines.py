@@ -1,0 +1,109 @@
+"""Runs that take longer than they may end as expired: an accepted one at once, another after a grace."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from jobpool.kit.pure.durations import HOUR, MINUTE, SECOND
+from jobpool.leader.deadlines import deadline_of
+from jobpool.leader.term import LeaderConfig
+from jobpool.model.reasons import Reason
+from jobpool.model.schedule import Overlap
+from jobpool.model.statuses import AllocationStatus, JobStatus
+from jobpool.store.commands import RetryPatch, StartRun
+from jobpool.testing.clock import FakeClock
+from jobpool.testing.harness import Core, running_core
+from jobpool.testing.store import MemoryStore
+from tests.unit.store.commands.bench import REST, Bench
+
+GRACE = LeaderConfig().timeout_grace
+
+
+async def running(core: Core, **fields: Any) -> None:
+    core.answers = None
+    await core.add_node("a", executors=("noop", "rest"))
+    await core.add_plan("p", spec="0 0 1 1 *", timeout=MINUTE, **fields)
+    await core.submit(StartRun("default", "p", "r1"))
+    await core.advance(0)
+
+
+async def report(core: Core, *, accepted: bool = False) -> None:
+    command = core.report(core.state.runs["r1"], AllocationStatus.RUNNING)
+    await core.submit(replace(command, accepted=accepted))
+
+
+async def test_an_agent_that_does_not_speak_has_a_grace() -> None:
+    async with running_core(MemoryStore(), FakeClock()) as core:
+        await running(core)
+        await report(core)
+        await core.advance(MINUTE + GRACE - 1)
+        assert not core.finished
+        await core.advance(1)
+        assert [(run.status, run.reason) for run in core.finished] == [(JobStatus.EXPIRED, Reason.TIMEOUT)]
+        assert core.state.node_load("a") == 0
+
+
+async def test_an_accepted_run_expires_to_the_millisecond() -> None:
+    async with running_core(MemoryStore(), FakeClock()) as core:
+        await running(core, synchronous=False, **REST)
+        await report(core, accepted=True)
+        await core.advance(MINUTE - 1)
+        assert not core.finished
+        await core.advance(1)
+        assert core.finished[0].status is JobStatus.EXPIRED
+        assert core.state.slots_used("default") == 0
+
+
+async def test_a_run_that_waits_to_be_tried_again_does_not_expire() -> None:
+    async with running_core(MemoryStore(), FakeClock()) as core:
+        await running(core, retry=RetryPatch(attempts=1, backoff=HOUR))
+        await report(core)
+        await core.submit(core.report(core.state.runs["r1"], AllocationStatus.FAILED))
+        await core.advance(10 * MINUTE)
+        assert not core.finished
+
+
+async def test_deadlines_survive_a_new_leader() -> None:
+    store, clock = MemoryStore(), FakeClock()
+    async with running_core(store, clock) as core:
+        await running(core, synchronous=False, **REST)
+        await report(core, accepted=True)
+    async with running_core(store.reopened(), clock) as core:
+        await core.advance(MINUTE)
+        assert core.finished[0].status is JobStatus.EXPIRED
+
+
+async def test_a_timeout_that_cannot_be_stored_is_stored_later() -> None:
+    store = MemoryStore()
+    async with running_core(store, FakeClock()) as core:
+        await running(core, synchronous=False, **REST)
+        await report(core, accepted=True)
+        store.fail_next_commit("refuse")
+        store.fail_next_commit("refuse")
+        await core.advance(MINUTE)
+        assert not core.finished
+        await core.advance(2 * SECOND)
+        assert core.finished[0].status is JobStatus.EXPIRED
+
+
+async def test_a_callback_nobody_delivers_is_given_up_after_ten_minutes() -> None:
+    async with running_core(MemoryStore(), FakeClock()) as core:
+        await core.add_plan("p", spec="* * * * *", overlap=Overlap.SKIP, synchronous=False, **REST)
+        await core.advance(3 * MINUTE)
+        owing = [run for run in core.state.runs.values() if run.owes_callback]
+        assert owing
+        await core.advance(10 * MINUTE)
+        assert {run.id for run in owing} <= {run.id for run in core.finished}
+        assert {run.status for run in core.finished} == {JobStatus.SKIPPED}
+
+
+def test_only_a_started_run_has_a_deadline() -> None:
+    bench = Bench()
+    bench.node()
+    bench.plan(timeout=MINUTE)
+    bench.do(StartRun("default", "p", "r1"))
+    assert deadline_of(bench.live("r1"), GRACE) is None
+    run = bench.place(bench.live("r1"))
+    assert deadline_of(run, GRACE) is None
+    bench.report(run, AllocationStatus.RUNNING)
+    assert deadline_of(bench.live("r1"), GRACE) == bench.now + MINUTE + GRACE

@@ -1,0 +1,161 @@
+"""Taking the lead, losing it and taking it again; nothing half-begun stays behind."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from jobpool.evaluator.worker import Evaluator
+from jobpool.kit.effects.dice import Dice
+from jobpool.kit.pure.durations import SECOND
+from jobpool.model.errors import StoreFailed, Unavailable
+from jobpool.server.local import LocalLeader
+from jobpool.store.commands import AddNamespace, StartRun
+from jobpool.store.port import Fence, KeyValue, Put
+from jobpool.testing.clock import FakeClock, settle
+from jobpool.testing.harness import running_core
+from jobpool.testing.store import Fault, MemoryStore, write
+
+START = 1_760_011_200_000
+
+
+@pytest.mark.invariant("L-2")
+async def test_lose_and_gain_in_a_row_ends_leading_with_fresh_queues() -> None:
+    store, clock = MemoryStore(), FakeClock(START)
+    async with running_core(store, clock) as core:
+        await core.add_plan("p", spec="0 0 1 1 *")
+        await core.submit(StartRun("default", "p", "r1"))
+        await settle()
+        first = core.leadership.reign
+        for _ in range(3):
+            await store.campaign("rival")
+            lost = asyncio.get_running_loop().create_task(core.submit(StartRun("default", "p", "r9")))
+            await core.advance(3 * SECOND)
+            assert isinstance(lost.exception(), Unavailable)
+        reign = core.leadership.reign
+        assert reign is not first
+        assert reign.queues.broker_stats().tracked + reign.queues.blocked_stats().blocked == 1
+        assert first.queues.broker_stats().tracked + first.queues.blocked_stats().blocked == 0
+        await core.add_node()
+        await core.advance(SECOND)
+        assert [run.id for run in core.finished] == ["r1"]
+        assert store.steps[-1].fence.term == 7
+
+
+class Overtaken(MemoryStore):
+    """What an old leader had on its way arrives just before our first campaign."""
+
+    async def campaign(self, server_id: str) -> Fence:
+        self.release_delayed()
+        return await super().campaign(server_id)
+
+
+@pytest.mark.invariant("L-3")
+async def test_nothing_is_dispatched_before_the_state_is_as_new_as_the_term() -> None:
+    store, clock = Overtaken(), FakeClock(START)
+    async with running_core(store, clock) as core:
+        await core.add_node()
+        await core.add_plan("p", spec="0 0 1 1 *")
+        store.fail_next_commit("delayed")
+        asked = asyncio.get_running_loop().create_task(core.submit(StartRun("default", "p", "r1")))
+        await settle()
+    assert asked.done()
+    task = asyncio.get_running_loop().create_task(_finished(store, clock))
+    for _ in range(10):
+        await clock.advance(SECOND)
+    assert await task == ["r1"]
+
+
+async def _finished(store: MemoryStore, clock: FakeClock) -> list[str]:
+    async with running_core(store, clock) as core:
+        await settle(500)
+        return [run.id for run in core.finished]
+
+
+@pytest.mark.invariant("L-4")
+@pytest.mark.parametrize(
+    "key",
+    [
+        "namespaces/x",
+        "nodes/x",
+        "plans/default/x",
+        "versions/default/x/1",
+        "cursors/default/x",
+        "runs/default/x",
+        "idem/x",
+    ],
+)
+@pytest.mark.parametrize("value", [b"", b"\x01\x93", b"\x02later", b"\x01" + b"\xc0"])
+async def test_one_record_that_cannot_be_read_is_reported_and_skipped(key: str, value: bytes) -> None:
+    store, clock = MemoryStore(), FakeClock(START)
+    async with running_core(store, clock) as core:
+        await core.add_node()
+        await core.add_plan("p", spec="*/10 * * * * *")
+    store = store.reopened()
+    await write(store, Put(key, value))
+    async with running_core(store, clock) as core:
+        assert core.replica.broken == [key]
+        await core.advance(10 * SECOND)
+        assert len(core.finished) == 1
+
+
+async def test_a_campaign_that_fails_is_tried_again() -> None:
+    store, clock = MemoryStore(), FakeClock(START)
+    kinds: tuple[Fault, ...] = ("refuse", "lost", "landed-but-unknown")
+    for kind in kinds:
+        store.fail_next_commit(kind)
+    task = asyncio.get_running_loop().create_task(_lead(store, clock))
+    for _ in range(10):
+        await clock.advance(SECOND)
+    assert await task > 1
+
+
+async def _lead(store: MemoryStore, clock: FakeClock) -> int:
+    async with running_core(store, clock) as core:
+        return core.state.fence.term
+
+
+class Broken(MemoryStore):
+    """Cannot be read for a while."""
+
+    failures = 0
+
+    async def load(self, prefixes: tuple[str, ...]) -> tuple[Fence, AsyncIterator[list[KeyValue]]]:
+        if self.failures:
+            self.failures -= 1
+            raise StoreFailed("cannot read")
+        return await super().load(prefixes)
+
+
+async def test_a_store_that_cannot_be_read_for_a_while_ends_no_server() -> None:
+    store, clock = Broken(), FakeClock(START)
+    async with running_core(store, clock) as core:
+        store.failures = 3
+        await store.campaign("rival")
+        lost = asyncio.get_running_loop().create_task(core.submit(AddNamespace("x")))
+        await core.advance(2 * SECOND)
+        with pytest.raises(Unavailable, match="no leader"):
+            await core.submit(AddNamespace("y"))
+        await core.advance(5 * SECOND)
+        await core.submit(AddNamespace("z"))
+        assert isinstance(lost.exception(), Unavailable)
+        assert set(core.state.namespaces) == {"default", "z"}
+
+
+@pytest.mark.invariant("W-2")
+async def test_an_evaluator_that_dies_with_evaluations_in_hand_delays_them_only() -> None:
+    store, clock = MemoryStore(), FakeClock(START)
+    async with running_core(store, clock, evaluators=0) as core:
+        await core.add_node()
+        await core.add_plan("p", spec="0 0 1 1 *")
+        await core.submit(StartRun("default", "p", "r1"))
+        (gone,) = await core.leadership.reign.queues.dequeue(("service",), 10, timeout=1)
+        assert gone.evaluation.job_id == "r1"
+        other = Evaluator(LocalLeader(core.leadership), core.replica, clock=clock, dice=Dice(1), number=1)
+        task = asyncio.get_running_loop().create_task(other.run())
+        await core.advance(59 * SECOND)
+        assert not core.finished
+        await core.advance(2 * SECOND)
+        assert [len(run.attempts) for run in core.finished] == [1]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
