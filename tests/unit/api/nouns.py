@@ -167,7 +167,7 @@ class World:
     async def ask(self, name: str, request: Message, call: Call = PLAIN) -> Any:
         return await self.service.call(name, request, call)
 
-    def start(self, name: str, request: Message, call: Call = PLAIN) -> "asyncio.Task[Message]":
+    def start(self, name: str, request: Message, call: Call = PLAIN) -> "asyncio.Task[Any]":
         return self.spawn(self.service.call(name, request, call))
 
     def spawn(self, work: Coroutine[object, object, T]) -> "asyncio.Task[T]":

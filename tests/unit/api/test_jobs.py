@@ -59,6 +59,27 @@ async def test_runs_that_end_while_a_page_is_on_its_way_are_not_seen_twice_or_lo
     assert {answer.totalElements for answer in answers} == {7}
 
 
+@pytest.mark.parametrize("turns", range(14))
+async def test_a_run_that_ends_at_any_moment_of_a_question_is_in_exactly_one_half(world: World, turns: int) -> None:
+    await world.add_plan()
+    live, done = await world.make_jobs(live=2, finished=1)
+    questions: list[tuple[str, Any]] = [
+        ("JobList", listing()),
+        ("EvalList", pb.ScheduleEvalListRequest()),
+        ("JobDetail", pb.ScheduleJobDetailRequest(id=live[0])),
+        ("EvalDetail", pb.ScheduleEvalDetailRequest(id=f"{live[0]}-e1")),
+        ("JobExist", pb.ScheduleJobExistRequest(id=live[0])),
+    ]
+    world.start("JobUpdate", reporting(live[0], "complete"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    asked = [world.start(*question) for question in questions]
+    jobs, evaluations, detail, evaluation, exist = await asyncio.gather(*asked)
+    assert ids(jobs.data) == sorted(live + done, reverse=True)
+    assert [item.job_id for item in evaluations.data] == sorted(live + done, reverse=True)
+    assert (detail.data.id, evaluation.data.job_id, exist.count) == (live[0], live[0], 1)
+
+
 async def test_pages_of_the_real_read_model_agree_with_the_twin_while_runs_end(world: World, tmp_path: Path) -> None:
     history = HistoryProcess(tmp_path / "history.db", segments_in(world.store), clock=world.clock)
     feed = HistoryFeed(history, world.core.replica)

@@ -109,7 +109,7 @@ async def test_without_a_free_slot_a_run_is_refused_or_waits() -> None:
 async def test_fifty_at_once_with_one_key_are_one_run(world: World) -> None:
     await world.add_plan()
     asked = [world.start("PlanRun", running(idempotency_key="k")) for _ in range(50)]
-    jobs = {answer.data.id for answer in await asyncio.gather(*asked)}  # type: ignore[attr-defined]
+    jobs = {answer.data.id for answer in await asyncio.gather(*asked)}
     assert len(jobs) == 1
     assert set(world.state.runs) == jobs
 
@@ -154,7 +154,7 @@ async def test_a_run_whose_commit_is_unknown_happens_once(world: World) -> None:
     world.store.fail_next_commit("landed-but-unknown")
     asked = world.start("PlanRun", running(idempotency_key="k"))
     await world.clock.advance(SECOND)
-    job = (await asked).data.id  # type: ignore[attr-defined]
+    job = (await asked).data.id
     assert set(world.state.runs) == {job}
 
 

@@ -1,5 +1,7 @@
 """Agents' streams from hello to their end: who is let in, what both sides settle, and when a stream ends."""
 
+import asyncio
+
 import pytest
 from google.protobuf.message import Message
 
@@ -219,6 +221,21 @@ async def test_a_cancelled_run_that_never_arrived_is_not_started_any_more(world:
     again = await world.agent().join()
     assert again.stream.assigned == []
     assert world.history.runs[item.job_id].status == "cancelled"
+
+
+@pytest.mark.parametrize("turns", range(16))
+async def test_a_wish_to_stop_at_any_moment_of_the_inventory_arrives(world: World, turns: int) -> None:
+    first, [item] = await given(world)
+    first.stream.hang_up()
+    agent = await world.agent().greet()
+    held = pb.HeldAllocation(allocation_id=item.allocation_id, fence=item.fence)
+    world.start("JobCancel", pb.JobCancelRequest(id=item.job_id))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    agent.stream.say(inventory=pb.AgentInventory(held=[held]))
+    await settle()
+    assert agent.stream.held("stops") == [(item.allocation_id, item.fence)]
+    assert agent.stream.assigned == []
 
 
 async def test_placements_around_hello_and_inventory_are_assigned_exactly_once(world: World) -> None:

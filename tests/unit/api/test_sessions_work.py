@@ -238,6 +238,22 @@ async def test_a_stop_never_overtakes_its_assignment(world: World) -> None:
     assert agent.stream.held("stops")[0][0] == f"{late.id}-a1"
 
 
+async def test_a_stop_waits_for_its_assignment_in_a_later_batch(world: World) -> None:
+    agent = await joined(world, capacity=1000)
+    await world.add_plan()
+    agent.stream.block()
+    await world.run_plan()
+    for _ in range(BATCH * 2):
+        last = (await world.ask("PlanRun", pb.PlanRunRequest(id="p", namespace="default"))).data.id
+    await world.clock.advance(SECOND)
+    await world.ask("JobCancel", pb.JobCancelRequest(id=last))
+    await settle()
+    agent.stream.unblock()
+    await settle()
+    said = [message.WhichOneof("kind") for message in agent.stream.sent if message.WhichOneof("kind") != "welcome"]
+    assert said == ["assignments", "assignments", "assignments", "stops"]
+
+
 async def test_a_run_that_ended_before_it_was_sent_is_never_sent(world: World) -> None:
     agent = await joined(world)
     await world.add_plan()
