@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from google.protobuf import json_format
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
-from grpclib.client import Channel, UnaryUnaryMethod
+from grpclib.client import Channel, StreamStreamMethod, UnaryUnaryMethod
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
@@ -120,6 +120,11 @@ def _request_of(rpc: str) -> Any:
     return getattr(pb, method.input_type.name)
 
 
+def _hello(**change: Any) -> pb.AgentMessage:
+    fields = {"node_id": "n1", "secret": "s", "capacity": 4, "executors": ["noop"], **change}
+    return pb.AgentMessage(hello=pb.AgentHello(**fields))
+
+
 @contextlib.asynccontextmanager
 async def opened(server: ServerProgram) -> AsyncIterator[Channel]:
     channel = Channel("127.0.0.1", server.port)
@@ -194,6 +199,42 @@ async def test_a_call_that_is_not_there_says_so(server: ServerProgram, rpc: str)
         with pytest.raises(GRPCError) as refusal:
             await _call(channel, SERVICES[0], rpc)(_request_of(rpc)(), timeout=20)
     assert refusal.value.status.name == "UNIMPLEMENTED"
+
+
+AGENTS = {
+    "no hello": ("hello", pb.AgentMessage(beat=pb.AgentBeat(running=1))),
+    "nothing": ("hello", pb.AgentMessage()),
+    "no secret": ("secret", _hello(secret="")),
+    "no id": ("node_id", _hello(node_id="")),
+    "an id with a separator": ("node_id", _hello(node_id="a/b")),
+    "a negative capacity": ("capacity", _hello(capacity=-1)),
+    "a huge capacity": ("capacity", _hello(capacity=2**31 - 1)),
+    "an executor with a separator": ("executors", _hello(executors=["a/b"])),
+    "a thousand executors": ("executors", _hello(executors=[f"e{at}" for at in range(1000)])),
+    "a long name": ("name", _hello(name="n" * 100_000)),
+}
+
+
+@pytest.mark.parametrize("name", AGENTS)
+async def test_an_agent_that_makes_no_sense_is_refused(server: ServerProgram, api: Api, name: str) -> None:
+    field, message = AGENTS[name]
+    before = await stored(api)
+    async with opened(server) as channel:
+        with pytest.raises(GRPCError) as refusal:
+            await _say(channel, message)
+    error = refusal.value
+    assert (error.status.name, (error.message or "").partition(": ")[0]) == ("INVALID_ARGUMENT", field)
+    assert await stored(api) == before
+    assert await api.everything("nodes") == []
+
+
+async def _say(channel: Channel, message: pb.AgentMessage) -> None:
+    """Open an agent's stream, say this, and listen until the server ends it."""
+    method = StreamStreamMethod(channel, "/jobpool.v1.Schedule/AgentSession", pb.AgentMessage, pb.ServerMessage)
+    async with asyncio.timeout(20), method.open() as stream:
+        await stream.send_message(message)
+        while await stream.recv_message() is not None:
+            pass
 
 
 async def test_huge_bodies_cost_nothing(server: ServerProgram, api: Api) -> None:

@@ -1,6 +1,7 @@
 """A user's first hour: namespace, plans of every executor, their runs, and how to steer them, by REST and by shell."""
 
 import base64
+import contextlib
 import json
 from datetime import datetime
 from typing import Any
@@ -150,6 +151,33 @@ async def test_an_asynchronous_call_ends_by_the_callees_report(api: Api, callee:
     with pytest.raises(Refused, match="terminal") as refusal:
         await api.post(f"jobs/{job_id}/status", status="failed")
     assert refusal.value.status == 409
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ('{"code": 500, "error": "not today"}', "failed"),
+        ('{"code": 500}', "failed"),
+        ("null", "running"),
+        ("[]", "running"),
+        ("", "running"),
+        ('{"code": "200"}', "running"),
+    ],
+)
+async def test_whatever_an_asynchronous_callee_answers_its_run_goes_on(
+    api: Api, callee: Callee, answer: str, status: str
+) -> None:
+    """The original's agent died of `null` and forgot a run whose refusal gave no error."""
+    callee.answers["/odd"] = (200, answer)
+    with contextlib.suppress(Refused):
+        await add_plan(api, "odd", executor="rest", parameters={"url": f"{callee.url}/odd", "method": "post"})
+    parameters = json.dumps({"url": f"{callee.url}/odd", "method": "post"})
+    job_id = (await run(api, "odd", parameters=parameters))["id"]
+    job = await until(lambda: api.job(job_id), lambda job: job["status"] != "pending")
+    assert job["status"] == status
+    if status == "running":
+        await api.post(f"jobs/{job_id}/cancel")
+        assert (await api.ended(job_id))["status"] == "cancelled"
 
 
 async def test_an_overlapping_tick_is_skipped_and_the_callee_is_told(api: Api, callee: Callee) -> None:
