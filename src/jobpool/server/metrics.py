@@ -71,9 +71,9 @@ class Metrics:
         for run in folded.segment.runs:
             key = (run.status.value, run.reason.value)
             self._outcomes[key] = self._outcomes.get(key, 0) + 1
-            started_at = run.attempts[0].started_at if run.attempts else None
-            if started_at is not None and run.trigger is not Trigger.CATCH_UP:
-                self._lateness.observe(max(0, started_at - run.scheduled_at) / 1000)
+            lateness = run.lateness
+            if lateness is not None and run.trigger is not Trigger.CATCH_UP:
+                self._lateness.observe(lateness / 1000)
 
     def _observe_commit(self) -> None:
         """Once per commit of this leader; a step that was not its own has no latency here."""

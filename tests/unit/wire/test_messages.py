@@ -79,7 +79,9 @@ def test_a_runs_own_parameters_and_kind_show() -> None:
 
 
 def test_an_exit_code_of_zero_shows() -> None:
-    run = msgspec.structs.replace(finished_run("a"), exit_code=0, started_at=NOW + 7)
+    run = finished_run("a")
+    first = msgspec.structs.replace(run.attempts[0], started_at=NOW + 7)
+    run = msgspec.structs.replace(run, exit_code=0, started_at=NOW + 7, attempts=(first,))
     job = job_message(run, "")
     assert job.HasField("exit_code")
     assert (job.exit_code, job.lateness_ms, job.started_at) == (0, 7, timestamp(NOW + 7))
