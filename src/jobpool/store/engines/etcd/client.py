@@ -65,14 +65,14 @@ class EtcdClient:
 
     async def range(self, request: RangeRequest) -> RangeResponse:
         """Keys; linearizable unless the request says otherwise."""
-        return await self._anywhere(_RANGE, request, self._timeouts.read // len(self._links))
+        return await self._ask(_RANGE, request)
 
-    async def read(self, request: TxnRequest, timeout: Millis | None = None) -> TxnResponse:
+    async def read(self, request: TxnRequest, *, long: bool = False) -> TxnResponse:
         """A transaction that may be done twice: one that only reads, or whose second time changes nothing.
 
-        `timeout` is per endpoint.
+        `long`: etcd may take its time over it.
         """
-        return await self._anywhere(_TXN, request, timeout or self._timeouts.read // len(self._links))
+        return await (self._ask_long if long else self._ask)(_TXN, request)
 
     async def write(self, request: TxnRequest) -> TxnResponse:
         """Send a transaction, once.
@@ -89,7 +89,7 @@ class EtcdClient:
 
     async def compact(self, revision: int) -> None:
         """Forget what was before the revision. Raises Compacted when that was done already."""
-        await self._anywhere(_COMPACT, CompactionRequest(revision=revision), self._timeouts.long)
+        await self._ask_long(_COMPACT, CompactionRequest(revision=revision))
 
     async def statuses(self) -> dict[str, StatusResponse | StoreFailed]:
         """What each endpoint says of itself, or why it does not."""
@@ -105,8 +105,7 @@ class EtcdClient:
 
     async def members(self) -> MemberListResponse:
         """The members of the cluster."""
-        timeout = self._timeouts.read // len(self._links)
-        return await self._anywhere(_MEMBERS, MemberListRequest(linearizable=True), timeout)
+        return await self._ask(_MEMBERS, MemberListRequest(linearizable=True))
 
     async def watch(self, first: bytes, last: bytes, start: int) -> AsyncGenerator[Batch, None]:
         """What happens to the keys of [first, last) from revision `start` on, for ever; resumed wherever it breaks.
@@ -152,18 +151,35 @@ class EtcdClient:
             raise
         return stream
 
-    async def _anywhere(self, method: Method[Q, R], request: Q, timeout: Millis) -> R:
-        """Ask one endpoint after the other until one answers or refuses for good."""
+    async def _anywhere(self, method: Method[Q, R], request: Q, *, total: Millis, each: Millis) -> R:
+        """Ask one endpoint after the other until one answers or refuses for good, in two rounds: the first failure can
+        be that of a connection that was cut while it was idle. `total` and `each` attempt are deadlines."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + total / 1000
         failures: list[Unreachable] = []
         first = self._preferred
-        for link in (*self._links[first:], *self._links[:first]):
+        for link in (*self._links[first:], *self._links[:first]) * 2:
+            left = int((end - loop.time()) * 1000)
+            if failures and left <= 0:
+                break
             try:
-                return await self._call(link, method, request, timeout)
+                return await self._call(link, method, request, min(each, left))
             except Unreachable as failure:
                 self._check_open()
                 self._turn_from(link)
                 failures.append(failure)
-        raise Unreachable("; ".join(failure.reason for failure in failures)) from failures[-1]
+        told = dict.fromkeys(failure.reason for failure in failures)
+        raise Unreachable("; ".join(told)) from failures[-1]
+
+    async def _ask(self, method: Method[Q, R], request: Q) -> R:
+        """A call that is soon answered or not at all."""
+        total = self._timeouts.read
+        return await self._anywhere(method, request, total=total, each=total // len(self._links))
+
+    async def _ask_long(self, method: Method[Q, R], request: Q) -> R:
+        """A call that etcd may work on for long."""
+        total = self._timeouts.long
+        return await self._anywhere(method, request, total=total, each=total)
 
     async def _call(self, link: Link, method: Method[Q, R], request: Q, timeout: Millis) -> R:
         """One answer of one endpoint. A token that was refused is replaced once: nothing had been done with it."""

@@ -25,13 +25,10 @@ from jobpool.store.port import Compacted, Fence, Fenced, KeyValue, Limits, Outco
 class EtcdStore:
     """A `Store` under one prefix of an etcd cluster."""
 
-    def __init__(
-        self, client: EtcdClient, keys: Keyspace, *, limits: Limits, timeouts: Timeouts, may_compact: bool
-    ) -> None:
+    def __init__(self, client: EtcdClient, keys: Keyspace, *, limits: Limits, may_compact: bool) -> None:
         self._client = client
         self._keys = keys
         self._limits = limits
-        self._timeouts = timeouts
         self._may_compact = may_compact
         self._kept_after = -1
         self._doubtful: Fence | None = None
@@ -65,7 +62,7 @@ class EtcdStore:
         except BaseException:
             await client.close()
             raise
-        return cls(client, keys, limits=limits, timeouts=timeouts, may_compact=may_compact)
+        return cls(client, keys, limits=limits, may_compact=may_compact)
 
     @property
     def limits(self) -> Limits:
@@ -116,7 +113,7 @@ class EtcdStore:
 
     async def restore(self, chunks: AsyncIterator[list[KeyValue]]) -> Fence:
         now = await self._held()
-        restore = Restore(self._client, self._keys, limits=self._limits, timeout=self._timeouts.long)
+        restore = Restore(self._client, self._keys, limits=self._limits)
         return await restore.run(now, chunks)
 
     async def campaign(self, server_id: str) -> Fence:

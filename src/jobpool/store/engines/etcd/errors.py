@@ -22,6 +22,10 @@ class TooManyOps(StoreFailed):
     """More operations than the member takes in one transaction; nothing was done."""
 
 
+class Denied(StoreFailed):
+    """The user is known and may not do this; nothing was done."""
+
+
 _UNSETTLED = frozenset(
     {
         grpc.StatusCode.CANCELLED,
@@ -39,7 +43,7 @@ _TOKEN = ("invalid auth token", "auth store is old", "user name is empty")
 _ADVICE = (
     ("user name is empty", "this etcd wants a user: set its name and password"),
     ("authentication failed", "the user or the password is wrong"),
-    ("permission denied", "the user needs a role with readwrite on every key under the prefix"),
+    ("permission denied", "the user needs a role with readwrite on every key under the prefix (to compact: root)"),
     ("request is too large", "start etcd with --max-request-bytes 1572864 or more"),
     ("message larger than max", "start etcd with --max-request-bytes 1572864 or more"),
 )
@@ -68,5 +72,7 @@ def judge(code: grpc.StatusCode | None, details: str, where: str) -> StoreFailed
     told = f"{reason}; {advice}" if advice else reason
     if any(sign in details for sign in _TOKEN):
         return TokenRefused(told)
+    if "permission denied" in details:
+        return Denied(told)
     unsettled = code in _UNSETTLED if code is not None else not advice
     return Unreachable(told) if unsettled else StoreFailed(told)

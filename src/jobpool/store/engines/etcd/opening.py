@@ -6,7 +6,7 @@ from jobpool.kit.effects.logging import get_logger
 from jobpool.model.errors import StoreFailed
 from jobpool.store.engines import rules
 from jobpool.store.engines.etcd.client import EtcdClient
-from jobpool.store.engines.etcd.errors import TooManyOps
+from jobpool.store.engines.etcd.errors import Denied, TooManyOps, Unreachable
 from jobpool.store.engines.etcd.etcd_pb2 import RangeRequest, StatusResponse, TxnRequest
 from jobpool.store.engines.etcd.keys import Keyspace
 from jobpool.store.engines.etcd.messages import EXTRA_OPS, none_in, put, read
@@ -18,15 +18,20 @@ async def check_members(client: EtcdClient) -> None:
     """Raises StoreFailed when no endpoint answers, one runs a version that loses data, or they are not one cluster."""
     statuses = await client.statuses()
     answers = {endpoint: status for endpoint, status in statuses.items() if isinstance(status, StatusResponse)}
-    failures = [status.reason for status in statuses.values() if isinstance(status, StoreFailed)]
-    if not answers:
-        raise StoreFailed(f"no etcd endpoint answers: {'; '.join(failures)}")
+    failures = [status for status in statuses.values() if isinstance(status, StoreFailed)]
+    silent = [failure.reason for failure in failures if isinstance(failure, Unreachable)]
+    if len(silent) == len(statuses):
+        raise StoreFailed(f"no etcd endpoint answers: {'; '.join(silent)}")
+    for failure in failures:
+        # From 3.5.28 on some versions deny it to all but root; none that is refused here ever did.
+        if not isinstance(failure, Unreachable | Denied):
+            raise failure
     if len({status.header.cluster_id for status in answers.values()}) > 1:
         raise StoreFailed(f"wanted endpoints of one etcd cluster, found several: {', '.join(answers)}")
     refuse_bad_versions(answers)
     log = get_logger("etcd")
-    for failure in failures:
-        log.warning("an etcd endpoint does not answer", event_name="etcd_silent", error=failure)
+    for reason in silent:
+        log.warning("an etcd endpoint does not answer", event_name="etcd_silent", error=reason)
     for endpoint, status in answers.items():
         for alarm in status.errors:
             log.warning("etcd raises an alarm", event_name="etcd_alarm", endpoint=endpoint, alarm=alarm)

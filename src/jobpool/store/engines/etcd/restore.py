@@ -21,11 +21,10 @@ _TRIES = 10
 class Restore:
     """One restore into one prefix. `begin`, then `fill`, then `finish`; `undo` when something fails in between."""
 
-    def __init__(self, client: EtcdClient, keys: Keyspace, *, limits: Limits, timeout: int) -> None:
+    def __init__(self, client: EtcdClient, keys: Keyspace, *, limits: Limits) -> None:
         self._client = client
         self._keys = keys
         self._limits = limits
-        self._timeout = timeout
         self._own = rules.INITIAL_FENCE
         self._mark = 0
 
@@ -85,7 +84,7 @@ class Restore:
     async def _undo(self, failure: BaseException) -> None:
         own = put(self._keys.fence, rules.encode_fence(self._own))
         try:
-            await self._client.read(self._marked([*self._wiped(), own]), self._timeout)
+            await self._client.read(self._marked([*self._wiped(), own]), long=True)
         except StoreFailed as left:
             failure.add_note(f"what was restored so far could not be taken back: {left.reason}")
 

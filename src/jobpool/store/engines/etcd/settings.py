@@ -36,7 +36,7 @@ class Timeouts(Struct, frozen=True, kw_only=True):
     """Deadlines, in milliseconds.
 
     `write`: until the outcome of a transaction is called unknown. `read`: for a read over all endpoints together;
-    `long`: for a compaction or the deletion of everything, per endpoint. `quiet`: a watch that hears nothing for so
+    `long`: the same for a compaction or the deletion of everything. `quiet`: a watch that hears nothing for so
     long asks whether its member still lives, and goes elsewhere without an answer within `answer`.
     """
 
