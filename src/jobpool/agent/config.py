@@ -24,7 +24,7 @@ class TlsConfig(Struct, frozen=True):
 
 
 class AgentConfig(Struct, frozen=True, kw_only=True):
-    """`capacity`: runs at once, 1 to 100,000. `drain_timeout` in milliseconds. `data_dir` must survive restarts."""
+    """`capacity`: runs at once, 1 to 32,768. `drain_timeout` in milliseconds. `data_dir` must survive restarts."""
 
     name: str
     data_dir: Path
@@ -78,7 +78,7 @@ def _build(given: Mapping[str, str], file: Mapping[str, Setting]) -> AgentConfig
         data_dir=Path(settings.text("data-dir", f"{name}.jobpool-agent")),
         server_urls=_urls(settings),
         data_center=settings.text("data-center", "default"),
-        capacity=settings.whole("capacity", 256, low=1, high=100_000),
+        capacity=settings.whole("capacity", 256, low=1, high=32_768),
         executors=settings.words("executors", ("rest", "noop")),
         drain_timeout=settings.span("drain-timeout", 60_000),
         tls=_tls(block(_SECURITY, file)),

@@ -44,7 +44,7 @@ def test_what_is_given_wins_over_the_file() -> None:
     [
         ({"capasity": 5}, "capasity", "did you mean 'capacity'?"),
         ({"name": "a/b"}, "name", "wanted up to 128"),
-        ({"capacity": 0}, "capacity", "wanted a whole number from 1 to 100000, found 0"),
+        ({"capacity": 0}, "capacity", "wanted a whole number from 1 to 32768, found 0"),
         ({"capacity": True}, "capacity", "found True"),
         ({"capacity": "many"}, "capacity", "found 'many'"),
         ({"advertise-server-urls": "localhost:2379"}, "advertise-server-urls", "wanted http(s)://host:port"),

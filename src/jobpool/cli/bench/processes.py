@@ -106,7 +106,7 @@ def _rows(answer: dict[str, object]) -> list[object]:
 
 
 @asynccontextmanager
-async def running(directory: Path, *, agents: int, capacity: int = 100_000) -> AsyncIterator[Bench]:
+async def running(directory: Path, *, agents: int, capacity: int = 32_768) -> AsyncIterator[Bench]:
     """A server on `directory`, ready, with its agents connected."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
