@@ -240,10 +240,12 @@ async def running_core(
     evaluators: int = 1,
     seed: int = 1,
     silent: Iterable[str] = (),
+    answers: AllocationStatus | None = AllocationStatus.COMPLETE,
 ) -> AsyncIterator[Core]:
     """A core that leads, with the namespace `default`. Leaving it is a crash: nothing is said to anybody."""
     core = Core(store, clock, config=config or LeaderConfig(), slots=slots, evaluators=evaluators, seed=seed)
     core.silent.update(silent)
+    core.answers = answers
     task = asyncio.get_running_loop().create_task(core.serve())
     leading = asyncio.get_running_loop().create_task(core.leadership.leading())
     try:

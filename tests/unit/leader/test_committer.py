@@ -9,7 +9,7 @@ from jobpool.kit.pure.durations import SECOND
 from jobpool.leader.committer import Committer, TermLost
 from jobpool.model.errors import AlreadyExists, JobpoolError, StoreFailed, Unavailable
 from jobpool.store.change import Command
-from jobpool.store.commands import AddNamespace, DeleteNamespace
+from jobpool.store.commands import AddNamespace, DeleteNamespace, StartRun
 from jobpool.store.port import Limits, Transaction
 from jobpool.testing.clock import FakeClock, settle
 from jobpool.testing.harness import Core, running_core
@@ -267,3 +267,19 @@ async def test_under_load_it_waits_for_more(core: Core, store: Watched) -> None:
     await core.advance(5)
     await asyncio.gather(task, more)
     assert len(store.sent) == 2
+
+
+@pytest.mark.invariant("A-2")
+async def test_fifty_callers_with_one_key_start_one_run(store: Watched) -> None:
+    async with running_core(store, FakeClock(), evaluators=0) as core:
+        await core.add_plan("p", spec="0 0 1 1 *")
+        store.fail_next_commit("refuse")  # so that some are decided alone, some together
+        calls = []
+        for at in range(50):
+            command = StartRun("default", "p", f"r{at}", mark="key")
+            calls.append(asyncio.get_running_loop().create_task(core.submit(command)))
+            if at % 7 == 0:
+                await settle(3)
+        await core.advance(SECOND)
+        assert len({await call for call in calls}) == 1
+        assert len(core.state.runs) == 1
