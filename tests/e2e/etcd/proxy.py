@@ -12,7 +12,9 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._budget: int | None = None
+        self._once = False
         self._refusing = False
+        self._serving: set[asyncio.Task[None]] = set()
         self.cuts = 0
 
     @classmethod
@@ -30,6 +32,11 @@ class Proxy:
         """Break the connection after so many bytes of answers, and every later one too; None = no more."""
         self._budget = size
 
+    def lose_answers_once(self, size: int) -> None:
+        """Break all connections, and the next one after so many bytes of answers."""
+        self.cut()
+        self._budget, self._once = size, True
+
     def refuse(self, refusing: bool) -> None:
         """Break all connections, and every new one, until told otherwise."""
         self._refusing = refusing
@@ -46,18 +53,27 @@ class Proxy:
         self._server.close()
         self.cut()
         await self._server.wait_closed()
+        if self._serving:
+            await asyncio.wait(self._serving)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._refusing:
             writer.transport.abort()
             return
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+        budget = self._budget
+        if self._once:
+            self._budget, self._once = None, False
         far_reader, far_writer = await asyncio.open_connection(*self._target)
         both = {writer, far_writer}
         self._writers |= both
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._forward(reader, far_writer, budget=None))
-                group.create_task(self._forward(far_reader, writer, budget=self._budget))
+                group.create_task(self._forward(far_reader, writer, budget=budget))
         finally:
             self._writers -= both
             for one in both:

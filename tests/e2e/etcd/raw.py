@@ -4,6 +4,8 @@ import asyncio
 import os
 import shutil
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -14,19 +16,30 @@ from jobpool.store.engines.etcd.settings import Timeouts
 from jobpool.testing.etcd import etcd_binary
 
 
+@asynccontextmanager
+async def client_of(endpoint: str) -> AsyncIterator[EtcdClient]:
+    client = EtcdClient([endpoint], tls=None, user=None, timeouts=Timeouts())
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
 async def foreign_puts(endpoint: str, prefix: str, *, count: int) -> None:
     """Write so many revisions under the prefix."""
-    client = EtcdClient([endpoint], tls=None, user=None, timeouts=Timeouts())
     left = iter(range(count))
 
-    async def writes() -> None:
+    async def writes(client: EtcdClient) -> None:
         for at in left:
             await client.write(TxnRequest(success=[put(f"{prefix}hand-{at % 100}".encode(), b"x")]))
 
-    try:
-        await asyncio.gather(*(writes() for _ in range(min(count, 64))))
-    finally:
-        await client.close()
+    async with client_of(endpoint) as client:
+        await asyncio.gather(*(writes(client) for _ in range(min(count, 64))))
+
+
+async def put_by_hand(endpoint: str, key: str, value: bytes) -> None:
+    async with client_of(endpoint) as client:
+        await client.write(TxnRequest(success=[put(key.encode(), value)]))
 
 
 def etcdctl(endpoint: str, *arguments: str) -> str:

@@ -10,6 +10,7 @@ from jobpool.store.port import Fence, Fenced, KeyValue, OutcomeUnknown, Put, Sto
 from jobpool.testing.etcd import EtcdMember
 from jobpool.testing.store import following, pairs_of, write
 from tests.e2e.etcd.proxy import Proxy
+from tests.e2e.etcd.raw import client_of
 from tests.e2e.etcd.stores import Opener, settle, take, until
 
 Launch = Callable[..., EtcdMember]
@@ -159,3 +160,9 @@ async def test_the_deposed_are_refused_on_another_member_too(cluster: list[EtcdM
     with pytest.raises(Fenced) as refusal:
         await one.commit(following(old, Put("a", b"stale")))
     assert refusal.value.actual == new == Fence(1, 2, 2, new.batch)
+
+
+async def test_the_members_tell_where_they_are(cluster: list[EtcdMember]) -> None:
+    async with client_of(cluster[1].endpoint) as client:
+        found = (await client.members()).members
+    assert {(member.name, *member.clientURLs) for member in found} == {(one.name, one.endpoint) for one in cluster}

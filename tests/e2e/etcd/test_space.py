@@ -10,6 +10,7 @@ from jobpool.store.engines.rules import FENCE_KEY, encode_fence
 from jobpool.store.port import Compacted, Fence, KeyValue, OutcomeUnknown, Put, Store
 from jobpool.testing.etcd import EtcdMember
 from jobpool.testing.store import following, pairs_of, write
+from tests.e2e.etcd.proxy import Proxy
 from tests.e2e.etcd.raw import etcdctl
 from tests.e2e.etcd.stores import Opener, take, until
 
@@ -134,3 +135,20 @@ async def test_writers_are_held_off_while_a_restore_goes_on_and_go_on_when_it_fa
     await until(sound)
     await writer.commit(transaction)
     assert [pair.key for pair in await writer.range("", "z", limit=9)] == ["a", FENCE_KEY]
+
+
+async def test_a_restore_goes_on_over_cuts(proxy: Proxy, opener: Opener) -> None:
+    """The cuts take answers away: what landed is sent again."""
+    store = await opener(proxy.endpoint)
+    before = proxy.cuts
+
+    async def chunks() -> AsyncIterator[list[KeyValue]]:
+        for part in range(5):
+            yield [KeyValue(f"{part}/{at:04}", b"x") for at in range(1000)]
+            proxy.lose_answers_once(2_000)
+        yield [KeyValue(FENCE_KEY, encode_fence(OLD))]
+
+    fence = await store.restore(chunks())
+    assert proxy.cuts >= before + 2 * 4
+    assert await store.fence() == fence
+    assert len(await pairs_of(await store.snapshot())) == 5_001

@@ -5,11 +5,12 @@ import asyncio
 import pytest
 
 from jobpool.store.engines.etcd.watch import MAX_BEHIND
+from jobpool.store.engines.rules import encode_fence
 from jobpool.store.port import Compacted, Delete, DeleteRange, Fence, Put, Step, Store
 from jobpool.testing.etcd import EtcdMember
 from jobpool.testing.store import following, write
 from tests.e2e.etcd.proxy import Proxy
-from tests.e2e.etcd.raw import foreign_puts
+from tests.e2e.etcd.raw import foreign_puts, put_by_hand
 from tests.e2e.etcd.stores import Opener, take, until
 
 
@@ -61,6 +62,27 @@ async def test_what_is_compacted_while_a_watch_is_cut_off_is_told(
     with pytest.raises(Compacted, match="revision"):
         await take(steps, 10)
     assert (await take(reader.watch(Fence(1, 0, fence.n - 1, f"batch-{fence.n - 1}")), 1))[0].fence == fence
+
+
+async def test_compacting_again_what_is_gone_is_no_error(shared: EtcdMember, opener: Opener) -> None:
+    store = await opener(shared.endpoint, may_compact=True)
+    fence = await commits(store, 6)
+    for before in (fence.n, fence.n, 2, 0, -1):
+        await store.compact(before)
+    with pytest.raises(Compacted):
+        await take(store.watch(Fence(1, 0, 4, "batch-4")), 1)
+    assert (await take(store.watch(Fence(1, 0, 5, "batch-5")), 1))[0].fence == fence
+
+
+async def test_a_fence_that_does_not_follow_ends_the_watch(shared: EtcdMember, opener: Opener) -> None:
+    """Whatever became of the steps in between, the watcher must not go on without them."""
+    store = await opener(shared.endpoint)
+    steps = store.watch(await store.fence())
+    await commits(store, 2)
+    await take(steps, 2)
+    await put_by_hand(shared.endpoint, f"{opener.prefix}fence", encode_fence(Fence(1, 0, 9, "batch-9")))
+    with pytest.raises(Compacted, match=r"after 1\.2, found 1\.9"):
+        await take(steps, 1)
 
 
 async def test_without_leave_nothing_is_compacted(shared: EtcdMember, opener: Opener) -> None:

@@ -91,6 +91,11 @@ def test_every_text_lies_below_what_the_engine_adds(text: str) -> None:
     assert keys.text(key) == text
 
 
+def test_what_is_no_text_is_no_key() -> None:
+    with pytest.raises(InvalidArgument, match="wanted text"):
+        keyspace("/a/").key("a\ud800")
+
+
 def test_a_foreign_key_is_told() -> None:
     keys = keyspace("/a/")
     with pytest.raises(StoreFailed, match="not one of jobpool's"):

@@ -1,9 +1,10 @@
 """One watch stream, fed by hand: where it may go on after a cut, and when it gives up."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import cast
 
+import grpc
 import pytest
 
 from jobpool.model.errors import StoreFailed
@@ -127,3 +128,47 @@ async def test_a_watch_that_falls_behind_on_its_way_is_told_to_load() -> None:
     await stream.begin(b"a", b"b", 11)
     with pytest.raises(Compacted, match="behind"):
         await anext(stream.batches(11))
+
+
+async def hang() -> None:
+    await asyncio.get_running_loop().create_future()
+
+
+async def fail(failure: BaseException) -> None:
+    raise failure
+
+
+REFUSED = grpc.aio.AioRpcError(
+    grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(), details="connection refused"
+)
+BROKEN: Sequence[tuple[Callable[[], Awaitable[None]], str]] = (
+    (hang, "cannot be asked for"),
+    (lambda: fail(asyncio.InvalidStateError()), "has ended"),
+    (lambda: fail(asyncio.CancelledError()), "connection was closed"),  # as grpcio does when the channel is closed
+    (lambda: fail(REFUSED), "connection refused"),
+)
+
+
+@pytest.mark.parametrize(("write", "reason"), BROKEN, ids=["hangs", "ended", "closed", "refused"])
+async def test_a_stream_that_takes_no_request_is_left(write: Callable[[], Awaitable[None]], reason: str) -> None:
+    class Broken(Script):
+        async def write(self, request: WatchRequest) -> None:
+            await write()
+
+    stream = WatchStream(cast("WatchCall", Broken()), "http://a:1", PATIENCE)
+    with pytest.raises(Unreachable, match=reason):
+        await stream.begin(b"a", b"b", 11)
+    await stream.aclose()
+
+
+async def test_whoever_is_cancelled_while_asking_is_cancelled() -> None:
+    class Hanging(Script):
+        async def write(self, request: WatchRequest) -> None:
+            await hang()
+
+    stream = WatchStream(cast("WatchCall", Hanging()), "http://a:1", Timeouts())
+    asking = asyncio.get_running_loop().create_task(stream.begin(b"a", b"b", 11))
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking

@@ -1,0 +1,106 @@
+"""The engine's judgment of answers that a real etcd gives once in a year."""
+
+from typing import cast
+
+import pytest
+
+from jobpool.model.errors import StoreFailed
+from jobpool.store.engines.etcd.client import EtcdClient
+from jobpool.store.engines.etcd.engine import EtcdStore
+from jobpool.store.engines.etcd.errors import NoSpace, Unreachable
+from jobpool.store.engines.etcd.etcd_pb2 import KeyValue, RangeRequest, RangeResponse, TxnRequest, TxnResponse
+from jobpool.store.engines.etcd.keys import keyspace
+from jobpool.store.engines.rules import INITIAL_FENCE, encode_fence
+from jobpool.store.port import Fence, Fenced, Limits, OutcomeUnknown, Put
+from jobpool.testing.store import following
+
+KEYS = keyspace("/p/")
+MINE = following(INITIAL_FENCE, Put("a", b"1"))
+OTHER = Fence(1, 1, 1, "campaign/other/1")
+
+
+class Answers:
+    """A client that gives these answers to transactions, in order, and holds one fence."""
+
+    def __init__(self, fence: Fence | StoreFailed, *answers: TxnResponse | StoreFailed) -> None:
+        self._fence = fence
+        self._answers = list(answers)
+        self.sent: list[TxnRequest] = []
+
+    async def write(self, request: TxnRequest) -> TxnResponse:
+        self.sent.append(request)
+        answer = self._answers.pop(0)
+        if isinstance(answer, StoreFailed):
+            raise answer
+        return answer
+
+    async def range(self, request: RangeRequest) -> RangeResponse:
+        assert request.key == KEYS.fence
+        assert not request.serializable
+        if isinstance(self._fence, StoreFailed):
+            raise self._fence
+        return RangeResponse(kvs=[KeyValue(key=KEYS.fence, value=encode_fence(self._fence), mod_revision=3)])
+
+
+def store_on(client: Answers) -> EtcdStore:
+    return EtcdStore(cast("EtcdClient", client), KEYS, limits=Limits(), may_compact=False)
+
+
+def refused_for(fence: Fence) -> TxnResponse:
+    answer = TxnResponse(succeeded=False)
+    answer.responses.add().response_range.kvs.add(key=KEYS.fence, value=encode_fence(fence), mod_revision=3)
+    return answer
+
+
+async def test_used_up_space_that_was_found_out_too_late_is_no_refusal() -> None:
+    await store_on(Answers(MINE.leaves, NoSpace("full"))).commit(MINE)
+
+
+@pytest.mark.parametrize("fence", [INITIAL_FENCE, OTHER])
+async def test_used_up_space_is_a_refusal_when_the_fence_says_so(fence: Fence) -> None:
+    with pytest.raises(NoSpace):
+        await store_on(Answers(fence, NoSpace("full"))).commit(MINE)
+
+
+async def test_used_up_space_leaves_the_outcome_open_when_the_fence_cannot_be_read() -> None:
+    with pytest.raises(OutcomeUnknown, match="full; then gone"):
+        await store_on(Answers(Unreachable("gone"), NoSpace("full"))).commit(MINE)
+
+
+async def test_after_an_unknown_outcome_only_the_fence_settles_it() -> None:
+    client = Answers(
+        INITIAL_FENCE,
+        OutcomeUnknown("no answer"),
+        NoSpace("full"),
+        StoreFailed("denied"),
+        refused_for(MINE.leaves),
+        StoreFailed("denied"),
+    )
+    store = store_on(client)
+    for _ in range(3):
+        with pytest.raises(OutcomeUnknown):
+            await store.commit(MINE)
+    await store.commit(MINE)
+    assert all(request == client.sent[0] for request in client.sent)
+    with pytest.raises(StoreFailed, match="denied") as failure:
+        await store.commit(following(MINE.leaves))
+    assert not isinstance(failure.value, OutcomeUnknown)
+
+
+async def test_another_fence_settles_it_too() -> None:
+    store = store_on(Answers(OTHER, OutcomeUnknown("no answer"), refused_for(OTHER), StoreFailed("denied")))
+    with pytest.raises(OutcomeUnknown):
+        await store.commit(MINE)
+    with pytest.raises(Fenced) as refusal:
+        await store.commit(MINE)
+    assert refusal.value.actual == OTHER
+    with pytest.raises(StoreFailed, match="denied") as failure:
+        await store.commit(MINE)
+    assert not isinstance(failure.value, OutcomeUnknown)
+
+
+async def test_a_campaign_that_finds_its_own_fence_was_another_s() -> None:
+    """Two campaigns of one server at once are the same transaction; one of them has not won."""
+    won = Fence(1, 1, 1, "campaign/me/1")
+    with pytest.raises(Fenced):
+        await store_on(Answers(INITIAL_FENCE, refused_for(won))).campaign("me")
