@@ -58,7 +58,7 @@ class Http2(H2Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._connections.add(self)
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.BaseTransport, _Outlet(self._transport)))
         for event in (UnknownFrameReceived, AlternativeServiceAvailable):
             self.processor.processors[event] = _ignore
 
@@ -93,6 +93,21 @@ class Http2(H2Protocol):
             self.connection._connection.close_connection()
             self.connection.flush()
             self.connection.close()
+
+
+class _Outlet:
+    """A transport as grpclib uses it. What is written after its end goes nowhere, as in asyncio; uvloop's raises, and
+    a call has a moment to answer between the end of its transport and its own cancellation."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.is_closing = transport.is_closing
+        self.close = transport.close
+        self.get_extra_info = transport.get_extra_info
+
+    def write(self, data: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
 
 class _Calls(Handler):

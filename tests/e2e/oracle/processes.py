@@ -30,7 +30,7 @@ def free_port() -> int:
 def environment() -> dict[str, str]:
     """Nothing of ours but what finds the package."""
     keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ", "TMPDIR") if name in os.environ}
-    return keep | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1", "PYTHONASYNCIODEBUG": "0"}
+    return keep | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"}
 
 
 class Program:
