@@ -173,9 +173,9 @@ async def test_catch_up(site: Site, tmp_path: Path) -> None:
         jobs = await until(lambda: _jobs(api, "ledger-minute", "complete"), lambda jobs: len(jobs) >= AWAY // 60_000)
     ticks = sorted(int(datetime.fromisoformat(job["scheduled_time"]).timestamp()) for job in jobs)
     assert ticks == list(range(ticks[0], ticks[-1] + 60, 60))
-    late = [job for job in jobs if job["trigger"] == "catch-up"]
+    late = sorted(int(job["lateness_ms"]) for job in jobs if job["trigger"] == "catch-up")
     assert len(late) >= len(jobs) - 2
-    assert all(int(job["lateness_ms"]) > 60_000 for job in late)
+    assert all(lateness >= 60_000 for lateness in late[1:])  # the newest follows the mode too, however young
 
 
 async def test_executor_plugin(site: Site, tmp_path: Path) -> None:

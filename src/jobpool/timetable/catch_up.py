@@ -1,8 +1,8 @@
 """What becomes of the ticks of a plan that are due: run, coalesced, or missed.
 
-A tick decided within `grace` of its instant is on time and runs. A later one is late, and the plan's catch-up
-settings decide about it. The amount of work does not depend on how many ticks were missed: they are counted, not
-listed.
+When the oldest of them is at most `grace` old they are on time and all run. When it is older there was an outage, and
+the plan's catch-up settings decide about all of them, the newest included. The amount of work does not depend on how
+many ticks were missed: they are counted, not listed.
 """
 
 from msgspec import Struct
@@ -13,13 +13,13 @@ from jobpool.model.schedule import CatchUp, CatchUpMode, LedgerRange
 from jobpool.timetable.timetable import Timetable, first_tick, ticks
 
 GRACE: Millis = MINUTE
-"""A leader away for longer than this was down; a shorter delay is only a delay."""
+"""A tick left undecided for longer than this tells of an outage; a shorter delay is only a delay."""
 
 LONGEST_DEFAULT_WINDOW: Millis = DAY
 
 
 class DueTick(Struct, frozen=True):
-    """A tick to run now. `late`: it runs by catch-up, more than the grace after its instant."""
+    """A tick to run now. `late`: it runs by catch-up, after an outage; its own age may be less than the grace."""
 
     at: Millis
     late: bool
@@ -28,8 +28,9 @@ class DueTick(Struct, frozen=True):
 class DueTicks(Struct, frozen=True):
     """The decision about every tick from the old cursor up to the new one.
 
-    `skipped` and then `runs` are in order of time and share no tick. `cursor` is the next tick that is not decided,
-    None = there will be none. `more`: it is due already, and the decision must be continued from it.
+    `skipped` and then `runs` are in order of time and share no tick; of the runs, all are late or none is. `cursor` is
+    the next tick that is not decided, None = there will be none. `more`: it is due already, and the decision must be
+    continued from it.
     """
 
     runs: tuple[DueTick, ...]
@@ -53,8 +54,8 @@ def plan_catch_up(
 ) -> DueTicks:
     """Decide the ticks of [cursor, now] that lie within [start, end].
 
-    On time (at most `grace` ms old): all run, in order, whatever the mode.
-    Late (older), by `mode`:
+    On time (the oldest of them is at most `grace` ms old): all run, in order, whatever the mode.
+    Late (the oldest is older): all of them, the newest too, by `mode`:
 
     - `none`: none runs; they become one `missed_window` range.
     - `latest`: those older than `window` become one `missed_window` range; of the others the newest runs, the rest
@@ -62,27 +63,27 @@ def plan_catch_up(
     - `all`: the same, but the newest `max_runs` run, oldest first.
 
     `window` is an age in ms, its own length included. None = younger than one period, at most 24 h; a period is the
-    distance between the newest tick that is not after `now` and the next one. So by default a plan that was missed
-    for any length of time starts once, and not twice when its newest tick is still on time.
+    distance between the newest tick that is not after `now` and the next one. So by default a plan that is due at
+    least every 24 h starts once after an outage of any length.
 
     At most `step` runs are returned; when more are due, `more` is set and `cursor` is where to go on, by the same
-    rules. What was decided stays decided: a tick that grows late in between falls under the rule for late ticks.
-    A cursor after `now` is left alone, so a clock that goes back repeats nothing.
+    rules: ticks on time may grow late in between, and what mode `all` leaves may be young enough to be on time.
+    A cursor after `now` decides nothing, so a clock that goes back repeats nothing.
     """
-    if cursor > now:
-        ended = end is not None and cursor > end
-        return DueTicks(runs=(), skipped=(), cursor=None if ended else cursor, more=False)
-    floor = cursor - 1 if start is None else max(cursor, start) - 1
+    oldest = first_tick(timetable, after=cursor - 1, start=start, end=end)
+    if oldest is None or oldest > now:
+        return DueTicks(runs=(), skipped=(), cursor=oldest, more=False)
+    floor = oldest - 1
     last = now if end is None else min(now, end)
-    late = min(last, now - grace - 1)
+    late = now - oldest > grace
     settings = CatchUp(mode=mode, window=window, max_runs=max_runs)
-    skipped, decided = _skip_late(timetable, settings, floor=floor, late=late, now=now)
+    skipped, decided = _skip_late(timetable, settings, floor=floor, last=last, now=now) if late else ((), floor)
     due = ticks(timetable, after=decided, until=last, limit=step)
     if due:
         decided = due[-1]
     following = first_tick(timetable, after=decided, start=start, end=end)
     return DueTicks(
-        runs=tuple(DueTick(at=tick, late=tick <= late) for tick in due),
+        runs=tuple(DueTick(at=tick, late=late) for tick in due),
         skipped=skipped,
         cursor=following,
         more=following is not None and following <= now,
@@ -90,20 +91,18 @@ def plan_catch_up(
 
 
 def _skip_late(
-    timetable: Timetable, settings: CatchUp, *, floor: Millis, late: Millis, now: Millis
+    timetable: Timetable, settings: CatchUp, *, floor: Millis, last: Millis, now: Millis
 ) -> tuple[tuple[LedgerRange, ...], Millis]:
-    """The late ticks in (floor, late] that do not run, and the instant up to which that decides everything."""
-    if timetable.count(floor, late) == 0:
-        return (), floor
+    """The late ticks in (floor, last] that do not run, and the instant up to which that decides everything."""
     if settings.mode is CatchUpMode.NONE:
-        return _range(timetable, LedgerReason.MISSED_WINDOW, after=floor, until=late), late
+        return _range(timetable, LedgerReason.MISSED_WINDOW, after=floor, until=last), last
     age = _one_period(timetable, now) - 1 if settings.window is None else settings.window
-    old = min(max(floor, now - age - 1), late)
+    old = min(max(floor, now - age - 1), last)
     missed = _range(timetable, LedgerReason.MISSED_WINDOW, after=floor, until=old)
-    surplus = timetable.count(old, late) - (1 if settings.mode is CatchUpMode.LATEST else settings.max_runs)
+    surplus = timetable.count(old, last) - (1 if settings.mode is CatchUpMode.LATEST else settings.max_runs)
     if surplus <= 0:
         return missed, old
-    kept = timetable.nth(surplus, after=old, until=late)
+    kept = timetable.nth(surplus, after=old, until=last)
     return missed + _range(timetable, LedgerReason.COALESCED, after=old, until=kept), kept
 
 

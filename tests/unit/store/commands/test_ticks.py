@@ -247,26 +247,40 @@ def late(mode: CatchUpMode, *, minutes: int = 60, slots: int = 100, **settings: 
 
 
 @pytest.mark.invariant("C-4")
-def test_none_runs_only_what_is_on_time() -> None:
+def test_none_runs_nothing_after_an_outage_and_what_is_on_time_again() -> None:
     bench = late(CatchUpMode.NONE)
     bench.tick_all()
-    assert [run.scheduled_at - NOON for run in bench.runs] == [59 * MINUTE, 60 * MINUTE]
-    assert bench.ranges() == [LedgerRange(LedgerReason.MISSED_WINDOW, NOON + MINUTE, NOON + 58 * MINUTE, 58)]
+    assert not bench.runs
+    bench.now += 2 * MINUTE
+    bench.tick_all()
+    assert [(run.scheduled_at - NOON, run.trigger) for run in bench.runs] == [
+        (61 * MINUTE, Trigger.SCHEDULE),
+        (62 * MINUTE, Trigger.SCHEDULE),
+    ]
+    assert bench.ranges() == [LedgerRange(LedgerReason.MISSED_WINDOW, NOON + MINUTE, NOON + 60 * MINUTE, 60)]
 
 
 @pytest.mark.invariant("C-4")
-def test_latest_runs_the_newest_late_one_of_its_window() -> None:
+def test_latest_runs_the_newest_of_its_window() -> None:
     bench = late(CatchUpMode.LATEST, window=10 * MINUTE)
     bench.tick_all()
-    assert [(run.scheduled_at - NOON, run.trigger) for run in bench.runs] == [
-        (58 * MINUTE, Trigger.CATCH_UP),
-        (59 * MINUTE, Trigger.SCHEDULE),
-        (60 * MINUTE, Trigger.SCHEDULE),
-    ]
+    assert [(run.scheduled_at - NOON, run.trigger) for run in bench.runs] == [(60 * MINUTE, Trigger.CATCH_UP)]
     assert bench.ranges() == [
         LedgerRange(LedgerReason.MISSED_WINDOW, NOON + MINUTE, NOON + 49 * MINUTE, 49),
-        LedgerRange(LedgerReason.COALESCED, NOON + 50 * MINUTE, NOON + 57 * MINUTE, 8),
+        LedgerRange(LedgerReason.COALESCED, NOON + 50 * MINUTE, NOON + 59 * MINUTE, 10),
     ]
+
+
+@pytest.mark.invariant("C-4")
+@pytest.mark.parametrize("overlap", [Overlap.ALLOW, Overlap.SKIP])
+def test_a_plan_of_every_five_seconds_starts_once_after_75_seconds(overlap: Overlap) -> None:
+    bench = Bench()
+    bench.plan(spec="@every 5s", overlap=overlap)
+    bench.now += 80 * SECOND
+    bench.tick_all()
+    assert [(run.scheduled_at - NOON, run.trigger) for run in bench.runs] == [(80 * SECOND, Trigger.CATCH_UP)]
+    assert not bench.ended
+    assert bench.ranges() == [LedgerRange(LedgerReason.MISSED_WINDOW, NOON + 5 * SECOND, NOON + 75 * SECOND, 15)]
 
 
 @pytest.mark.invariant("C-4")
@@ -277,8 +291,8 @@ def test_all_runs_at_most_max_runs_and_goes_on_in_bounded_steps() -> None:
         steps += 1
     runs = bench.runs
     assert steps == 3
-    assert [run.scheduled_at - NOON for run in runs] == [at * MINUTE for at in range(479, 601)]
-    assert bench.ranges() == [LedgerRange(LedgerReason.COALESCED, NOON + MINUTE, NOON + 478 * MINUTE, 478)]
+    assert [run.scheduled_at - NOON for run in runs] == [at * MINUTE for at in range(481, 601)]
+    assert bench.ranges() == [LedgerRange(LedgerReason.COALESCED, NOON + MINUTE, NOON + 480 * MINUTE, 480)]
 
 
 def test_late_ticks_wait_for_a_slot_where_one_on_time_fails() -> None:
@@ -288,31 +302,34 @@ def test_late_ticks_wait_for_a_slot_where_one_on_time_fails() -> None:
         (MINUTE, True),
         (2 * MINUTE, True),
         (3 * MINUTE, False),
+        (4 * MINUTE, False),
+        (5 * MINUTE, False),
     ]
-    assert [(run.scheduled_at - NOON, run.reason) for run in bench.ended] == [
-        (4 * MINUTE, Reason.NO_SLOT),
-        (5 * MINUTE, Reason.NO_SLOT),
-    ]
+    assert not bench.ended
+    bench.now += MINUTE
+    bench.tick_all()
+    assert [(run.scheduled_at - NOON, run.reason) for run in bench.ended] == [(6 * MINUTE, Reason.NO_SLOT)]
 
 
 def test_a_rate_spreads_late_runs_and_those_that_wait_hold_no_slot() -> None:
     bench = late(CatchUpMode.ALL, minutes=8, window=HOUR, rate_per_minute=2, slots=4)
     bench.tick_all()
-    late_runs = [run for run in bench.runs if run.trigger is Trigger.CATCH_UP]
+    late_runs = bench.runs
+    assert {run.trigger for run in late_runs} == {Trigger.CATCH_UP}
     starts = [run.evaluations[0].not_before - bench.now for run in late_runs]
-    assert starts == [at * 30 * SECOND for at in range(6)]
-    assert [run.holds_slot for run in late_runs] == [True] + [False] * 5
+    assert starts == [at * 30 * SECOND for at in range(8)]
+    assert [run.holds_slot for run in late_runs] == [True] + [False] * 7
     assert {run.reason for run in late_runs[1:]} == {Reason.CATCH_UP_RATE}
-    assert not bench.ended  # those on time found slots
+    assert not bench.ended
     assert bench.do(GrantSlot(late_runs[1].id)) is False  # not yet
     bench.now += 30 * SECOND
     assert bench.do(GrantSlot(late_runs[1].id)) is True
 
 
 def test_a_rate_holds_from_one_decision_to_the_next() -> None:
-    bench = late(CatchUpMode.ALL, minutes=122, window=HOUR * 24, rate_per_minute=60, slots=1000)
+    bench = late(CatchUpMode.ALL, minutes=120, window=HOUR * 24, rate_per_minute=60, slots=1000)
     bench.tick_all()
-    starts = [run.evaluations[0].not_before for run in bench.runs if run.trigger is Trigger.CATCH_UP]
+    starts = [run.evaluations[0].not_before for run in bench.runs]
     assert len(starts) == 120
     assert [later - one for one, later in pairwise(starts)] == [SECOND] * 119
 
