@@ -1,5 +1,6 @@
 """The service as gRPC: grpclib handlers under our name and the original's, with health and reflection."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeVar, cast
 
@@ -13,10 +14,13 @@ from grpclib.server import Stream
 
 from jobpool.api.service import METHODS, Call, Service, request_type, response_type
 from jobpool.api.status import grpc_error
-from jobpool.model.errors import InvalidArgument, JobpoolError, Unimplemented
+from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.model.errors import DeadlineExceeded, InvalidArgument, JobpoolError, Unimplemented
 from jobpool.wire import jobpool_pb2 as pb
 
 SERVICE_NAMES = ("jobpool.v1.Schedule", "etcdserverpb.Schedule")
+
+_TAKEN_WITHIN: Millis = 60 * SECOND
 
 T = TypeVar("T")
 _Stream = Stream[Message, Message]
@@ -61,11 +65,20 @@ class GrpcCalls:
                 if request is None:
                     raise InvalidArgument("request", "wanted one message, found none")
                 response = await self._service.call(name, request, _call(stream))
+                await self._send(stream, response)
             except JobpoolError as error:
                 raise grpc_error(error) from None
-            await stream.send_message(response)
 
         return answer
+
+    async def _send(self, stream: _Stream, response: Message) -> None:
+        """Raises DeadlineExceeded for a caller that does not take it."""
+        try:
+            with self._service.outgoing.sending(response.ByteSize()):
+                async with asyncio.timeout(_TAKEN_WITHIN / SECOND):
+                    await stream.send_message(response)
+        except TimeoutError:
+            raise DeadlineExceeded(f"the answer was not taken within {_TAKEN_WITHIN // SECOND} s") from None
 
     async def _session(self, stream: Stream[pb.AgentMessage, pb.ServerMessage]) -> None:
         try:

@@ -1,15 +1,17 @@
 """One HTTP/1.1 connection: uvicorn's protocol, held to our limits.
 
-uvicorn waits for ever for the rest of a request's head and keeps whatever comes meanwhile. Here a head has a time
-limit and a size limit, and what is no HTTP gets the API's error body.
+uvicorn waits for ever for the rest of a request's head and keeps whatever comes meanwhile, and waits for ever for a
+client that does not read. Here a head has a time limit and a size limit, an answer must be taken, and what is no HTTP
+gets the API's error body.
 """
 
 import asyncio
+from types import MethodType
 from typing import cast
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from jobpool.api.connections import Connections
@@ -51,14 +53,17 @@ def http_config(app: ASGIApp) -> Config:
 
 
 class Http1(HttpToolsProtocol):
-    """A connection of HTTP requests."""
+    """A connection of HTTP requests. `take_timeout`: how long a client may take nothing of what waits for it."""
 
-    def __init__(self, config: Config, connections: Connections, *, head_timeout: Millis) -> None:
+    def __init__(self, config: Config, connections: Connections, *, head_timeout: Millis, take_timeout: Millis) -> None:
         super().__init__(config, ServerState(), app_state={})
+        self.app = self._while_open(self.app)
         self._open = connections
         self._head_timeout = head_timeout
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
+        self._take_timeout = take_timeout
+        self._take_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast(asyncio.Transport, transport))
@@ -91,8 +96,20 @@ class Http1(HttpToolsProtocol):
         self.transport.write(head.encode() + body)
         self.transport.close()
 
+    def pause_writing(self) -> None:
+        """Some 64 KiB wait for the client."""
+        super().pause_writing()
+        if self._take_timer is None:
+            loop = asyncio.get_running_loop()
+            self._take_timer = loop.call_later(self._take_timeout / SECOND, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._taken()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_arrived()
+        self._taken()
         super().connection_lost(exc)
         self._open.discard(self)
 
@@ -121,3 +138,21 @@ class Http1(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _while_open(self, app: ASGIApp) -> ASGIApp:
+        """The app, whose answers go nowhere once the transport closes; uvicorn learns of that a step too late."""
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            async def send_while_open(message: Message) -> None:
+                if self.transport.is_closing():
+                    cast(RequestResponseCycle, cast(MethodType, send).__self__).disconnected = True
+                await send(message)
+
+            await app(scope, receive, send_while_open)
+
+        return answer
+
+    def _taken(self) -> None:
+        if self._take_timer is not None:
+            self._take_timer.cancel()
+            self._take_timer = None

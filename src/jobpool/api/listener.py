@@ -41,6 +41,8 @@ class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One more is closed at once."""
     head_timeout: Millis = 10 * SECOND
     """From the opening of a connection to its protocol's first bytes, and for the head of each HTTP request."""
+    take_timeout: Millis = 30 * SECOND
+    """How long an HTTP client may leave an answer in our hands without taking any of it."""
 
 
 class Listener:
@@ -124,7 +126,12 @@ class Listener:
         return Http2(self._grpc.mapping, self._connections)
 
     def _http1(self) -> Http1:
-        return Http1(self._http, self._connections, head_timeout=self._config.head_timeout)
+        return Http1(
+            self._http,
+            self._connections,
+            head_timeout=self._config.head_timeout,
+            take_timeout=self._config.take_timeout,
+        )
 
     async def _cut(self) -> None:
         tasks = self._connections.abort()

@@ -70,7 +70,8 @@ class Gateway:
             self._log.error("a request failed", event_name="request_failed", path=scope["path"], exc_info=error)
             answer = _refusal(JobpoolError("internal error; the server's log says more"))
         if answer is not None:
-            await send_answer(send, answer, body)
+            with self._service.outgoing.sending(len(answer.body)):
+                await send_answer(send, answer, body)
 
     async def _answer(self, scope: Scope, headers: Mapping[str, str], body: Body) -> Answer | None:
         """None when the path is none of the API's."""

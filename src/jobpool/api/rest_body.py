@@ -14,6 +14,9 @@ from jobpool.api.http_errors import TooSlow
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import InvalidArgument, TooLarge
 
+_PIECE = 64 * 1024
+"""Bytes of an answer that are handed to the connection at once; the next wait until it has room."""
+
 
 class BodyLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What one body may cost."""
@@ -95,7 +98,7 @@ class Body:
 
 
 async def send_answer(send: Send, answer: Answer, body: Body) -> None:
-    """Send; a body that was not read ends the connection."""
+    """Send, piece by piece as the client takes it; a request's body that was not read ends the connection."""
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(answer.body)),
@@ -104,12 +107,19 @@ async def send_answer(send: Send, answer: Answer, body: Body) -> None:
     if body.unread:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    rest = answer.body
     if body.unread:
-        await send({"type": "http.response.body", "body": answer.body, "more_body": True})
+        await send({"type": "http.response.body", "body": rest, "more_body": True})
         await body.discard()
-        await send({"type": "http.response.body", "body": b""})
-    else:
-        await send({"type": "http.response.body", "body": answer.body})
+        rest = b""
+    for at in range(0, len(rest) - _PIECE, _PIECE):
+        await send({"type": "http.response.body", "body": rest[at : at + _PIECE], "more_body": True})
+    await send({"type": "http.response.body", "body": rest[_last_piece(len(rest)) :]})
+
+
+def _last_piece(size: int) -> int:
+    """Where the last of the pieces begins."""
+    return (size - 1) // _PIECE * _PIECE if size else 0
 
 
 def refuse_body(body: Body) -> None:

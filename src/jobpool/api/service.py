@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeAlias
 
 import msgspec
+from google.api import annotations_pb2
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from jobpool.api.outgoing import Outgoing
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import JobpoolError, Unimplemented
@@ -19,6 +21,12 @@ from jobpool.wire import jobpool_pb2 as pb
 
 METHODS: Mapping[str, MethodDescriptor] = dict(pb.DESCRIPTOR.services_by_name["Schedule"].methods_by_name)
 """Every RPC of the API by name, in the order of the definition."""
+
+_READS = frozenset(
+    name
+    for name, method in METHODS.items()
+    if method.GetOptions().Extensions[annotations_pb2.http].WhichOneof("pattern") == "get"
+)
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,15 +77,25 @@ StreamHandler: TypeAlias = Callable[[MessageStream], Awaitable[None]]
 
 
 class Service:
-    """The table of calls. An RPC without a handler answers Unimplemented, by name."""
+    """The table of calls. An RPC without a handler answers Unimplemented, by name.
 
-    def __init__(self, handlers: Mapping[str, Handler], *, agent_session: StreamHandler | None = None) -> None:
+    Whoever sends an answer counts it in `outgoing` meanwhile.
+    """
+
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        *,
+        agent_session: StreamHandler | None = None,
+        outgoing: Outgoing | None = None,
+    ) -> None:
         """Raises ValueError for a name that is no unary RPC of the definition."""
         for name in handlers:
             if name not in METHODS or METHODS[name].client_streaming or METHODS[name].server_streaming:
                 raise ValueError(f"no unary call of the API is named {name!r}")
         self._handlers = dict(handlers)
         self._agent_session = agent_session
+        self.outgoing = outgoing or Outgoing()
         self._log = get_logger("api")
 
     async def call(self, name: str, request: Message, call: Call) -> Message:
@@ -85,6 +103,8 @@ class Service:
         handler = self._handlers.get(name)
         if handler is None:
             raise _unimplemented(name)
+        if name in _READS:
+            self.outgoing.admit()
         try:
             response = await handler(request, call)
             if not isinstance(response, response_type(name)):

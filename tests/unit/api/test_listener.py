@@ -14,10 +14,11 @@ from grpclib.exceptions import GRPCError, StreamTerminatedError
 from grpclib.protocol import Buffer, Connection, EventsProcessor, H2Protocol
 from grpclib.server import Handler
 from h2.connection import H2Connection
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from jobpool.api.http1 import MAX_HEAD
+from jobpool.api.connections import Connections
+from jobpool.api.http1 import MAX_HEAD, Http1, http_config
 from jobpool.api.listener import PREFACE, Listener, ListenerConfig
 from jobpool.api.rest import Gateway
 from jobpool.api.service import Service
@@ -131,6 +132,56 @@ async def test_a_client_that_does_not_read_is_not_answered_further(server):
             assert (await server.ask("GET", "/v3/schedule/jobs/exist")).status == 200
         big = [request for request, _ in server.toy.seen if isinstance(request, pb.ScheduleNameSpaceDetailRequest)]
         assert 0 < len(big) < 50
+
+
+async def test_a_client_that_takes_nothing_of_its_answer_is_cut(serve):
+    async with serve(take_timeout=200) as server, server.raw() as (_, writer):
+        writer.transport.pause_reading()
+        writer.write(b"GET /v3/schedule/namespaces/big HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+        async with asyncio.timeout(20):
+            while not server.listener.open_connections:  # noqa: ASYNC110 — the other side of a socket
+                await asyncio.sleep(0.01)
+            while server.listener.open_connections:  # noqa: ASYNC110 — the other side of a socket
+                await asyncio.sleep(0.01)
+
+
+class Broken(asyncio.Transport):
+    """A transport that breaks at the first write, as uvloop's do: later ones raise, and the protocol is told later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = 0
+
+    def write(self, data):
+        if self.writes:
+            raise RuntimeError("the handler is closed")
+        self.writes = 1
+
+    def is_closing(self):
+        return bool(self.writes)
+
+    def close(self):
+        self.writes = 1
+
+
+async def test_a_connection_that_breaks_during_an_answer_is_no_failure(caplog):
+    gone = asyncio.Event()
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(3):
+            await send({"type": "http.response.body", "body": b"piece", "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+        gone.set()
+
+    protocol = Http1(http_config(app), Connections(1), head_timeout=1000, take_timeout=1000)
+    transport = Broken()
+    protocol.connection_made(transport)
+    protocol.data_received(GET)
+    await gone.wait()
+    await asyncio.gather(*protocol.running())
+    protocol.connection_lost(None)
+    assert (transport.writes, caplog.text) == (1, "")
 
 
 async def test_closing_waits_for_calls_in_progress(serve):
@@ -345,6 +396,8 @@ def test_the_names_we_lean_on_are_still_there():
         (H2Protocol, ("connection_made", "data_received", "connection_lost")),
         (Handler, ("accept", "cancel", "close")),
         (HttpToolsProtocol, ("on_message_begin", "on_headers_complete", "send_400_response", "shutdown")),
+        (HttpToolsProtocol, ("pause_writing", "resume_writing")),
+        (RequestResponseCycle, ("send",)),
     ):
         assert [name for name in names if not callable(getattr(owner, name, None))] == []
     assert {"mapping", "codec", "status_details_codec", "dispatch"} <= set(Handler.__init__.__annotations__)
