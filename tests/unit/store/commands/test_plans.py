@@ -172,6 +172,7 @@ def test_an_edit_first_decides_what_was_due_by_the_old_definition() -> None:
     new = bench.update(periodic=PeriodicPatch(spec="0 * * * * *"), parameters='{"result": "new"}')
     assert [run.scheduled_at - NOON for run in bench.runs] == [10 * SECOND, 20 * SECOND, 30 * SECOND]
     assert {run.plan_version for run in bench.runs} == {old.version}
+    assert bench.cursor().last_job == bench.runs[-1].id
     assert bench.cursor().next_due == NOON + MINUTE
     bench.now = NOON + MINUTE
     bench.tick_all()
@@ -188,6 +189,23 @@ def test_an_edit_at_the_instant_of_a_tick_neither_loses_nor_doubles_it() -> None
     )
     assert [run.scheduled_at for run in bench.runs] == [NOON + MINUTE]
     assert bench.cursor().next_due == NOON + MINUTE + 30 * SECOND
+
+
+@pytest.mark.invariant("C-9")
+def test_an_edit_after_the_clock_went_back_runs_no_tick_again() -> None:
+    bench = Bench()
+    bench.node()
+    bench.plan(spec="*/10 * * * * *")
+    bench.now = NOON + 20 * SECOND
+    bench.tick_all()
+    for run in bench.runs[:1]:
+        bench.report(bench.place(run), AllocationStatus.COMPLETE)
+    bench.now = NOON + 5 * SECOND
+    bench.update(periodic=PeriodicPatch(spec="*/5 * * * * *"))
+    bench.now = NOON + 20 * SECOND
+    bench.tick_all()
+    ran = sorted(run.scheduled_at - NOON for run in (*bench.runs, *bench.ended))
+    assert ran == [10 * SECOND, 15 * SECOND, 20 * SECOND]
 
 
 def test_an_edit_waits_until_a_long_gap_is_decided() -> None:
