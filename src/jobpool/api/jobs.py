@@ -6,7 +6,7 @@ exactly one of the two.
 
 from collections.abc import Sequence
 
-from jobpool.api.checks import check_enum, check_filter, check_id, check_page, check_statuses, check_text, optional_time
+from jobpool.api.checks import check_filter, check_id, check_page, check_statuses, check_text, optional_time
 from jobpool.api.context import Context
 from jobpool.api.service import Call
 from jobpool.history.merge import merged, widened
@@ -79,10 +79,10 @@ class Jobs:
         self, request: pb.ScheduleJobStatusUpdateRequest, call: Call
     ) -> pb.ScheduleJobStatusUpdateResponse:
         job_id = check_id("id", request.id)
-        status = check_enum("status", request.status, JobStatus)
-        if status not in REPORTABLE:
-            known = ", ".join(sorted(REPORTABLE))
-            raise InvalidArgument("status", f"a job can be set to {known}; found {status}", engine_code=1002)
+        if request.status not in REPORTABLE:
+            known, found = ", ".join(sorted(REPORTABLE)), request.status[:40]
+            raise InvalidArgument("status", f"a job can be set to {known}; found {found!r}", engine_code=1002)
+        status = JobStatus(request.status)
         result = request.result if request.HasField("result") else None
         check_text("description", request.description, _MAX_DESCRIPTION)
         if result is not None and len(result) > _MAX_RESULT:

@@ -26,12 +26,17 @@ BAD_ARGUMENTS = 128
 
 LISTS = {"plan": "plan", "job": "job", "evaluation": "eval", "allocation": "allocation", "node": "node"}
 FIELD_HINTS = (
-    ("periodic.spec", "a spec is `minute hour day month weekday`, `@every 10s` or `@daily`, quoted for the shell"),
+    (
+        "periodic.spec",
+        "a spec is `minute hour day month weekday`, `@every 10s`, `@daily` or `@at 2030-01-31T09:00:00+01:00`, "
+        "quoted for the shell",
+    ),
     ("periodic.time_zone", "zones are named as in Europe/Berlin, Asia/Shanghai or UTC"),
     ("parameters", "--url … for rest, --command … for shell, or --parameters with JSON text or @FILE"),
+    *((field, "a plan says when in `periodic: {spec: …, time_zone: …}`") for field in ("schedule", "cron")),
+    *((field, "it goes into `parameters: {…}`, beside an `executor`") for field in ("command", "url", "env", "cwd")),
     ("namespace", "`jobpoolctl namespace list` shows the namespaces"),
     ("cacert", "--cacert names a PEM file of the authorities to trust"),
-    ("status", "`jobpoolctl COMMAND --help` lists what is taken"),
 )
 
 
@@ -75,7 +80,7 @@ def hint(error: JobpoolError) -> str:
         case AlreadyExists():
             return _present_hint(error)
         case InvalidArgument():
-            return next((text for field, text in FIELD_HINTS if error.field.startswith(field)), "")
+            return _value_hint(error)
         case FailedPrecondition():
             return _state_hint(error)
         case ResourceExhausted():
@@ -115,4 +120,12 @@ def _present_hint(error: JobpoolError) -> str:
 
 
 def _state_hint(error: JobpoolError) -> str:
+    if error.field == "overlap":
+        return "`jobpoolctl plan run ID --overlap allow` starts it beside the one that runs"
     return "`jobpoolctl plan offline ID` stops a plan first" if "offline" in error.reason else ""
+
+
+def _value_hint(error: InvalidArgument) -> str:
+    if error.reason.startswith("wanted a string, found the number"):
+        return 'it is a text: "5" in quotes, or 90s for a duration'
+    return next((text for field, text in FIELD_HINTS if error.field.startswith(field)), "")

@@ -38,6 +38,7 @@ def list_evaluations(
         ),
         view=EVALUATIONS,
         paging=paging,
+        namespace=filters.get("namespace"),
     )
 
 
@@ -83,6 +84,7 @@ def list_allocations(
         ),
         view=ALLOCATIONS,
         paging=paging,
+        namespace=filters.get("namespace"),
     )
 
 

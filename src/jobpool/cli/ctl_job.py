@@ -51,6 +51,7 @@ def list_(
         ),
         view=JOBS,
         paging=paging,
+        namespace=filters.get("namespace"),
     )
 
 

@@ -39,12 +39,16 @@ Ask = Callable[["Client", int, int], Coroutine[Any, Any, Any]]
 """Asks for a page: (client, number, size) → a Listing."""
 
 
-def show_list(settings: Settings, ask: Ask, *, view: View[Item], paging: Paging) -> None:
-    """Print the page that was asked for, or all of them; how many there are goes to stderr."""
+def show_list(settings: Settings, ask: Ask, *, view: View[Item], paging: Paging, namespace: str | None = None) -> None:
+    """Print the page that was asked for, or all of them; how many there are goes to stderr.
+
+    An empty list of a namespace that does not exist is refused: NotFound.
+    """
+    careful = _refusing_unknown(ask, namespace)
     if paging.everything:
-        run(settings, lambda client: _show_all(client, ask, view=view, form=settings.write_out))
+        run(settings, lambda client: _show_all(client, careful, view=view, form=settings.write_out))
         return
-    answer = run(settings, lambda client: ask(client, paging.number, paging.size))
+    answer = run(settings, lambda client: careful(client, paging.number, paging.size))
     if settings.write_out == "json":
         show_json(answer)
         return
@@ -93,6 +97,20 @@ def timestamp(at: datetime | None) -> "Timestamp | None":
     stamp = Timestamp()
     stamp.FromDatetime(at)
     return stamp
+
+
+def _refusing_unknown(ask: Ask, namespace: str | None) -> Ask:
+    """History may know a namespace that is gone, so it is looked up only when nothing was found."""
+
+    async def careful(client: "Client", number: int, size: int) -> Any:
+        from jobpool.wire import jobpool_pb2 as pb
+
+        answer = await ask(client, number, size)
+        if namespace and not answer.totalElements:
+            await client.namespace_detail(pb.ScheduleNameSpaceDetailRequest(name=namespace))
+        return answer
+
+    return careful
 
 
 def _footer(paging: Paging, shown: int, total: int) -> str:

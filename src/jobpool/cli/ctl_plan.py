@@ -64,6 +64,7 @@ def _from_file(path: str, flags: dict[str, Any], *, pending: bool) -> "list[tupl
 
 
 async def _add_all(client: "Client", requests: "list[tuple[str, pb.SchedulePlanAddRequest]]", form: str) -> None:
+    executors = set()
     for number, (source, request) in enumerate(requests):
         try:
             answer = await client.plan_add(request)
@@ -77,23 +78,44 @@ async def _add_all(client: "Client", requests: "list[tuple[str, pb.SchedulePlanA
             show_json(answer)
         else:
             await _say_added(client, answer.data)
+            executors.add(answer.data.executor)
+    if executors:
+        await _warn_of_no_agent(client, executors)
 
 
 async def _say_added(client: "Client", added: "pb.Plan") -> None:
-    from jobpool.wire import jobpool_pb2 as pb
-
     click.echo(f"plan {added.id} added in namespace {added.namespace}, {added.status}")
     if added.status == "pending":
         click.echo(f"start it: jobpoolctl plan online {added.id} --ns {added.namespace}")
-    if not added.periodic.spec:
+    if added.periodic.spec:
+        await _say_next(client, added)
+    else:
         click.echo(f"it has no schedule: jobpoolctl plan run {added.id} --ns {added.namespace}")
-        return
+
+
+async def _say_next(client: "Client", added: "pb.Plan") -> None:
+    from jobpool.wire import jobpool_pb2 as pb
+
     try:
         fires = await client.plan_preview(pb.PlanPreviewRequest(id=added.id, namespace=added.namespace, n=NEXT_FIRES))
     except JobpoolError as error:
         note(f"Warning: it is added, but its next fires cannot be shown: {error}")
         return
     Lines().show([("next", *TICKS.line(tick)) for tick in fires.data])
+
+
+async def _warn_of_no_agent(client: "Client", executors: set[str]) -> None:
+    """A mistyped executor, or an agent started without it, would else be seen only when runs stay pending."""
+    from jobpool.wire import jobpool_pb2 as pb
+
+    try:
+        nodes = await client.node_list(pb.NodeListRequest(status="ready"))
+    except JobpoolError:
+        return  # the plan is added, and this was only advice
+    if len(nodes.data) < nodes.totalElements:
+        return  # who is on later pages is not known
+    for executor in sorted(executors.difference(*(node.executors for node in nodes.data))):
+        note(f"Warning: no ready agent offers {executor!r}: its runs wait for one (`jobpoolctl node list`)")
 
 
 @plan.command("list")
@@ -114,6 +136,7 @@ def list_(settings: Settings, /, paging: Paging, **filters: Any) -> None:
         ),
         view=PLANS,
         paging=paging,
+        namespace=filters.get("namespace"),
     )
 
 

@@ -19,6 +19,8 @@ from jobpool.kit.pure.durations import format_duration
 if TYPE_CHECKING:
     from google.protobuf.message import Message
     from google.protobuf.timestamp_pb2 import Timestamp
+    from rich.box import Box
+    from rich.table import Table
 
 Item = TypeVar("Item")
 Row = Sequence[str]
@@ -36,6 +38,8 @@ STYLES = {
     "cancelled": "yellow",
     "blocked": "yellow",
 }
+WIDE = 100_000
+"""Columns where no terminal says how many there are."""
 SPANS = ("timeout", "lateness_ms")
 """Number fields that hold milliseconds."""
 
@@ -64,21 +68,40 @@ class Lines:
             click.echo("  ".join(padded).rstrip())
 
 
-def show_table(columns: Row, rows: Iterable[Row]) -> None:
-    """A grid: of lines, in colours and within the width on a terminal; plain ASCII and as wide as need be elsewhere."""
+def show_table(columns: Row, rows: Sequence[Row]) -> None:
+    """A grid: of lines and in colours on a terminal; plain ASCII and as wide as need be elsewhere.
+
+    On a terminal that is too narrow for it each row becomes a grid of its own, with the titles at its left.
+    """
     from rich import box
     from rich.console import Console
+    from rich.measure import Measurement
+
+    there = sys.stdout.isatty()
+    console = Console(file=sys.stdout, width=None if there else WIDE, no_color=None if there else True)
+    style = box.SQUARE if there else box.ASCII2
+    table = _grid(columns, rows, style)
+    if Measurement.get(console, console.options.update(max_width=WIDE), table).maximum <= console.width:
+        console.print(table)
+        return
+    for row in rows:
+        pairs = [(title, cell) for title, cell in zip(columns, row, strict=True) if cell]
+        console.print(_grid((), pairs, style))
+
+
+def _grid(columns: Row, rows: Sequence[Row], style: "Box") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    there = sys.stdout.isatty()
-    console = Console(file=sys.stdout, width=None if there else 100_000, no_color=None if there else True)
-    table = Table(box=box.SQUARE if there else box.ASCII2)
+    table = Table(box=style, show_header=bool(columns))
     for title in columns:
         table.add_column(Text(title), overflow="fold")
+    if not columns:
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column(overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell), style=STYLES.get(cell, "")) for cell in row))
-    console.print(table)
+    return table
 
 
 def show_fields(message: "Message", zone: tzinfo | None) -> None:

@@ -177,7 +177,7 @@ def _value(reader: Reader, unit: Unit) -> int:
     if unit.names and reader.peek().isalpha():
         names = list(unit.names)
         raise reader.refuse(f"wanted a name from {names[0]} to {names[-1]}, found {reader.rest()}")
-    return reader.number(unit.first, unit.top, what=f"a {unit.name}")
+    return reader.number(unit.first, unit.top, what=f"{'an' if unit is HOUR else 'a'} {unit.name}")
 
 
 def _range_end(reader: Reader, unit: Unit, first: int) -> int:

@@ -49,7 +49,7 @@ def parse_object(text: bytes) -> object:
 def decode_object(message: Message, value: object, path: str = "") -> None:
     """Fill the message from a parsed JSON object. Raises InvalidArgument, which names the member's path."""
     if not isinstance(value, dict):
-        raise InvalidArgument(path or _BODY, f"wanted an object, found {describe(value)}")
+        raise InvalidArgument(path or _BODY, f"wanted an object{_members_of(message, path)}, found {describe(value)}")
     fields = _compile(message.DESCRIPTOR)
     for key, item in value.items():
         field = fields.get(key)
@@ -86,10 +86,22 @@ def _find(owner: Message, name: str, path: str) -> _Field:
 
 
 def _unknown(owner: Message, key: str, path: str) -> InvalidArgument:
-    shown = _shown(key)
-    near = get_close_matches(shown, [field.name for field in owner.DESCRIPTOR.fields], 1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    shown, known = _shown(key), _known(owner)
+    near = get_close_matches(shown, known, 1)
+    hint = f"; did you mean {known[near[0]]}?" if near else ""
     return InvalidArgument(f"{path}.{shown}" if path else shown, f"unknown field{hint}")
+
+
+def _known(owner: Message) -> dict[str, str]:
+    """What a name may have meant, with its path: a field of the object, else one of an object in it."""
+    fields = _compile(owner.DESCRIPTOR).values()
+    inner = {part.name: f"{field.name}.{part.name}" for field in fields if field.inner for part in field.inner.fields}
+    return inner | {field.name: field.name for field in fields}
+
+
+def _members_of(message: Message, path: str) -> str:
+    """What an object may hold, said of inner ones: of a whole request it would be too much."""
+    return f" ({', '.join(field.name for field in message.DESCRIPTOR.fields)})" if path else ""
 
 
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -75,7 +75,8 @@ def scalar_from_json(field: FieldDescriptor) -> Convert:
 def read_string(value: object, path: str) -> str:
     """A string that UTF-8 can carry."""
     if not isinstance(value, str):
-        raise InvalidArgument(path, f"wanted a string, found {describe(value)}")
+        advice = "; JSON goes into a string as text" if isinstance(value, dict) else ""
+        raise InvalidArgument(path, f"wanted a string, found {describe(value)}{advice}")
     if not value.isascii():
         try:
             value.encode()

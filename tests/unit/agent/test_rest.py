@@ -139,8 +139,7 @@ async def test_the_status_decides(
 async def test_nobody_there(rest: RestExecutor, tmp_path: Path) -> None:
     outcome = await _run(rest, _task("http://127.0.0.1:9/?token=geheim"), tmp_path)
     assert (outcome.status, outcome.reason) == (Status.FAILED, "request_failed")
-    assert outcome.description.startswith("send request to url failed: ")
-    assert "geheim" not in outcome.description
+    assert outcome.description == "send request to url failed: cannot connect to 127.0.0.1:9: Connection refused"
 
 
 async def test_the_parameters_timeout(callee: Callee, rest: RestExecutor, tmp_path: Path) -> None:

@@ -343,6 +343,7 @@ async def test_a_status_that_nobody_reports_is_refused(world: World, status: str
     job = await world.run_plan()
     refusal = await world.refusal("JobUpdate", reporting(job.id, status))
     assert (refusal.code, refusal.field, refusal.engine_code) == ("INVALID_ARGUMENT", "status", 1002)
+    assert "a job can be set to cancelled, complete, expired, failed, running; found" in refusal.text
 
 
 async def test_a_result_too_long_is_refused(world: World) -> None:

@@ -247,6 +247,19 @@ def test_binding_nested_fields():
             bind(request, key, ["x"])
 
 
+def test_a_refusal_tells_where_things_belong():
+    for sent, said in (
+        ({"spec": "@daily"}, "spec: unknown field; did you mean periodic.spec?"),
+        ({"timezone": "UTC"}, "timezone: unknown field; did you mean periodic.time_zone?"),
+        ({"overlapp": "skip"}, "overlapp: unknown field; did you mean overlap?"),
+        ({"dst": "skip"}, "dst: wanted an object (gap, overlap), found the string 'skip'"),
+        ({"parameters": {}}, "parameters: wanted a string, found an object; JSON goes into a string as text"),
+    ):
+        with pytest.raises(InvalidArgument) as raised:
+            decode(dump(sent), pb.Plan)
+        assert raised.value.message == said
+
+
 def test_a_refusal_is_short_whatever_was_sent():
     for text in (dump({"k" * 100_000: 1}), dump({"priority": "9" * 100_000}), dump({"launch_time": "x" * 100_000})):
         with pytest.raises(InvalidArgument) as raised:

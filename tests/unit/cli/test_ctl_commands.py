@@ -9,7 +9,7 @@ import pytest
 from google.protobuf.message import Message
 
 import jobpool
-from jobpool.model.errors import NotFound, Unimplemented
+from jobpool.model.errors import JobpoolError, NotFound, Unimplemented
 from jobpool.testing.fake_api import FakeApi
 from jobpool.wire import jobpool_pb2 as pb
 from tests.unit.cli import samples
@@ -111,8 +111,44 @@ async def test_a_pending_plan_says_how_to_start_it(run: Ctl, api: FakeApi) -> No
     ]
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            pb.NodeListResponse(),
+            "Warning: no ready agent offers 'rest': its runs wait for one (`jobpoolctl node list`)\n",
+        ),
+        (pb.NodeListResponse(data=[pb.Node(ID="n", executors=["rest"])], totalElements=1), ""),
+        (pb.NodeListResponse(data=[pb.Node(ID="n", executors=["noop"])], totalElements=2), ""),  # one is not shown
+        (Unimplemented("NodeList"), ""),
+    ],
+    ids=["none", "one", "more than a page", "not told"],
+)
+async def test_an_added_plan_that_no_agent_could_run(
+    run: Ctl, api: FakeApi, *, answer: Message | JobpoolError, said: str
+) -> None:
+    api.answers("PlanAdd", pb.SchedulePlanAddResponse(data=pb.Plan(id="x", namespace="default", executor="rest")))
+    api.answers("NodeList", answer)
+    outcome = await run("plan", "add", "--id", "x", "--url", "http://a")
+    assert (outcome.code, outcome.err) == (0, said)
+    assert api.received("NodeList") == [pb.NodeListRequest(status="ready")]
+
+
+async def test_an_empty_list_of_a_namespace_that_is_not_there(run: Ctl, api: FakeApi) -> None:
+    for words in ("plan list", "job list", "eval list", "allocation list", "job list --all"):
+        assert (await run(*words.split(), "--ns", "ops")).code == 0
+    api.answers("NameSpaceDetail", NotFound("namespace", "ops", field="namespace"))
+    for words in ("plan list", "job list", "eval list", "allocation list", "job list --all"):
+        outcome = await run(*words.split(), "--ns", "ops")
+        assert (outcome.code, outcome.out) == (1, "")
+        assert outcome.err.startswith("Error: namespace: namespace 'ops' does not exist\nHint: ")
+    api.answers("JobList", pb.ScheduleJobListResponse(data=[samples.DONE], totalElements=1))  # history outlives it
+    assert (await run("job", "list", "--ns", "ops")).code == 0
+
+
 async def test_an_added_plan_is_added_even_without_a_preview(run: Ctl, api: FakeApi) -> None:
     api.answers("PlanAdd", pb.SchedulePlanAddResponse(data=samples.HOURLY))
+    api.answers("NodeList", Unimplemented("NodeList"))
     api.answers("PlanPreview", Unimplemented("PlanPreview"))
     outcome = await run("plan", "add", "--id", "hourly", "--spec", "@hourly")
     assert (outcome.code, outcome.out) == (0, "plan hourly added in namespace default, running\n")

@@ -61,6 +61,10 @@ async def test_no_server(bare: Ctl) -> None:
             "`jobpoolctl plan offline ID`",
         ),
         (InvalidArgument("periodic.spec", "step 0"), 3, "a spec is `minute hour day month weekday`"),
+        (InvalidArgument("timeout", "wanted a string, found the number 90"), 3, 'it is a text: "5" in quotes, or 90s'),
+        (InvalidArgument("cron", "unknown field"), 3, "a plan says when in `periodic: {spec: …, time_zone: …}`"),
+        (InvalidArgument("command", "unknown field"), 3, "it goes into `parameters: {…}`, beside an `executor`"),
+        (FailedPrecondition("job x is live", field="overlap"), 1, "`jobpoolctl plan run ID --overlap allow`"),
         (InvalidArgument("parameters.url", "missing"), 3, "--url … for rest, --command … for shell"),
         (Unavailable("no leader"), 2, "try again in a moment; `jobpoolctl endpoint health`"),
         (

@@ -64,7 +64,7 @@ async def test_filters(run: Ctl, api: FakeApi) -> None:
     await run("node", "list", "--status", "ready", "--name", "agent-a")
     await run("namespace", "list", "--name", "ops")
     page = Page(pageNumber=1, pageSize=10)
-    assert [request for _, request in api.requests] == [
+    assert [request for call, request in api.requests if call != "NameSpaceDetail"] == [
         pb.SchedulePlanListRequest(namespace="ops", status="running", name="n", id="i", pageNumber=1, pageSize=5),
         pb.ScheduleJobListRequest(
             namespace="ops",

@@ -47,6 +47,7 @@ async def test_printed(run: Ctl, api: FakeApi, *, words: str, form: str) -> None
 async def test_a_plan_is_added(run: Ctl, api: FakeApi) -> None:
     api.answers("PlanAdd", pb.SchedulePlanAddResponse(data=samples.HOURLY))
     api.answers("PlanPreview", samples.TICKS)
+    api.answers("NodeList", samples.NODES)
     check_golden("plan-add.simple", await run("plan", "add", "--id", "hourly", "--spec", "0 * * * *"))
 
 

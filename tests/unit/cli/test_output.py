@@ -34,19 +34,42 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_table_on_a_terminal_is_coloured_and_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> Terminal:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
-    for name, value in (("TERM", "xterm"), ("COLUMNS", "24")):
+    for name, value in (("TERM", "xterm"), ("COLUMNS", str(columns))):
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("NO_COLOR", raising=False)
-    show_table(("Id", "Status"), [("[b]" + "x" * 20, "failed")])
-    shown = terminal.getvalue()
-    assert "\x1b[31mfailed" in shown
-    assert "[b]x" in shown
-    plain = re.sub("\x1b\\[[0-9;]*m", "", shown)
-    assert plain.startswith("┌")
-    assert max(map(len, plain.splitlines())) <= 24
+    return terminal
+
+
+def plain(terminal: Terminal) -> str:
+    return re.sub("\x1b\\[[0-9;]*m", "", terminal.getvalue())
+
+
+def test_a_table_on_a_terminal_is_coloured(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_a_terminal(monkeypatch, 80)
+    show_table(("Id", "Status"), [("[b]x", "failed")])
+    assert "\x1b[31mfailed" in terminal.getvalue()
+    assert plain(terminal).splitlines()[:2] == ["┌──────┬────────┐", "│ Id   │ Status │"]
+
+
+def test_a_table_that_is_too_wide_becomes_a_grid_for_each_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_a_terminal(monkeypatch, 39)
+    show_table(("Id", "Status", "Info"), [("01M81M9F0JA5ND45HW1WGGKD80", "failed", ""), ("b", "ready", "w" * 30)])
+    assert "\x1b[31mfailed" in terminal.getvalue()
+    assert plain(terminal).splitlines() == [
+        "┌────────┬────────────────────────────┐",
+        "│ Id     │ 01M81M9F0JA5ND45HW1WGGKD80 │",
+        "│ Status │ failed                     │",
+        "└────────┴────────────────────────────┘",
+        "┌────────┬────────────────────────────┐",
+        "│ Id     │ b                          │",
+        "│ Status │ ready                      │",
+        "│ Info   │ wwwwwwwwwwwwwwwwwwwwwwwwww │",
+        "│        │ wwww                       │",
+        "└────────┴────────────────────────────┘",
+    ]
 
 
 def test_moments() -> None:

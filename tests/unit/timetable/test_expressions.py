@@ -122,7 +122,7 @@ REFUSALS = [
     ("5/ * * * *", "minute", 3, "the end of the field"),
     ("60 * * * *", "minute", 1, "from 0 to 59, found 60"),
     ("1,2,60 * * * *", "minute", 5, "found 60"),
-    ("* 24 * * *", "hour", 3, "from 0 to 23"),
+    ("* 24 * * *", "hour", 3, "wanted an hour from 0 to 23"),
     ("* * 0 * *", "day-of-month", 5, "from 1 to 31"),
     ("* * 32 * *", "day-of-month", 5, "from 1 to 31"),
     ("* * * 13 *", "month", 7, "from 1 to 12"),

@@ -6,6 +6,7 @@ would fail for nothing.
 """
 
 import asyncio
+import os
 import ssl
 from pathlib import Path
 
@@ -148,8 +149,18 @@ def _why(error: Exception) -> str:
     """Never with the address: its query may hold secrets."""
     if isinstance(error, aiohttp.TooManyRedirects):
         return f"more than {MAX_REDIRECTS} redirects"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"cannot connect to {error.host}:{error.port}: {error.certificate_error}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"cannot connect to {error.host}:{error.port}: {_cause(error.os_error)}"
     if isinstance(error, aiohttp.ClientResponseError):
         return f"bad answer: {error.message}"
     if isinstance(error, aiohttp.InvalidURL) or not isinstance(error, aiohttp.ClientError | OSError):
         return "the address, or one it redirects to, cannot be called"
     return str(error) or type(error).__name__
+
+
+def _cause(error: OSError) -> str:
+    """What the system said; asyncio puts the address, which is told already, in its place."""
+    text = error.strerror or str(error)
+    return os.strerror(error.errno) if error.errno and text.startswith("Connect call failed") else text
