@@ -1,6 +1,7 @@
 """Watches over links that break, in an etcd that compacts and that others write to."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -12,6 +13,8 @@ from jobpool.testing.store import following, write
 from tests.e2e.etcd.proxy import Proxy
 from tests.e2e.etcd.raw import foreign_puts, put_by_hand
 from tests.e2e.etcd.stores import Opener, take, until
+
+Launch = Callable[..., EtcdMember]
 
 
 async def commits(store: Store, count: int, size: int = 16) -> Fence:
@@ -142,13 +145,13 @@ async def test_a_deleted_range_is_one_operation_for_every_watcher(shared: EtcdMe
     assert len(await reader.range("hist/", "hist0", limit=1000)) == 199
 
 
-async def test_many_events_of_one_step_stay_together(shared: EtcdMember, opener: Opener) -> None:
-    """More than etcd sends in one piece."""
-    store = await opener(shared.endpoint)
+async def test_events_of_one_step_stay_together_in_pieces(launch: Launch, opener: Opener) -> None:
+    """A catch-up is larger than what etcd by default sends in one piece, and it cuts where it likes."""
+    store = await opener(launch(flags=()).endpoint)
     start = await store.fence()
-    puts = [[Put(f"k/{part}/{at}", bytes(500)) for at in range(1000)] for part in range(4)]
+    puts = [[Put(f"k/{part}/{at}", bytes(4_000)) for at in range(120)] for part in range(20)]
     fences = [await write(store, *some) for some in puts]
-    found = await take(store.watch(start), 4)
+    found = await take(store.watch(start), len(puts))
     assert [step.fence for step in found] == fences
     assert [set(step.ops) for step in found] == [set(some) for some in puts]
 

@@ -1,5 +1,6 @@
 """The engine's judgment of answers that a real etcd gives once in a year."""
 
+from collections.abc import AsyncIterator
 from typing import cast
 
 import pytest
@@ -8,10 +9,11 @@ from jobpool.model.errors import StoreFailed
 from jobpool.store.engines.etcd.client import EtcdClient
 from jobpool.store.engines.etcd.engine import EtcdStore
 from jobpool.store.engines.etcd.errors import NoSpace, Unreachable
-from jobpool.store.engines.etcd.etcd_pb2 import KeyValue, RangeRequest, RangeResponse, TxnRequest, TxnResponse
+from jobpool.store.engines.etcd.etcd_pb2 import KeyValue as Pair
+from jobpool.store.engines.etcd.etcd_pb2 import RangeRequest, RangeResponse, ResponseHeader, TxnRequest, TxnResponse
 from jobpool.store.engines.etcd.keys import keyspace
-from jobpool.store.engines.rules import INITIAL_FENCE, encode_fence
-from jobpool.store.port import Fence, Fenced, Limits, OutcomeUnknown, Put
+from jobpool.store.engines.rules import FENCE_KEY, INITIAL_FENCE, encode_fence
+from jobpool.store.port import Fence, Fenced, KeyValue, Limits, OutcomeUnknown, Put
 from jobpool.testing.store import following
 
 KEYS = keyspace("/p/")
@@ -34,12 +36,15 @@ class Answers:
             raise answer
         return answer
 
+    async def read(self, request: TxnRequest, *, long: bool = False) -> TxnResponse:
+        return await self.write(request)
+
     async def range(self, request: RangeRequest) -> RangeResponse:
         assert request.key == KEYS.fence
         assert not request.serializable
         if isinstance(self._fence, StoreFailed):
             raise self._fence
-        return RangeResponse(kvs=[KeyValue(key=KEYS.fence, value=encode_fence(self._fence), mod_revision=3)])
+        return RangeResponse(kvs=[Pair(key=KEYS.fence, value=encode_fence(self._fence), mod_revision=3)])
 
 
 def store_on(client: Answers) -> EtcdStore:
@@ -104,3 +109,40 @@ async def test_a_campaign_that_finds_its_own_fence_was_another_s() -> None:
     won = Fence(1, 1, 1, "campaign/me/1")
     with pytest.raises(Fenced):
         await store_on(Answers(INITIAL_FENCE, refused_for(won))).campaign("me")
+
+
+async def snapshot() -> AsyncIterator[list[KeyValue]]:
+    yield [KeyValue("a", b"1"), KeyValue(FENCE_KEY, encode_fence(Fence(1, 5, 50, "old")))]
+
+
+BEGUN = TxnResponse(succeeded=True, header=ResponseHeader(revision=7))
+DONE = TxnResponse(succeeded=True)
+RESTORED = Fence(2, 6, 51, "restore/2")
+
+
+async def test_a_restore_whose_last_answer_is_lost_is_done() -> None:
+    client = Answers(INITIAL_FENCE, BEGUN, DONE, OutcomeUnknown("no answer"), refused_for(RESTORED))
+    assert await store_on(client).restore(snapshot()) == RESTORED
+    begin, fill, finish, again = client.sent
+    assert [compare.mod_revision for request in (fill, finish) for compare in request.compare] == [7, 7]
+    assert finish == again != begin
+
+
+async def test_a_restore_that_finds_another_fence_has_failed() -> None:
+    client = Answers(INITIAL_FENCE, BEGUN, DONE, OutcomeUnknown("no answer"), refused_for(OTHER), refused_for(OTHER))
+    with pytest.raises(StoreFailed, match="another one took over"):
+        await store_on(client).restore(snapshot())
+
+
+async def test_a_restore_whose_beginning_is_unknown_is_not_gone_on_with() -> None:
+    client = Answers(INITIAL_FENCE, OutcomeUnknown("no answer"))
+    with pytest.raises(OutcomeUnknown):
+        await store_on(client).restore(snapshot())
+    assert len(client.sent) == 1
+
+
+async def test_what_a_restore_cannot_take_back_is_noted() -> None:
+    client = Answers(INITIAL_FENCE, BEGUN, StoreFailed("denied"), Unreachable("gone"))
+    with pytest.raises(StoreFailed, match="denied") as failure:
+        await store_on(client).restore(snapshot())
+    assert "gone" in failure.value.__notes__[0]
