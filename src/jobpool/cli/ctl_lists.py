@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from jobpool.cli.ctl_options import MAX_PAGE, Paging, Settings
 from jobpool.cli.ctl_session import run
 from jobpool.cli.output import Lines, View, note, show_fields, show_json, show_table
+from jobpool.model.errors import NotFound
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -107,7 +108,10 @@ def _refusing_unknown(ask: Ask, namespace: str | None) -> Ask:
 
         answer = await ask(client, number, size)
         if namespace and not answer.totalElements:
-            await client.namespace_detail(pb.ScheduleNameSpaceDetailRequest(name=namespace))
+            try:
+                await client.namespace_detail(pb.ScheduleNameSpaceDetailRequest(name=namespace))
+            except NotFound as error:
+                raise NotFound("namespace", namespace, field="namespace") from error
         return answer
 
     return careful

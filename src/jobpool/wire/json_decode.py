@@ -95,7 +95,8 @@ def _unknown(owner: Message, key: str, path: str) -> InvalidArgument:
 def _known(owner: Message) -> dict[str, str]:
     """What a name may have meant, with its path: a field of the object, else one of an object in it."""
     fields = _compile(owner.DESCRIPTOR).values()
-    inner = {part.name: f"{field.name}.{part.name}" for field in fields if field.inner for part in field.inner.fields}
+    parts = [(field.name, part.name) for field in fields if field.inner for part in field.inner.fields]
+    inner = {part: f"{outer}.{part}" for outer, part in parts if len(part) > 2}  # every word is near to `on`
     return inner | {field.name: field.name for field in fields}
 
 

@@ -251,6 +251,7 @@ def test_a_refusal_tells_where_things_belong():
     for sent, said in (
         ({"spec": "@daily"}, "spec: unknown field; did you mean periodic.spec?"),
         ({"timezone": "UTC"}, "timezone: unknown field; did you mean periodic.time_zone?"),
+        ({"cron": "@daily"}, "cron: unknown field"),
         ({"overlapp": "skip"}, "overlapp: unknown field; did you mean overlap?"),
         ({"dst": "skip"}, "dst: wanted an object (gap, overlap), found the string 'skip'"),
         ({"parameters": {}}, "parameters: wanted a string, found an object; JSON goes into a string as text"),

@@ -137,7 +137,7 @@ async def test_an_added_plan_that_no_agent_could_run(
 async def test_an_empty_list_of_a_namespace_that_is_not_there(run: Ctl, api: FakeApi) -> None:
     for words in ("plan list", "job list", "eval list", "allocation list", "job list --all"):
         assert (await run(*words.split(), "--ns", "ops")).code == 0
-    api.answers("NameSpaceDetail", NotFound("namespace", "ops", field="namespace"))
+    api.answers("NameSpaceDetail", NotFound("namespace", "ops", field="name"))
     for words in ("plan list", "job list", "eval list", "allocation list", "job list --all"):
         outcome = await run(*words.split(), "--ns", "ops")
         assert (outcome.code, outcome.out) == (1, "")
