@@ -1,0 +1,7 @@
+"""What a member that cannot run is told as."""
+
+from jobpool.model.errors import StoreFailed
+
+
+class MemberFailed(StoreFailed):
+    """The etcd member cannot run, and starting it again would not help; the reason says what would."""

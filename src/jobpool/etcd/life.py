@@ -1,0 +1,129 @@
+"""One life of the etcd process: its log followed, its health asked, its end explained."""
+
+import asyncio
+from asyncio.subprocess import Process
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from jobpool.etcd.diagnosis import Finding, Strangers, diagnose, last_words
+from jobpool.etcd.health import trouble
+from jobpool.etcd.log_lines import LogLine, parse_line
+from jobpool.etcd.log_tail import LogTail
+from jobpool.etcd.ports import HOST
+from jobpool.etcd.process import end
+from jobpool.kit.effects.clock import Clock
+from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.pure.backoff import exponential
+from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
+
+_LOOK_EVERY: Millis = 100
+_PATIENCE: Millis = 5 * SECOND
+_ANSWER: Millis = 2 * SECOND
+_REMEMBERED = 50
+_LAST_CHUNKS = 64
+_MOST_OUTPUT = 8 * 1024
+
+
+class Life:
+    """`ready` is called once it answers reads and writes; `waiting_for` says what it lacks until then."""
+
+    def __init__(
+        self, process: Process, tail: LogTail, *, output: Path, health_port: int, strangers: Strangers, clock: Clock
+    ) -> None:
+        self._process = process
+        self._tail = tail
+        self._output = output
+        self._port = health_port
+        self._strangers = strangers
+        self._clock = clock
+        self._log = get_logger("etcd").bind(pid=process.pid)
+        self._grave: deque[LogLine] = deque(maxlen=_REMEMBERED)
+        self._verdict: Finding | None = None
+        self._is_ready = False
+        self.waiting_for = "it was just started"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def run(self, ready: Callable[[], None]) -> Finding | None:
+        """Return when the process has ended, with the reason if we know it."""
+        async with asyncio.TaskGroup() as group:
+            beside = [
+                group.create_task(self._follow(), name="etcd-log"),
+                group.create_task(self._await_health(ready), name="etcd-health"),
+            ]
+            code = await self._process.wait()
+            for task in beside:
+                task.cancel()
+        for _ in range(_LAST_CHUNKS):
+            if not self._take_lines():
+                break
+        found = self._verdict or diagnose(list(self._grave), self._printed())
+        self._log.info("etcd ended", event_name="etcd_ended", exit_code=code, reason=found.reason if found else "")
+        return found
+
+    async def end(self, grace: Millis) -> None:
+        """Ask it to end; end it by force after `grace`."""
+        await end(self._process, grace=grace)
+
+    def last_words(self) -> str:
+        return last_words(list(self._grave), self._printed())
+
+    async def _follow(self) -> None:
+        while True:
+            if not self._take_lines():
+                await self._clock.sleep(_LOOK_EVERY)
+            if self._verdict is not None:
+                await end(self._process, grace=_ANSWER)
+                return
+            await asyncio.sleep(0)
+
+    def _take_lines(self) -> bool:
+        """Whether there were any."""
+        try:
+            lines = [parse_line(line) for line in self._tail.read()]
+        except OSError as error:
+            self._log.warning("etcd's log cannot be read", event_name="etcd_log_unread", error=str(error))
+            return False
+        for line in lines:
+            self._take(line)
+        return bool(lines)
+
+    def _take(self, line: LogLine) -> None:
+        tell = {"debug": self._log.debug, "info": self._log.info, "warning": self._log.warning}
+        tell.get(line.level, self._log.error)(line.message, event_name="etcd_log", detail=dict(line.fields))
+        if line.grave:
+            self._grave.append(line)
+        if not self._is_ready and self._verdict is None:
+            self._verdict = self._strangers.hear(line)
+
+    async def _await_health(self, ready: Callable[[], None]) -> None:
+        began = self._clock.monotonic()
+        tries, next_word = 0, _PATIENCE
+        while True:
+            self.waiting_for = await trouble(HOST, self._port, timeout=_ANSWER)
+            if not self.waiting_for:
+                break
+            tries += 1
+            waited = self._clock.monotonic() - began
+            if waited >= next_word:
+                next_word = waited + min(waited, MINUTE)
+                self._log.info(
+                    "etcd is not ready yet; a new cluster waits for a majority of its members",
+                    event_name="etcd_waiting",
+                    reason=self.waiting_for,
+                    waited_ms=waited,
+                )
+            await self._clock.sleep(exponential(tries, base=_LOOK_EVERY // 2, limit=SECOND))
+        self._is_ready = True
+        self._log.info("etcd is ready", event_name="etcd_ready", took_ms=self._clock.monotonic() - began)
+        ready()
+
+    def _printed(self) -> str:
+        try:
+            with self._output.open("rb") as file:
+                return file.read(_MOST_OUTPUT).decode(errors="replace")
+        except OSError as error:
+            return f"(what it printed cannot be read: {error.strerror})"

@@ -1,0 +1,197 @@
+"""The service that keeps one etcd member running for as long as the server lives, and not longer.
+
+Its client address is a loopback port: every client of etcd can use one, which is not so for unix sockets (etcd does
+not advertise them before 3.7, and our endpoints are `host:port`). Whoever may run programs on this machine can reach
+it; other machines cannot. The port is chosen when the member is made and stays the same through its restarts.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+
+from jobpool.etcd.arguments import LOG, arguments
+from jobpool.etcd.binary import Binary
+from jobpool.etcd.config import PEER_SECURITY, MemberConfig, check, members_of
+from jobpool.etcd.diagnosis import Finding, Strangers
+from jobpool.etcd.errors import MemberFailed
+from jobpool.etcd.life import Life
+from jobpool.etcd.locks import await_free, held
+from jobpool.etcd.log_tail import LogTail
+from jobpool.etcd.ports import HOST, free_ports
+from jobpool.etcd.process import spawn
+from jobpool.kit.effects.clock import Clock
+from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.pure.backoff import exponential
+from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.model.errors import InvalidArgument, Unavailable
+from jobpool.store.files import explained
+
+_LOCK = "etcd.lock"
+_OUTPUT = "etcd.out"
+_FIRST_PAUSE: Millis = SECOND
+_LONGEST_PAUSE: Millis = 30 * SECOND
+_STEADY: Millis = 30 * SECOND
+_GRACE: Millis = 10 * SECOND
+_TRIES = 5
+"""How often a member that was never ready is started, when nobody knows why it ends."""
+
+
+class Member:
+    """A service. `ready` is set from etcd's first answer to reads and writes until the end of its process.
+
+    Call from the thread that runs the event loop: when that thread ends, for whatever reason, so does etcd.
+    """
+
+    name = "etcd"
+
+    def __init__(self, config: MemberConfig, binary: Binary, *, clock: Clock) -> None:
+        """Raises InvalidArgument naming the key of the configuration that is wrong, StoreFailed without free ports."""
+        check(config)
+        self._config = config
+        self._binary = binary
+        self._clock = clock
+        self._log = get_logger("etcd")
+        self._client_port, self._http_port = free_ports(2)
+        self._life: Life | None = None
+        self._was_ready = False
+        self._stop = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._done = asyncio.Event()
+        self._done.set()
+        self.ready = asyncio.Event()
+
+    @property
+    def client_endpoint(self) -> str:
+        """Where etcd serves gRPC."""
+        return f"http://{HOST}:{self._client_port}"
+
+    @property
+    def http_endpoint(self) -> str:
+        """Where etcd serves `/health` and `/metrics`."""
+        return f"http://{HOST}:{self._http_port}"
+
+    @property
+    def pid(self) -> int | None:
+        """etcd's process id while there is one."""
+        return None if self._life is None else self._life.pid
+
+    async def wait_ready(self, within: Millis) -> None:
+        """Return once etcd answers. Raises Unavailable, saying what it waits for, when that takes longer."""
+        try:
+            async with asyncio.timeout(within / 1000):
+                await self.ready.wait()
+        except TimeoutError:
+            reason = "it is not running" if self._life is None else self._life.waiting_for
+            raise Unavailable(f"the etcd member is not ready after {within} ms: {reason}") from None
+
+    async def run(self) -> None:
+        """Keep etcd running until `stop`, or until cancelled; etcd has ended when this returns or raises.
+
+        Raises DataDirLocked when another server or etcd uses the data directory, MemberFailed when etcd cannot run,
+        InvalidArgument or StoreFailed when a file or directory cannot be used.
+        """
+        self._done.clear()
+        try:
+            self._prepare()
+            with held(self._config.data_dir / _LOCK):
+                await self._keep_running()
+        finally:
+            self._done.set()
+
+    async def stop(self) -> None:
+        """End etcd: asked first, killed after 10 s. Then `run` returns. Stop what uses etcd before."""
+        self._stop.set()
+        self._wake.set()
+        if self._life is not None:
+            await self._life.end(_GRACE)
+        await self._done.wait()
+
+    def _prepare(self) -> None:
+        """Make the directories; refuse certificate files that cannot be read, by their key."""
+        for key, path in self._config.peer_tls.files.items():
+            if not os.access(path, os.R_OK):
+                raise InvalidArgument(f"{PEER_SECURITY}.{key}", f"wanted a file that we may read, found {path!r}")
+        with explained(self._config.directory, "make the data directory"):
+            self._config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._config.directory.mkdir(mode=0o700, exist_ok=True)
+
+    async def _keep_running(self) -> None:
+        failures = 0
+        tail = LogTail(self._config.data_dir / LOG)
+        try:
+            while not self._stop.is_set():
+                began = self._clock.monotonic()
+                life = await self._begin(tail)
+                found = await self._live(life)
+                if self._stop.is_set():
+                    return
+                steady = self._clock.monotonic() - began >= _STEADY
+                failures = 1 if steady else failures + 1
+                self._judge(found, life.last_words(), failures)
+                await self._pause(exponential(failures, base=_FIRST_PAUSE, limit=_LONGEST_PAUSE))
+        finally:
+            tail.close()
+
+    async def _begin(self, tail: LogTail) -> Life:
+        config = self._config
+        await await_free(config.directory / "member" / "snap" / "db", clock=self._clock)
+        output = config.data_dir.absolute() / _OUTPUT
+        flags = arguments(
+            config, self._binary.version.numbers, client_url=self.client_endpoint, http_url=self.http_endpoint
+        )
+        process = await spawn(self._binary.path, flags, directory=config.data_dir, output=output)
+        self._log.info(
+            "etcd was started",
+            event_name="etcd_started",
+            pid=process.pid,
+            version=self._binary.version.text,
+            client=self.client_endpoint,
+        )
+        strangers = Strangers(len(members_of(config.cluster)))
+        return Life(process, tail, output=output, health_port=self._http_port, strangers=strangers, clock=self._clock)
+
+    async def _live(self, life: Life) -> Finding | None:
+        self._life = life
+        try:
+            return None if self._stop.is_set() else await life.run(self._become_ready)
+        finally:
+            self.ready.clear()
+            self._life = None
+            await life.end(_GRACE)
+
+    def _become_ready(self) -> None:
+        self._was_ready = True
+        self.ready.set()
+
+    def _judge(self, found: Finding | None, last_words: str, failures: int) -> None:
+        """Raise when it is no use to start etcd again; say why it ended otherwise."""
+        place = Path(self._config.data_dir).absolute()
+        if found is not None and (found.lasting or not self._was_ready):
+            if self._took_our_port(found):
+                return
+            raise MemberFailed(f"the etcd member in {place} cannot run: {found.reason}")
+        if found is None and not self._was_ready and failures >= _TRIES:
+            raise MemberFailed(
+                f"the etcd member in {place} ended {failures} times before it was ready: {last_words}; "
+                f"see {place / LOG}"
+            )
+        reason = found.reason if found is not None else last_words
+        self._log.error("etcd ended and is started again", event_name="etcd_restart", reason=reason, failures=failures)
+
+    def _took_our_port(self, found: Finding) -> bool:
+        """Whether somebody was faster than etcd on a port that we chose; as nobody knows it yet, we choose again."""
+        if self._was_ready or not any(
+            f"{HOST}:{port}:" in found.reason for port in (self._client_port, self._http_port)
+        ):
+            return False
+        self._client_port, self._http_port = free_ports(2)
+        return True
+
+    async def _pause(self, span: Millis) -> None:
+        """Sleep, unless told to stop."""
+        timer = self._clock.call_later(span, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
+            self._wake.clear()

@@ -1,0 +1,148 @@
+"""How a member that ends is started again, or given up: with programs that stand for etcd."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from jobpool.etcd.binary import Binary, Version
+from jobpool.etcd.config import MemberConfig, PeerTls
+from jobpool.etcd.errors import MemberFailed
+from jobpool.etcd.member import Member
+from jobpool.kit.effects.clock import SystemClock, Timer
+from jobpool.kit.pure.durations import Millis
+from jobpool.model.errors import InvalidArgument, StoreFailed, Unavailable
+
+WITHIN = 30.0
+
+
+class HastyClock(SystemClock):
+    """Does not wait between two starts, but keeps how long it should have."""
+
+    def __init__(self) -> None:
+        self.pauses: list[Millis] = []
+
+    def call_later(self, span: Millis, callback: Callable[[], None]) -> Timer:
+        self.pauses.append(span)
+        return super().call_later(0, callback)
+
+
+def member(directory: Path, script: str, clock: HastyClock | None = None, **changes: object) -> Member:
+    program = directory / "program"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    config = MemberConfig(data_dir=directory / "data", **changes)  # type: ignore[arg-type]
+    return Member(config, Binary(program, Version("3.5.30", (3, 5, 30))), clock=clock or HastyClock())
+
+
+def saying(message: str, error: str) -> str:
+    line = json.dumps({"level": "fatal", "msg": message, "error": error})
+    return f"echo '{line}' >> etcd.log"
+
+
+async def run(member: Member) -> None:
+    async with asyncio.timeout(WITHIN):
+        await member.run()
+
+
+async def test_an_end_that_nobody_knows_is_tried_again_ever_slower_and_then_told(tmp_path: Path) -> None:
+    clock = HastyClock()
+    with pytest.raises(MemberFailed, match=r"ended 5 times before it was ready: it is a riddle; see .*/data/etcd.log"):
+        await run(member(tmp_path, "echo it is a riddle >&2; exit 3", clock))
+    assert clock.pauses == [1_000, 2_000, 4_000, 8_000]
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        (saying("failed to open database", "invalid database"), "data is damaged"),
+        (saying("discovery failed", "listen tcp 10.0.0.9:2380: bind: address already in use"), r"10\.0\.0\.9:2380"),
+        (saying("failed to create WAL", "no space left on device"), "the disk of the data directory is full"),
+        ("echo 'flag provided but not defined: -x' >&2; exit 2", "refuses its configuration"),
+    ],
+)
+async def test_what_cannot_get_better_is_told_at_once(tmp_path: Path, script: str, told: str) -> None:
+    clock = HastyClock()
+    with pytest.raises(MemberFailed, match=f"the etcd member in {tmp_path}/data cannot run: .*{told}"):
+        await run(member(tmp_path, script, clock))
+    assert clock.pauses == []
+
+
+async def test_a_port_of_ours_that_another_took_is_exchanged(tmp_path: Path) -> None:
+    taken = 'url=$(echo "$@" | tr " " "\\n" | sed -n "s|^--listen-client-urls=http://||p")\n'
+    line = '{"level":"fatal","msg":"discovery failed","error":"listen tcp $url: bind: address already in use"}'
+    script = f"{taken}[ -e second ] && {{ echo done >&2; exit 1; }}; touch second\ncat >> etcd.log <<END\n{line}\nEND"
+    clock = HastyClock()
+    unlucky = member(tmp_path, script, clock)
+    first = unlucky.client_endpoint
+    with pytest.raises(MemberFailed, match="before it was ready: done"):
+        await run(unlucky)
+    assert unlucky.client_endpoint != first
+    assert clock.pauses[0] == 1_000
+
+
+async def test_its_log_comes_through_ours_at_its_level(tmp_path: Path) -> None:
+    line = json.dumps({"level": "warn", "ts": "t", "caller": "x.go:1", "msg": "slow disk", "took": "2s"})
+    with capture_logs() as logs, pytest.raises(MemberFailed):
+        await run(member(tmp_path, f"echo '{line}' >> etcd.log; echo 'invalid value' >&2; exit 2"))
+    told = [(log["event"], log["log_level"], log["detail"]) for log in logs if log["event_name"] == "etcd_log"]
+    assert told == [("slow disk", "warning", {"caller": "x.go:1", "took": "2s"})]
+
+
+async def test_stop_ends_it_while_it_starts(tmp_path: Path) -> None:
+    one = member(tmp_path, "exec sleep 600")
+    running = asyncio.get_running_loop().create_task(one.run())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(WITHIN):
+        await one.stop()
+        await running
+    assert one.pid is None
+
+
+async def test_stop_ends_the_wait_for_the_next_start(tmp_path: Path) -> None:
+    class Patient(HastyClock):
+        def call_later(self, span: Millis, callback: Callable[[], None]) -> Timer:
+            self.pauses.append(span)
+            waiting.set()
+            return SystemClock.call_later(self, 600_000, callback)
+
+    waiting = asyncio.Event()
+    one = member(tmp_path, "exit 1", Patient())
+    running = asyncio.get_running_loop().create_task(one.run())
+    async with asyncio.timeout(WITHIN):
+        await waiting.wait()
+        await one.stop()
+        await running
+
+
+async def test_a_member_that_never_ran_can_be_stopped(tmp_path: Path) -> None:
+    one = member(tmp_path, "exit 1")
+    await one.stop()
+    await run(one)
+    assert not (tmp_path / "data" / "etcd.out").exists()
+
+
+async def test_who_waits_for_it_is_told_what_it_lacks(tmp_path: Path) -> None:
+    one = member(tmp_path, "exec sleep 600")
+    with pytest.raises(Unavailable, match="not ready after 10 ms: it is not running"):
+        await one.wait_ready(10)
+
+
+async def test_certificates_that_cannot_be_read_are_refused_by_their_key(tmp_path: Path) -> None:
+    tls = PeerTls(cert_file=f"{tmp_path}/missing.crt", key_file=f"{tmp_path}/missing.key")
+    with pytest.raises(InvalidArgument, match=r"peer-transport-security\.cert-file: .* found '.*/missing.crt'"):
+        await run(member(tmp_path, "exit 1", peer_tls=tls))
+
+
+async def test_a_data_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+    with pytest.raises(StoreFailed, match=r"cannot make the data directory .*/data/etcd: "):
+        await run(member(tmp_path, "exit 1"))
+
+
+def test_settings_are_checked_when_it_is_made(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="election-timeout"):
+        member(tmp_path, "exit 1", election_timeout=1)
