@@ -143,10 +143,16 @@ class Http1(HttpToolsProtocol):
         """The app, whose answers go nowhere once the transport closes; uvicorn learns of that a step too late."""
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            cycle = cast(RequestResponseCycle, cast(MethodType, send).__self__)
+
             async def send_while_open(message: Message) -> None:
-                if self.transport.is_closing():
-                    cast(RequestResponseCycle, cast(MethodType, send).__self__).disconnected = True
-                await send(message)
+                cycle.disconnected = cycle.disconnected or self.transport.is_closing()
+                try:
+                    await send(message)
+                except RuntimeError:  # uvloop's, when the transport closed while this waited for room
+                    if not self.transport.is_closing():
+                        raise
+                    cycle.disconnected = True
 
             await app(scope, receive, send_while_open)
 
