@@ -12,6 +12,7 @@ from zlib import crc32
 
 from jobpool.model.errors import StoreFailed
 from jobpool.store.engines.rules import CHUNK_BYTES, CHUNK_KEYS, FENCE_KEY, INITIAL_FENCE, decode_fence, encode_fence
+from jobpool.store.engines.sqlite_log import check_log
 from jobpool.store.port import DataDirMismatch, Fence, KeyValue
 
 Row: TypeAlias = tuple[str, bytes, int]
@@ -70,6 +71,7 @@ def open_writer(path: Path) -> Opened:
 
     Raises StoreFailed when the file cannot be used or is damaged, DataDirMismatch when it is not ours.
     """
+    check_log(path)
     with explained(path, "open"):
         connection = _connect(path)
     try:
