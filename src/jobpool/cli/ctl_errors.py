@@ -91,6 +91,8 @@ def hint(error: JobpoolError) -> str:
 
 
 def _connection_hint(error: Unavailable) -> str:
+    if "the agent of node" in error.reason:
+        return "`jobpoolctl node list` shows the agents; the output is there when this one is back"
     if "certificate is not trusted" in error.reason:
         return "--cacert FILE names the authority that signed the server's certificate"
     if "no TLS handshake" in error.reason:

@@ -66,6 +66,7 @@ async def test_no_server(bare: Ctl) -> None:
         (InvalidArgument("command", "unknown field"), 3, "it goes into `parameters: {…}`, beside an `executor`"),
         (FailedPrecondition("job x is live", field="overlap"), 1, "`jobpoolctl plan run ID --overlap allow`"),
         (InvalidArgument("parameters.url", "missing"), 3, "--url … for rest, --command … for shell"),
+        (Unavailable("the output is with the agent of node n, which is not connected"), 2, "`jobpoolctl node list`"),
         (Unavailable("no leader"), 2, "try again in a moment; `jobpoolctl endpoint health`"),
         (
             Unavailable("the connection to x broke before it answered PlanList"),
