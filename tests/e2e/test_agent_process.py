@@ -237,7 +237,7 @@ async def test_the_command_line(agents: Agents, tmp_path: Path) -> None:
     assert (code, out) == (2, "")
     assert "Usage: jobpool_agent" in err
     code, _, err = await agents.answer("agent", "--capacity", "none")
-    assert (code, "capacity: wanted a whole number from 1 to 100000, found 'none'" in err) == (1, True)
+    assert (code, "capacity: wanted a whole number from 1 to 32768, found 'none'" in err) == (1, True)
     path = tmp_path / "agent.yaml"
     path.write_text("capasity: 5\n")
     code, _, err = await agents.answer("agent", "-config-file", str(path))

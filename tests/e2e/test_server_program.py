@@ -119,7 +119,8 @@ def test_the_second_signal_ends_it_at_once(servers: Servers) -> None:
     server.start_until(ANSWERS)
     with socket.create_connection(("127.0.0.1", server.port)) as slow:
         slow.sendall(b"POST /v3/schedule/plans HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n")
-        slow.sendall(b"Content-Type: application/json\r\n\r\n{")
+        slow.sendall(b"Content-Type: application/json\r\nExpect: 100-continue\r\n\r\n")
+        assert slow.recv(64).startswith(b"HTTP/1.1 100"), "the server waits for the body"
         os.kill(server.pid, signal.SIGTERM)
         server.wait(lambda: "stopping" in server.text(), "to begin to stop")
         os.kill(server.pid, signal.SIGTERM)
