@@ -170,7 +170,7 @@ class Connector:
                 error=str(failure),
             )
         elif not (isinstance(failure, GRPCError) and failure.status in _REFUSALS):
-            text = str(failure) or type(failure).__name__
+            text = (failure.message if isinstance(failure, GRPCError) else str(failure)) or type(failure).__name__
             self._log.warning("no session with a server", event_name="session_lost", server=url, error=text)
 
 

@@ -83,6 +83,17 @@ async def test_a_refusal_is_said_aloud_and_tried_slowly(
     assert "session_refused" in said.out + said.err
 
 
+async def test_an_error_of_the_server_is_told_in_its_words(
+    tmp_path: Path, server: AgentServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.refuse = Status.UNAVAILABLE
+    await _waits(tmp_path, server.url, 1)
+    said = "".join(capsys.readouterr())
+    assert "session_lost" in said
+    assert "refused by the test" in said
+    assert "Status." not in said
+
+
 def test_dead_peers_are_pinged() -> None:
     """The settings are private names of grpclib; were they renamed, the module would not import."""
     config = connector._KEEPALIVE.__for_client__()
