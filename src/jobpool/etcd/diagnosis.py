@@ -78,7 +78,7 @@ def diagnose(lines: Sequence[LogLine], output: str) -> Finding | None:
     for rule in _RULES:
         for line in last:
             if rule.sign in str(line).lower():
-                return Finding(f"{rule.advice} ({line})", lasting=rule.lasting)
+                return Finding(f"{rule.advice} ({line.error or line.message})", lasting=rule.lasting)
     return _of_output(output)
 
 

@@ -1,0 +1,319 @@
+"""A real etcd as a child: it comes back when killed, goes when its server goes, and says why when it cannot run."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import grpc
+import pytest
+from structlog.testing import capture_logs
+
+from jobpool.etcd.binary import Binary, choose
+from jobpool.etcd.config import MemberConfig
+from jobpool.etcd.errors import MemberFailed
+from jobpool.etcd.member import Member
+from jobpool.kit.effects.clock import SystemClock
+from jobpool.model.errors import Unavailable
+from jobpool.store.engines.etcd.engine import EtcdStore
+from jobpool.store.engines.etcd.etcd_pb2 import Member as ListedMember
+from jobpool.store.engines.etcd.etcd_pb2 import MemberListResponse
+from jobpool.store.port import DataDirLocked, KeyValue, Put
+from jobpool.testing.etcd import NO_ETCD, EtcdMember, etcd_binary, free_port
+from jobpool.testing.store import write
+
+pytestmark = pytest.mark.skipif(etcd_binary() is None, reason=NO_ETCD)
+
+ROOT = Path(__file__).parents[2]
+WITHIN = 30.0
+_CLOCK = SystemClock()
+
+SERVER = """
+import asyncio, sys
+from pathlib import Path
+from jobpool.etcd.binary import choose
+from jobpool.etcd.config import MemberConfig
+from jobpool.etcd.member import Member
+from jobpool.kit.effects.clock import SystemClock
+
+async def main(binary, directory, peer):
+    config = MemberConfig(data_dir=Path(directory), listen_peer_urls=(peer,))
+    member = Member(config, await choose(binary), clock=SystemClock())
+    running = asyncio.get_running_loop().create_task(member.run())
+    await member.wait_ready(30_000)
+    print(member.pid, flush=True)
+    await running
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+async def binary() -> Binary:
+    return await choose(str(etcd_binary()))
+
+
+class Supervised:
+    """Members of this process, ended whatever happens."""
+
+    def __init__(self, binary: Binary) -> None:
+        self._binary = binary
+        self._running: list[asyncio.Task[None]] = []
+
+    def member(self, directory: Path, **changes: object) -> Member:
+        settings = {"listen_peer_urls": (peer_url(),), "heartbeat_interval": 20, "election_timeout": 200} | changes
+        return Member(MemberConfig(data_dir=directory, **settings), self._binary, clock=_CLOCK)  # type: ignore[arg-type]
+
+    def run(self, member: Member) -> "asyncio.Task[None]":
+        running = asyncio.get_running_loop().create_task(member.run())
+        self._running.append(running)
+        return running
+
+    async def ready(self, directory: Path, **changes: object) -> Member:
+        """One that answers."""
+        member = self.member(directory, **changes)
+        running = self.run(member)
+        waiting = asyncio.get_running_loop().create_task(member.wait_ready(30_000))
+        await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            waiting.cancel()
+            running.result()
+        await waiting
+        return member
+
+    async def failure(self, member: Member) -> Exception:
+        """What the member that is running, or is run now, ends with."""
+        async with asyncio.timeout(WITHIN):
+            found = await asyncio.gather(self.run(member), return_exceptions=True)
+        assert isinstance(found[0], Exception)
+        return found[0]
+
+    async def close(self) -> None:
+        for running in self._running:
+            running.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+
+@pytest.fixture
+async def supervised(binary: Binary) -> AsyncIterator[Supervised]:
+    supervised = Supervised(binary)
+    yield supervised
+    await supervised.close()
+
+
+def peer_url() -> str:
+    return f"http://127.0.0.1:{free_port()}"
+
+
+def runs(pid: int) -> bool:
+    """Whether the process does anything any more."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+async def until(condition: Callable[[], bool], what: str, within: float = WITHIN) -> None:
+    end = _CLOCK.monotonic() + within * 1000
+    while not condition():
+        assert _CLOCK.monotonic() < end, f"waited {within} s until {what}"
+        await asyncio.sleep(0.02)
+
+
+async def put(member: Member, key: str) -> None:
+    store = await EtcdStore.open([member.client_endpoint])
+    try:
+        await write(store, Put(key, b"kept"))
+    finally:
+        await store.close()
+
+
+async def has(member: Member, key: str) -> bool:
+    store = await EtcdStore.open([member.client_endpoint])
+    try:
+        return await store.range(key, key + "\0", limit=1) == [KeyValue(key, b"kept")]
+    finally:
+        await store.close()
+
+
+async def call(member: Member, method: str, request: bytes = b"") -> bytes:
+    async with grpc.aio.insecure_channel(member.client_endpoint.removeprefix("http://")) as channel:
+        ask = channel.unary_unary(
+            f"/etcdserverpb.Cluster/{method}", request_serializer=bytes, response_deserializer=bytes
+        )
+        return await ask(request, timeout=WITHIN)
+
+
+async def test_it_starts_serves_a_store_and_ends_when_told(supervised: Supervised, tmp_path: Path) -> None:
+    directory = tmp_path / "a b%41#?"  # etcd reads paths of log files as URLs
+    member = await supervised.ready(directory)
+    pid = member.pid
+    assert pid is not None
+    await put(member, "one")
+    async with asyncio.timeout(WITHIN):
+        await member.stop()
+    assert not runs(pid)
+    assert not member.ready.is_set()
+    assert (directory / "etcd" / "member" / "snap" / "db").exists()
+    assert await has(await supervised.ready(directory), "one")
+
+
+async def test_a_cancelled_supervisor_leaves_no_etcd(supervised: Supervised, tmp_path: Path) -> None:
+    member = await supervised.ready(tmp_path)
+    pid = member.pid
+    assert pid is not None
+    await supervised.close()
+    assert not runs(pid)
+
+
+async def test_a_killed_etcd_comes_back_with_its_data_at_the_same_address(
+    supervised: Supervised, tmp_path: Path
+) -> None:
+    member = await supervised.ready(tmp_path)
+    await put(member, "one")
+    first, address = member.pid, member.client_endpoint
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: not member.ready.is_set(), "its end is noticed")
+    await member.wait_ready(30_000)
+    assert member.pid not in (None, first)
+    assert member.client_endpoint == address
+    assert await has(member, "one")
+
+
+async def test_it_dies_with_its_server_even_at_kill_9(binary: Binary, tmp_path: Path) -> None:
+    words = (sys.executable, "-c", SERVER, str(binary.path), str(tmp_path), peer_url())
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    server = await asyncio.create_subprocess_exec(*words, stdout=PIPE, env=environment)
+    try:
+        assert server.stdout is not None
+        async with asyncio.timeout(WITHIN):
+            pid = await anext(number async for number in numbers(server.stdout))
+        assert runs(pid)
+    finally:
+        server.kill()
+        await server.wait()
+    await until(lambda: not runs(pid), "etcd has followed its server", within=2)
+
+
+async def numbers(stream: asyncio.StreamReader) -> AsyncIterator[int]:
+    """The lines that are numbers, among those of the log."""
+    while line := await stream.readline():
+        if line.strip().isdigit():
+            yield int(line)
+    raise AssertionError("the server ended before it told its etcd's number")
+
+
+async def test_a_second_supervisor_of_one_directory_is_refused(supervised: Supervised, tmp_path: Path) -> None:
+    first = await supervised.ready(tmp_path)
+    error = await supervised.failure(supervised.member(tmp_path))
+    assert isinstance(error, DataDirLocked)
+    assert f"process {os.getpid()} already runs an etcd member in {tmp_path}" in str(error)
+    assert first.ready.is_set()
+
+
+async def test_an_etcd_that_nobody_supervises_is_told_by_its_pid(supervised: Supervised, tmp_path: Path) -> None:
+    left = EtcdMember(tmp_path, name="etcd")
+    left.start()
+    try:
+        error = await supervised.failure(supervised.member(tmp_path))
+    finally:
+        left.kill()
+    assert isinstance(error, DataDirLocked)
+    assert f"kill {left.process.pid}" in str(error)
+
+
+async def test_a_peer_port_in_use_is_told(supervised: Supervised, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        error = await supervised.failure(supervised.member(tmp_path, listen_peer_urls=(f"http://127.0.0.1:{port}",)))
+    assert isinstance(error, MemberFailed)
+    assert f"another process uses an address of the member (listen tcp 127.0.0.1:{port}: " in str(error)
+
+
+async def test_damaged_data_is_told(supervised: Supervised, tmp_path: Path) -> None:
+    member = await supervised.ready(tmp_path)
+    await member.stop()
+    with (tmp_path / "etcd" / "member" / "snap" / "db").open("r+b") as database:
+        database.write(b"\0" * 8192)
+    error = await supervised.failure(supervised.member(tmp_path))
+    assert isinstance(error, MemberFailed)
+    assert "data is damaged" in str(error)
+
+
+async def test_etcds_log_is_ours(supervised: Supervised, tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        member = await supervised.ready(tmp_path)
+        await member.stop()
+    levels = {log["event"]: log["log_level"] for log in logs if log["event_name"] == "etcd_log"}
+    assert levels["starting an etcd server"] == "info"
+    assert levels["simple token is not cryptographically signed"] == "warning"
+    assert levels["closed etcd server"] == "info"
+    names = [log["event_name"] for log in logs if log["event_name"] != "etcd_log"]
+    assert names == ["etcd_started", "etcd_ready", "etcd_ended"]
+
+
+class Three:
+    """Three supervisors of one cluster, in one process."""
+
+    def __init__(self, supervised: Supervised, directory: Path) -> None:
+        self._supervised = supervised
+        self._directory = directory
+        self._peers = {name: peer_url() for name in "abc"}
+
+    def member(self, name: str, **changes: object) -> Member:
+        settings: dict[str, object] = {
+            "name": name,
+            "listen_peer_urls": (self._peers[name],),
+            "initial_cluster": ",".join(f"{other}={url}" for other, url in self._peers.items()),
+            "strict_reconfig_check": False,
+        }
+        return self._supervised.member(self._directory / name, **(settings | changes))
+
+
+@pytest.fixture
+def three(supervised: Supervised, tmp_path: Path) -> Three:
+    return Three(supervised, tmp_path)
+
+
+async def test_three_form_a_cluster_and_one_that_is_removed_says_so(supervised: Supervised, three: Three) -> None:
+    members = [three.member(name) for name in "abc"]
+    running = [supervised.run(member) for member in members]
+    await asyncio.gather(*(member.wait_ready(30_000) for member in members))
+    await put(members[0], "one")
+    assert await has(members[2], "one")
+
+    listed = MemberListResponse.FromString(await call(members[0], "MemberList"))
+    ids = {member.name: member.ID for member in listed.members}
+    assert sorted(ids) == ["a", "b", "c"]
+    await call(members[0], "MemberRemove", ListedMember(ID=ids["c"]).SerializeToString())
+    async with asyncio.timeout(WITHIN):
+        (error,) = await asyncio.gather(running[2], return_exceptions=True)
+    assert isinstance(error, MemberFailed)
+    assert "was removed from its cluster" in str(error)
+    assert await has(members[1], "one")
+
+
+async def test_a_member_of_another_cluster_is_told_and_the_others_form_theirs(
+    supervised: Supervised, three: Three
+) -> None:
+    right = [three.member(name) for name in "ab"]
+    for member in right:
+        supervised.run(member)
+    error = await supervised.failure(three.member("c", initial_cluster_token="another"))
+    assert isinstance(error, MemberFailed)
+    assert "its peers are of cluster" in str(error)
+    assert "initial-cluster-token" in str(error)
+    await asyncio.gather(*(member.wait_ready(30_000) for member in right))
+
+
+async def test_while_a_majority_is_missing_it_says_what_it_waits_for(supervised: Supervised, three: Three) -> None:
+    alone = three.member("a")
+    supervised.run(alone)
+    await until(lambda: alone.pid is not None, "it is started")
+    with pytest.raises(Unavailable, match=r"the etcd member is not ready after 1500 ms: .+"):
+        await alone.wait_ready(1_500)
