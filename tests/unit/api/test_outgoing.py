@@ -65,7 +65,14 @@ class Slow:
 
 
 async def _by_rest(service: Service, caller: Slow) -> None:
-    scope = {"type": "http", "method": "GET", "scheme": "http", "headers": [], "query_string": b"", "client": None}
+    scope: dict[str, object] = {
+        "type": "http",
+        "method": "GET",
+        "scheme": "http",
+        "headers": [],
+        "query_string": b"",
+        "client": None,
+    }
     path = "/v3/schedule/plans"
     await Gateway(service)(scope | {"path": path, "raw_path": path.encode()}, _nothing, caller.send)
 
