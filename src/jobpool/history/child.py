@@ -9,10 +9,22 @@ import select
 import signal
 import sqlite3
 import sys
+import traceback
 from pathlib import Path
 
 from jobpool.history.database import is_damage, wipe
-from jobpool.history.frames import HEADER, Damaged, DeleteBefore, Ingest, Reply, Reset, body_size, pack, unpack_request
+from jobpool.history.frames import (
+    HEADER,
+    BadFrame,
+    Damaged,
+    DeleteBefore,
+    Ingest,
+    Reply,
+    Reset,
+    body_size,
+    pack,
+    unpack_request,
+)
 from jobpool.history.read_model import ReadModel
 from jobpool.history.records import read_segment
 from jobpool.store.codec import CorruptRecord
@@ -109,9 +121,13 @@ def main(arguments: list[str]) -> int:
         if "--rebuild" in arguments[1:]:
             wipe(path)
         serve(ReadModel(path), sys.stdin.fileno(), sink)
-    except (sqlite3.DatabaseError, CorruptRecord) as error:
+    except BadFrame:
+        raise
+    except (sqlite3.DatabaseError, CorruptRecord, LookupError, TypeError, ValueError) as error:
         if isinstance(error, sqlite3.DatabaseError) and not is_damage(error):
             raise
-        _send(sink, Damaged(str(error)))
+        if isinstance(error, LookupError | TypeError | ValueError):  # contradicting tables, or a fault of ours
+            traceback.print_exc()
+        _send(sink, Damaged(f"{type(error).__name__}: {error}"))
         return 1
     return 0

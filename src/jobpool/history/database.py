@@ -26,7 +26,8 @@ CREATE TABLE counts (
 ) WITHOUT ROWID;
 CREATE TABLE runs (
   row INTEGER PRIMARY KEY, id TEXT NOT NULL, created_at INTEGER NOT NULL, namespace INTEGER NOT NULL,
-  plan INTEGER NOT NULL, status INTEGER NOT NULL, name INTEGER NOT NULL, node INTEGER NOT NULL, record BLOB NOT NULL
+  plan INTEGER NOT NULL, status INTEGER NOT NULL, name INTEGER NOT NULL, node INTEGER NOT NULL,
+  record BLOB NOT NULL -- behind its checksum
 );
 CREATE UNIQUE INDEX by_id ON runs (id);
 CREATE INDEX by_time ON runs (created_at, id, namespace, status, name, node);
@@ -51,7 +52,7 @@ _PRAGMAS = (
     "PRAGMA cache_size=-65536",
     "PRAGMA temp_store=MEMORY",
 )
-_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT)
 
 
 def open_database(path: Path, *, wait_s: float = 5) -> sqlite3.Connection:
@@ -86,5 +87,9 @@ def wipe(path: Path) -> None:
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Whether only a rebuild helps, as opposed to a full disk or another process on the file."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
+    """Whether only a rebuild helps, as opposed to a full disk or another process on the file.
+
+    A constraint that is broken by a row which is not there, and a text that is no UTF-8, are damage too; the latter
+    SQLite itself does not notice, so the error has no code.
+    """
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _DAMAGE

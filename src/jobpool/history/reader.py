@@ -20,11 +20,13 @@ from jobpool.history.queries import (
     ListEvaluations,
     ListJobs,
 )
-from jobpool.history.records import read_run
+from jobpool.history.records import read_run, unsealed
 from jobpool.history.where import Where, allocations_where, evaluations_where, jobs_where
 from jobpool.history.words import Kind, Words
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.run import allocation_id, evaluation_id, split_id
+from jobpool.store.codec import CorruptRecord
+from jobpool.store.keyspace import Table
 
 _Filter: TypeAlias = JobFilter | EvaluationFilter | AllocationFilter
 _List: TypeAlias = ListJobs | ListEvaluations | ListAllocations
@@ -49,7 +51,7 @@ _ATTEMPTS = _Scan("attempts", "run", Tally.ATTEMPTS)
 
 
 class Reader:
-    """Reads what is in the tables, committed or not."""
+    """Reads what is in the tables, committed or not. Raises CorruptRecord for a record that is damaged."""
 
     def __init__(self, database: Connection, words: Words, counts: Counts) -> None:
         self._database = database
@@ -123,8 +125,7 @@ class Reader:
             return Rows(total, ())
         page = _sql("SELECT", scan.run, ", id FROM", scan.source, "WHERE", where.sql, _IN_ORDER)
         found = self._database.execute(page, (*where.values, limit, query.offset)).fetchall()
-        record = "SELECT record FROM runs WHERE row = ?"
-        records = [self._database.execute(record, (row,)).fetchone()[0] for row, _ in found]
+        records = [self._record(row) for row, _ in found]
         numbers = [0 if scan.tally is Tally.RUNS else _number_in(text) for _, text in found]
         return Rows(total, tuple(zip(records, numbers, strict=True)))
 
@@ -156,7 +157,14 @@ class Reader:
         return self._records(wanted, json.dumps(job_ids))
 
     def _records(self, sql: str, value: str) -> list[bytes]:
-        return [record for (record,) in self._database.execute(sql, (value,))]
+        return [unsealed(record) for (record,) in self._database.execute(sql, (value,))]
+
+    def _record(self, row: int) -> bytes:
+        """The record of a row that an index names."""
+        found = self._database.execute("SELECT record FROM runs WHERE row = ?", (row,)).fetchone()
+        if found is None:
+            raise CorruptRecord(Table.RUN, f"an index names row {row}, which is not there")
+        return unsealed(found[0])
 
 
 _IN_ORDER = "ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?"

@@ -10,10 +10,9 @@ from typing import TypeAlias
 from jobpool.history.counts import Counts, Tally
 from jobpool.history.database import ALLOCATION_STATUSES, EVALUATION_STATUSES, JOB_STATUSES
 from jobpool.history.queries import node_of
-from jobpool.history.records import read_run
+from jobpool.history.records import read_run, sealed, unsealed
 from jobpool.history.words import Kind, Words
 from jobpool.model.run import Run, allocation_id, evaluation_id
-from jobpool.store.codec import encode
 
 _JOB_STATUS = {status: number for number, status in enumerate(JOB_STATUSES)}
 _EVALUATION_STATUS = {status: number for number, status in enumerate(EVALUATION_STATUSES)}
@@ -58,7 +57,7 @@ class Writer:
         evaluations: list[_EvaluationRow] = []
         attempts: list[_AttemptRow] = []
         for line in runs:
-            run = read_run(line[8])
+            run = read_run(unsealed(line[8]))
             evaluations += [_evaluation_row(line, run, place) for place in range(len(run.evaluations))]
             attempts += [self._attempt_row(line, run, place) for place in range(len(run.attempts))]
         self._database.executemany("DELETE FROM runs WHERE row = ?", [line[:1] for line in runs])
@@ -87,7 +86,7 @@ class Writer:
             _JOB_STATUS[run.status],
             number(Kind.NAME, run.name),
             number(Kind.NODE, node_of(run)),
-            encode(run),
+            sealed(run),
         )
 
     def _attempt_row(self, line: _RunRow, run: Run, place: int) -> _AttemptRow:

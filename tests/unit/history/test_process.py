@@ -4,6 +4,7 @@ import asyncio
 import os
 import select
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -209,6 +210,35 @@ async def test_a_damaged_file_is_built_anew(kept: Kept, tmp_path: Path) -> None:
     async with running(later.history) as history:
         page = await persist(lambda: history.query(ListJobs(limit=1_000)))
         assert page.total == len({run.id for run in page.runs}) == 400
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "UPDATE runs SET record = CAST(replace(CAST(record AS TEXT), 'nightly', 'nightlx') AS BLOB) WHERE row = 17",
+        "UPDATE runs SET record = substr(record, 1, 40) WHERE row = 17",
+        "UPDATE words SET text = CAST(x'ff61' AS TEXT)",
+        "UPDATE words SET kind = 9",
+        "INSERT INTO evaluations SELECT created_at, 'x', namespace, status, 9999 FROM evaluations LIMIT 1",
+        "DELETE FROM meta",
+    ],
+)
+async def test_what_is_damaged_within_a_sound_file_is_built_anew(kept: Kept, tmp_path: Path, spoil: str) -> None:
+    for n in range(1, 41):
+        kept.fold(n)
+    async with running(kept.history) as history:
+        assert await total(history) == 40
+    with sqlite3.connect(tmp_path / "history.db") as database:
+        database.execute(spoil)
+    database.close()
+    later = Kept(tmp_path / "history.db")
+    later.segments = kept.segments
+    later.history.stand_at(1, 40)
+    async with running(later.history) as history:
+        evaluations = await persist(lambda: history.query(ListEvaluations(limit=1_000)))
+        page = await persist(lambda: history.query(ListJobs(limit=1_000)))
+    assert evaluations.total == len(evaluations.items) == 40
+    assert sorted(page.runs, key=lambda run: run.id) == [finished_run(f"r{n}", at=NOW + n) for n in range(1, 41)]
 
 
 async def test_deletes_reach_the_child_whenever_it_comes(kept: Kept) -> None:
