@@ -3,8 +3,10 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
 from pathlib import Path
 
+import aiohttp
 from msgspec import Struct
 
 from jobpool.cli.bench.load import NAMESPACE, load_history, load_plans
@@ -249,8 +251,18 @@ async def _until_ended(bench: Bench, count: int) -> None:
 
 async def _until_known(bench: Bench, count: int) -> None:
     async with asyncio.timeout(900):
-        while (await bench.get("/v3/schedule/jobs", pageSize="1")).get("totalElements") != count:
+        while await _known(bench) != count:
             await asyncio.sleep(0.5)
+
+
+async def _known(bench: Bench) -> object:
+    """How many finished runs the server lists; None while its read model is still being built."""
+    try:
+        return (await bench.get("/v3/schedule/jobs", pageSize="1")).get("totalElements")
+    except aiohttp.ClientResponseError as refusal:
+        if refusal.status != HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
+        return None
 
 
 async def _timed(bench: Bench, noun: str, **query: str) -> float:
