@@ -140,11 +140,18 @@ class Sessions:
         try:
             await self._welcome(session)
             await self._talk(session)
+            await self._farewell(session.node_id)
         finally:
             if self._sessions.get(node.id) is session:
                 del self._sessions[node.id]
             session.fail_logs(Unavailable(f"the agent of node {node.id} disconnected"))
             self._log.info("an agent disconnected", event_name="agent_disconnected", node=node.id)
+
+    async def _farewell(self, node_id: str) -> None:
+        """An agent that drained and closed its stream has left: nobody need wait for its silence."""
+        node = self._context.state.node(node_id)
+        if node is not None and node.draining and not self._context.state.node_load(node_id):
+            await self._context.leader.submit(SetNodeStatus(node_id, NodeStatus.DOWN, "its agent drained and left"))
 
     def _refuse_when_closed(self) -> None:
         if self._closed:

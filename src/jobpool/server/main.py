@@ -18,20 +18,23 @@ from jobpool.kit.effects.dice import Dice
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.effects.service import Service, run_services
 from jobpool.kit.pure.durations import SECOND
-from jobpool.leader.leadership import Leadership
+from jobpool.leader.leadership import Leadership, Reign
 from jobpool.leader.term import LeaderConfig
+from jobpool.model.errors import JobpoolError
+from jobpool.model.statuses import NodeStatus
 from jobpool.replica.replica import Replica
 from jobpool.server.config import ServerConfig
 from jobpool.server.feed import HistoryFeed
 from jobpool.server.health import plain_routes
 from jobpool.server.local import LocalLeader
 from jobpool.server.metrics import Metrics
-from jobpool.store.commands import AddNamespace
+from jobpool.store.commands import AddNamespace, SetNodeStatus
 from jobpool.store.datadir import DataDir
 from jobpool.store.engines.sqlite import SqliteStore
 
 _GRACE = 5 * SECOND
 DEFAULT_NAMESPACE = "default"
+AWAITED = "waiting for its agent to come back"
 
 
 class Server:
@@ -144,9 +147,18 @@ class Server:
             if not task.cancelled() and (failure := task.exception()) is not None:
                 raise failure
 
+    async def _await_agents(self, reign: Reign) -> None:
+        """Every agent's stream ended with the server before this one: a node gets new work once its agent is back."""
+        ready = [node.id for node in self.replica.state.nodes.values() if node.status is NodeStatus.READY]
+        commands = [SetNodeStatus(node_id, NodeStatus.INITIALIZING, AWAITED) for node_id in ready]
+        for outcome in await reign.committer.submit_all(commands):
+            if isinstance(outcome, JobpoolError):
+                raise outcome
+
     async def _serve(self, stop: asyncio.Event, started: Callable[[], None] | None) -> None:
         reign = await self.leadership.leading()
         await reign.committer.submit(AddNamespace(DEFAULT_NAMESPACE, if_absent=True))
+        await self._await_agents(reign)
         await self._listener.start()
         self._log.info("serving", event_name="serving", addresses=[f"{host}:{port}" for host, port in self.addresses])
         if started is not None:

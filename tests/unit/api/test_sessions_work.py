@@ -4,6 +4,7 @@ import pytest
 
 from jobpool.api.agent_outbox import BATCH
 from jobpool.testing.clock import settle
+from jobpool.model.statuses import NodeStatus
 from jobpool.wire import jobpool_pb2 as pb
 from tests.unit.api.nouns import SECOND, World, end_of, given, joined
 
@@ -320,3 +321,24 @@ async def test_drain_takes_the_node_out_and_its_runs_go_on(world: World) -> None
     assert len(agent.stream.assigned) == 1
     await agent.finish(item)
     assert agent.stream.acked == [1]
+
+
+async def test_an_agent_that_drained_and_left_is_down_at_once(world: World) -> None:
+    agent, [item] = await given(world)
+    agent.stream.say(drain=pb.AgentDrain())
+    await agent.finish(item)
+    agent.stream.hang_up()
+    await settle()
+    node = world.state.node("node-1")
+    assert node is not None
+    assert (node.status, node.status_description) == (NodeStatus.DOWN, "its agent drained and left")
+
+
+async def test_an_agent_that_just_goes_or_leaves_work_behind_is_waited_for(world: World) -> None:
+    agent, _ = await given(world)
+    agent.stream.say(drain=pb.AgentDrain())
+    agent.stream.hang_up()
+    await settle()
+    node = world.state.node("node-1")
+    assert node is not None
+    assert node.status is NodeStatus.READY

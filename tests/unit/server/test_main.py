@@ -229,6 +229,19 @@ async def until(condition: Callable[[], bool], stream: Any) -> None:
             await asyncio.sleep(0)
 
 
+async def test_a_node_gets_no_new_work_after_a_restart_until_its_agent_is_back(tmp_path: Path) -> None:
+    async with running(tmp_path / "d") as served:
+        with pytest.raises(GRPCError):
+            await _talk_until_sent_away(served)
+        await served.stopped()
+    async with running(tmp_path / "d") as served:
+        node = served.server.replica.state.nodes["node-1"]
+        assert (node.status, node.status_description) == ("initializing", "waiting for its agent to come back")
+        with pytest.raises(GRPCError):
+            await _talk_until_sent_away(served)  # which waits until it is ready
+        await served.stopped()
+
+
 async def test_a_request_in_progress_is_finished_while_nothing_new_is_taken(tmp_path: Path) -> None:
     body = b'{"name": "late"}'
     head = (
