@@ -1,10 +1,13 @@
 """The scheduler on random clusters: what it proposes holds, and it waits only when nobody has room."""
 
+from collections import Counter
 from collections.abc import Sequence
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from jobpool.kit.effects.dice import Dice
 from jobpool.model.node import Node
@@ -29,6 +32,7 @@ class Cluster:
     def __init__(self, nodes: Sequence[Node], loads: Sequence[int]) -> None:
         self.nodes = {node.id: node for node in nodes}
         self.loads = {node.id: load for node, load in zip(nodes, loads, strict=True)}
+        self.runs: dict[str, Run] = {}
 
     def node(self, node_id: str) -> Node | None:
         return self.nodes.get(node_id)
@@ -38,6 +42,12 @@ class Cluster:
 
     def ready_nodes(self, executor: str) -> Sequence[str]:
         return sorted(node.id for node in self.nodes.values() if node.accepts_work and executor in node.executors)
+
+    def run(self, job_id: str) -> Run | None:
+        return self.runs.get(job_id)
+
+    def live_runs(self, namespace: str, plan_id: str) -> Sequence[str]:
+        return [run.id for run in self.runs.values() if run.plan_key == (namespace, plan_id)]
 
 
 def a_run(executor: str, *, strategy: str = "", attempts: tuple[Attempt, ...] = (), losses: int = 0) -> Run:
@@ -128,6 +138,7 @@ def test_verify_says_yes_exactly_when_the_node_can_take_it(cluster: Cluster, exe
         assert verdict is (Refusal.NODE_FULL if cluster.loads[name] >= node.capacity else None)
 
 
+@pytest.mark.invariant("S-1")
 @given(clusters(), st.sampled_from(EXECUTORS), st.sets(st.sampled_from([f"n{at}" for at in range(6)])), st.integers())
 def test_a_run_that_lost_its_node_goes_elsewhere_if_it_can(
     cluster: Cluster, executor: str, used: set[str], seed: int
@@ -155,3 +166,28 @@ def test_a_second_delivery_has_nothing_to_do(cluster: Cluster, executor: str, se
     assert schedule(run, cluster, proposals=proposals, dice=Dice(seed)) == Nothing()
     assert all(proposals.on_node(name) == 0 for name in cluster.nodes)
     assert verify(run, "n0", view=cluster) is Refusal.NOT_NEEDED
+
+
+@pytest.mark.invariant("S-1")
+@given(clusters(), st.sampled_from(EXECUTORS), st.lists(st.sampled_from(range(6)), max_size=8), st.integers())
+def test_spread_goes_where_the_plan_has_fewest_and_binpack_where_least_is_left(
+    cluster: Cluster, executor: str, there: list[int], seed: int
+) -> None:
+    for at, node in enumerate(there):
+        attempt = Attempt(1, 1, f"n{node}", 1, AllocationStatus.RUNNING, 0, 0)
+        cluster.runs[f"r{at}"] = replace(a_run(executor, attempts=(attempt,)), id=f"r{at}")
+    roomy = [n for n in cluster.ready_nodes(executor) if cluster.loads[n] < cluster.nodes[n].capacity]
+    own = Counter(f"n{node}" for node in there)
+    proposals, dice = Proposals(), Dice(seed)
+    for _ in range(3):
+        decision = schedule(a_run(executor, strategy="spread"), cluster, proposals=proposals, dice=dice)
+        if isinstance(decision, Place):
+            chosen = decision.node_id
+            before = {n: proposals.on_node(n) - (n == chosen) + cluster.loads[n] for n in roomy}
+            free = [n for n in roomy if before[n] < cluster.nodes[n].capacity]
+            assert own[chosen] == min(own[n] for n in free)
+            own[chosen] += 1
+    packed = schedule(a_run(executor, strategy="binpack"), cluster, proposals=Proposals(), dice=dice)
+    if isinstance(packed, Place):
+        fullness = {n: Fraction(cluster.loads[n], cluster.nodes[n].capacity) for n in roomy}
+        assert fullness[packed.node_id] == max(fullness.values())

@@ -72,7 +72,7 @@ _OPTIONS = (
     click.option("--dst-gap", metavar="run-after|skip", help="A time that spring takes away."),
     click.option("--dst-overlap", metavar="first|second|both", help="A time that autumn gives twice."),
     click.option("--match", metavar="any|all", help="How day of month and day of week join."),
-    click.option("--strategy", help="How a node is chosen: weighted-average, random."),
+    click.option("--strategy", help="How a node is chosen: weighted-average, binpack, spread, random."),
     click.option("--type", metavar="service", help="The original's type."),
 )
 

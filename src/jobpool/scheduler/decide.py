@@ -1,10 +1,12 @@
 """The decision about one run. The same function serves evaluators, explanations and benchmarks."""
 
+from collections.abc import Mapping
+
 from jobpool.model.reasons import Reason
 from jobpool.model.run import Run
 from jobpool.scheduler.decision import NOTHING, Decision, Place, Wait
 from jobpool.scheduler.fit import feasible, fits, needs_node
-from jobpool.scheduler.strategies import DEFAULT_STRATEGY, STRATEGIES, Look, Room
+from jobpool.scheduler.strategies import DEFAULT_STRATEGY, STRATEGIES, Look, Room, spread
 from jobpool.scheduler.view import Dice, PlacementView, Proposals
 
 
@@ -23,7 +25,7 @@ def schedule(run: Run, view: PlacementView, *, proposals: Proposals, dice: Dice,
     if room is None:
         wait = proposals.full_for[run.executor] = _wait(run, view)
         return wait
-    proposals.add(room.node_id)
+    proposals.add(run, room.node_id)
     return Place(room.node_id)
 
 
@@ -32,7 +34,8 @@ def _room_for(run: Run, view: PlacementView, *, proposals: Proposals, dice: Dice
     if not nodes:
         return None
     choose = STRATEGIES.get(run.strategy or strategy, STRATEGIES[DEFAULT_STRATEGY])
-    look = _look(run, view, proposals=proposals)
+    own = proposals.of_plan(run, view) if choose is spread else {}
+    look = _look(run, view, proposals=proposals, own=own)
     if run.losses:
         used = {attempt.node_id for attempt in run.attempts}
         room = choose(nodes, lambda node_id: None if node_id in used else look(node_id), dice)
@@ -41,7 +44,7 @@ def _room_for(run: Run, view: PlacementView, *, proposals: Proposals, dice: Dice
     return choose(nodes, look, dice)
 
 
-def _look(run: Run, view: PlacementView, *, proposals: Proposals) -> Look:
+def _look(run: Run, view: PlacementView, *, proposals: Proposals, own: Mapping[str, int]) -> Look:
     find, load_of, proposed_on = view.node, view.node_load, proposals.on_node
 
     def look(node_id: str) -> Room | None:
@@ -49,7 +52,7 @@ def _look(run: Run, view: PlacementView, *, proposals: Proposals) -> Look:
         if node is None or feasible(node, run) is not None:
             return None
         load = load_of(node_id) + proposed_on(node_id)
-        return Room(node_id, load, node.capacity) if fits(node, load) else None
+        return Room(node_id, load, node.capacity, own.get(node_id, 0)) if fits(node, load) else None
 
     return look
 

@@ -2,10 +2,11 @@
 
 A strategy looks at a few nodes, drawn by chance, not at all: evaluators that decide at once on the same state must not
 all mean the same node, and a decision costs the same with ten nodes and with a thousand. Only when the draws find no
-room does it walk on, from a random place and once around, until it has what it needs.
+room does it walk on, from a random place and once around, until it has what it needs. So `binpack` and `spread` are
+exact while there are no more nodes than they draw, and a tendency beyond.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -13,19 +14,33 @@ from jobpool.model.errors import InvalidArgument
 from jobpool.scheduler.view import Dice
 
 DEFAULT_STRATEGY = "weighted-average"
+DRAWS = 8
+"""How many nodes `binpack` and `spread` look at."""
 
 
 class Room(Struct, frozen=True, gc=False):
-    """A node with room for one more; `load` counts what runs there, is placed there and is proposed."""
+    """A node with room for one more; `load` counts what runs there, is placed there and is proposed.
+
+    `own` is the part of it that belongs to the run's own plan; only `spread` is told.
+    """
 
     node_id: str
     load: int
     capacity: int
+    own: int = 0
 
     def lighter_than(self, other: "Room") -> bool:
         """Whether a smaller part of this node is in use; of equals, the one with more room."""
         mine, theirs = self.load * other.capacity, other.load * self.capacity
         return mine < theirs or (mine == theirs and self.capacity > other.capacity)
+
+    def fuller_than(self, other: "Room") -> bool:
+        """Whether a greater part of this node is in use; of equals, the one that will be full sooner."""
+        return other.lighter_than(self)
+
+    def rarer_than(self, other: "Room") -> bool:
+        """Whether the plan has fewer runs on this node; of equals, the lighter one."""
+        return self.own < other.own or (self.own == other.own and self.lighter_than(other))
 
 
 Look = Callable[[str], Room | None]
@@ -52,7 +67,22 @@ def random_node(nodes: Sequence[str], look: Look, dice: Dice) -> Room | None:
     return next(_lap(nodes, look, dice), None)
 
 
-STRATEGIES: dict[str, Strategy] = {DEFAULT_STRATEGY: weighted_average, "random": random_node}
+def binpack(nodes: Sequence[str], look: Look, dice: Dice) -> Room | None:
+    """Of a few nodes the one of which the greatest part is in use and that still has room: the others stay empty."""
+    return _best_of_few(nodes, look, dice, better=Room.fuller_than)
+
+
+def spread(nodes: Sequence[str], look: Look, dice: Dice) -> Room | None:
+    """Of a few nodes the one with the fewest runs of the same plan; of those the one of which less is in use."""
+    return _best_of_few(nodes, look, dice, better=Room.rarer_than)
+
+
+STRATEGIES: dict[str, Strategy] = {
+    DEFAULT_STRATEGY: weighted_average,
+    "random": random_node,
+    "binpack": binpack,
+    "spread": spread,
+}
 
 
 def check_strategy(name: str) -> None:
@@ -69,6 +99,23 @@ def _draw_two(count: int, dice: Dice) -> tuple[int, int]:
         return first, first
     second = dice.below(count - 1)
     return first, second + (second >= first)
+
+
+def _best_of_few(nodes: Sequence[str], look: Look, dice: Dice, *, better: Callable[[Room, Room], bool]) -> Room | None:
+    best: Room | None = None
+    for at in _draw_few(len(nodes), dice):
+        room = look(nodes[at])
+        if room is not None and (best is None or better(room, best)):
+            best = room
+    return best or next(_lap(nodes, look, dice), None)
+
+
+def _draw_few(count: int, dice: Dice) -> Iterable[int]:
+    """Different places in a random order; every one when they are few."""
+    if count > DRAWS:
+        return {dice.below(count): None for _ in range(DRAWS)}
+    start = dice.below(count)
+    return ((start + step) % count for step in range(count))
 
 
 def _lap(nodes: Sequence[str], look: Look, dice: Dice) -> Iterator[Room]:
