@@ -49,6 +49,12 @@ class Frozen:
     def ready_nodes(self, executor: str) -> Sequence[str]:
         return sorted(n.id for n in self.nodes.values() if n.accepts_work and executor in n.executors)
 
+    def run(self, job_id: str) -> Run | None:
+        return self.runs.get(job_id)
+
+    def live_runs(self, namespace: str, plan_id: str) -> Sequence[str]:
+        return list(self.runs)
+
     def with_room(self, executor: str) -> list[Node]:
         ready = [self.nodes[name] for name in self.ready_nodes(executor)]
         return [node for node in ready if self.node_load(node.id) < node.capacity]
