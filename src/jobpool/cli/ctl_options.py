@@ -76,6 +76,28 @@ class InstantType(click.ParamType):  # type: ignore[type-arg]
             )
 
 
+class StartType(click.ParamType):  # type: ignore[type-arg]
+    """Where a preview starts: a time with an offset, one without (a naive datetime), or a span from now on (`2h`)."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            return datetime.fromtimestamp((SystemClock().now() + parse_duration(value)) / 1000, UTC)
+        except ValueError:
+            pass
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(
+                f"wanted 2026-01-31T09:00:00+01:00, a time in the plan's zone or a span such as 2h, found {value!r}",
+                param,
+                ctx,
+            )
+
+
 class EndpointsType(click.ParamType):  # type: ignore[type-arg]
     """A comma list."""
 
@@ -92,6 +114,7 @@ class EndpointsType(click.ParamType):  # type: ignore[type-arg]
 
 DURATION = DurationType()
 INSTANT = InstantType()
+START = StartType()
 
 _GLOBAL: Sequence[tuple[tuple[str, ...], dict[str, Any]]] = (
     (("--endpoints",), {"type": EndpointsType(), "help": "Servers, tried in order.  [default: 127.0.0.1:2379]"}),

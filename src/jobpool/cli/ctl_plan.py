@@ -1,12 +1,12 @@
 """`jobpoolctl plan`: what to run and when."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from jobpool.cli.ctl_lists import done, show_changed, show_items, show_list, show_one, timestamp
-from jobpool.cli.ctl_options import INSTANT, Paging, PrefixGroup, Settings, in_namespace, paged
+from jobpool.cli.ctl_options import START, Paging, PrefixGroup, Settings, in_namespace, paged
 from jobpool.cli.ctl_plan_flags import fields_of, plan_flags, text_of
 from jobpool.cli.ctl_session import run
 from jobpool.cli.ctl_views import JOBS, PLANS, TICKS, zone_of
@@ -239,15 +239,22 @@ def run_now(
 @plan.command("preview")
 @click.argument("plan_id")
 @click.option("-n", "--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many.")
-@click.option("--after", type=INSTANT, help="From this time on.  [default: now]")
+@click.option("--after", type=START, help="From this time in the plan's zone on, or so much later than now (2h).")
 @in_namespace
 @click.pass_obj
 def preview(settings: Settings, plan_id: str, *, namespace: str, count: int, after: datetime | None) -> None:
     """Show when a plan fires next, and what daylight saving does to it."""
     from jobpool.wire import jobpool_pb2 as pb
 
-    request = pb.PlanPreviewRequest(id=plan_id, namespace=namespace, n=count, after=timestamp(after))
-    answer = run(settings, lambda client: client.plan_preview(request))
+    async def ask(client: "Client") -> "pb.PlanPreviewResponse":
+        start = after
+        if start is not None and start.tzinfo is None:
+            detail = await client.plan_detail(pb.SchedulePlanDetailRequest(id=plan_id, namespace=namespace))
+            start = start.replace(tzinfo=zone_of(detail.data)).astimezone(UTC)
+        request = pb.PlanPreviewRequest(id=plan_id, namespace=namespace, n=count, after=timestamp(start))
+        return await client.plan_preview(request)
+
+    answer = run(settings, ask)
     if settings.write_out == "json":
         show_json(answer)
         return

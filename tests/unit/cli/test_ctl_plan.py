@@ -261,3 +261,25 @@ async def test_a_refusal_half_way_says_how_far_it_got(run: Ctl, api: FakeApi) ->
         "Error: plan 'b' already exists",
     ]
     assert len(api.received("PlanAdd")) == 2
+
+
+async def test_a_preview_starts_at_a_time_in_the_plans_zone(run: Ctl, api: FakeApi) -> None:
+    plan_in_tokyo = pb.Plan(id="x", periodic=pb.PeriodicConfig(spec="@daily", time_zone="Asia/Tokyo"))
+    api.answers("PlanDetail", pb.SchedulePlanDetailResponse(data=plan_in_tokyo))
+    api.answers("PlanPreview", pb.PlanPreviewResponse())
+    assert (await run("plan", "preview", "x", "--after", "2026-03-28")).code == 0
+    (request,) = api.received("PlanPreview")
+    assert isinstance(request, pb.PlanPreviewRequest)
+    assert request.after.ToJsonString() == "2026-03-27T15:00:00Z"
+
+
+async def test_a_preview_start_with_an_offset_needs_no_plan(run: Ctl, api: FakeApi) -> None:
+    api.answers("PlanPreview", pb.PlanPreviewResponse())
+    assert (await run("plan", "preview", "x", "--after", "2026-03-28T00:00:00+01:00")).code == 0
+    assert api.received("PlanDetail") == []
+
+
+async def test_a_preview_start_that_is_no_time(run: Ctl, api: FakeApi) -> None:
+    outcome = await run("plan", "preview", "x", "--after", "tomorrow")
+    assert outcome.code == 128
+    assert "a time in the plan's zone or a span such as 2h, found 'tomorrow'" in outcome.err
