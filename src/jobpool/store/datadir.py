@@ -12,8 +12,9 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from jobpool.kit.effects.files import replace_durably, sync_directory
 from jobpool.model.errors import StoreFailed
-from jobpool.store.files import explained, replace_durably, sync_directory
+from jobpool.store.files import explained
 from jobpool.store.port import DataDirLocked, DataDirMismatch
 
 T = TypeVar("T")

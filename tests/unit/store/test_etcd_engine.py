@@ -12,7 +12,7 @@ from jobpool.store.engines.etcd.errors import NoSpace, Unreachable
 from jobpool.store.engines.etcd.etcd_pb2 import KeyValue as Pair
 from jobpool.store.engines.etcd.etcd_pb2 import RangeRequest, RangeResponse, ResponseHeader, TxnRequest, TxnResponse
 from jobpool.store.engines.etcd.keys import keyspace
-from jobpool.store.engines.rules import FENCE_KEY, INITIAL_FENCE, encode_fence
+from jobpool.store.engines.rules import FENCE_KEY, INITIAL_FENCE, TERMS_APART, encode_fence
 from jobpool.store.port import Fence, Fenced, KeyValue, Limits, OutcomeUnknown, Put
 from jobpool.testing.store import following
 
@@ -117,7 +117,7 @@ async def snapshot() -> AsyncIterator[list[KeyValue]]:
 
 BEGUN = TxnResponse(succeeded=True, header=ResponseHeader(revision=7))
 DONE = TxnResponse(succeeded=True)
-RESTORED = Fence(2, 6, 51, "restore/2")
+RESTORED = Fence(2, 5 + TERMS_APART, 51, "restore/2")
 
 
 async def test_a_restore_whose_last_answer_is_lost_is_done() -> None:

@@ -1,5 +1,6 @@
 """Snapshot files: whole or refused, with the place of the damage."""
 
+import hashlib
 import os
 import stat
 from collections.abc import AsyncIterator
@@ -7,17 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from jobpool.model.errors import StoreFailed
-from jobpool.store.port import KeyValue, Put
-from jobpool.store.snapshot import read_snapshot, write_snapshot
+from jobpool.client.snapshots import keep_snapshot
+from jobpool.model.errors import FailedPrecondition, StoreFailed
+from jobpool.store.port import KeyValue, Limits, Put
+from jobpool.store.snapshot import PIECE, check_snapshot, read_snapshot, snapshot_pieces
 from jobpool.testing.store import MemoryStore, pairs_of, write
+from jobpool.wire.snapshot_file import Summary
+
+NOON = 1_760_011_200_000
+
+
+async def save(store: MemoryStore, path: Path) -> Summary:
+    return await keep_snapshot(snapshot_pieces(store, NOON), path)
 
 
 async def saved(path: Path, rows: int = 30) -> MemoryStore:
     store = MemoryStore()
     for start in range(0, rows, 1000):
         await write(store, *(Put(f"k/{at:05}", b"value") for at in range(start, min(rows, start + 1000))))
-    await write_snapshot(store, path)
+    await save(store, path)
     return store
 
 
@@ -30,7 +39,7 @@ async def test_a_snapshot_reads_back(tmp_path: Path) -> None:
 
 
 async def test_an_empty_store_has_a_snapshot_too(tmp_path: Path) -> None:
-    assert await write_snapshot(MemoryStore(), tmp_path / "backup") == 1  # the fence
+    assert (await save(MemoryStore(), tmp_path / "backup")).keys == 1  # the fence
     assert [pair.key for pair in await pairs_of(read_snapshot(tmp_path / "backup"))] == ["fence"]
 
 
@@ -87,8 +96,8 @@ async def test_a_missing_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", ["none/backup", "directory"])
 async def test_a_place_that_takes_no_file_is_named(tmp_path: Path, place: str) -> None:
     (tmp_path / "directory").mkdir()
-    with pytest.raises(StoreFailed, match="cannot write the snapshot"):
-        await write_snapshot(MemoryStore(), tmp_path / place)
+    with pytest.raises(FailedPrecondition, match="cannot write the snapshot"):
+        await save(MemoryStore(), tmp_path / place)
     assert os.listdir(tmp_path) == ["directory"]
 
 
@@ -108,6 +117,27 @@ async def test_a_failed_snapshot_leaves_the_old_one(tmp_path: Path) -> None:
     await saved(path)
     before = path.read_bytes()
     with pytest.raises(StoreFailed, match="the disk is gone"):
-        await write_snapshot(Breaking(), path)
+        await save(Breaking(), path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["backup"]
+
+
+async def test_a_summary_says_what_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "backup"
+    store = MemoryStore()
+    await store.campaign("server")
+    await write(store, Put("a", b"1"))
+    summary = await save(store, path)
+    content = path.read_bytes()
+    assert await check_snapshot(path) == summary
+    assert (summary.keys, summary.created_at, summary.size) == (2, NOON, len(content))
+    assert (summary.incarnation, summary.term, summary.n) == (1, 1, 2)
+    assert hashlib.sha256(content[:-32]).hexdigest() == summary.digest == content[-32:].hex()
+
+
+async def test_pieces_are_small_whatever_a_value_is() -> None:
+    store = MemoryStore(Limits(max_bytes=8 * PIECE))
+    await write(store, Put("large", bytes(3 * PIECE)))
+    sizes = [len(piece) async for piece in snapshot_pieces(store, NOON)]
+    assert max(sizes) == PIECE
+    assert sum(sizes) > 3 * PIECE

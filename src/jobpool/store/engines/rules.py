@@ -14,6 +14,9 @@ FENCE_KEY = "fence"
 INITIAL_FENCE = Fence(1, 0, 0, "")
 """What a new engine holds."""
 
+TERMS_APART = 1000
+"""A restore goes so many terms on: the log that it leaves may have begun some since the snapshot."""
+
 CHUNK_KEYS = 1000
 CHUNK_BYTES = 1024 * 1024
 """A chunk of a read ends at whichever comes first, so that no step of a long read holds the loop up."""
@@ -135,7 +138,9 @@ def campaign(fence: Fence, server_id: str) -> Transaction:
 def restored(own: Fence, found: Fence) -> Fence:
     """The fence after a restore: above both the engine's own and the snapshot's in every number."""
     incarnation = max(own.incarnation, found.incarnation) + 1
-    return Fence(incarnation, max(own.term, found.term) + 1, max(own.n, found.n) + 1, f"restore/{incarnation}")
+    return Fence(
+        incarnation, max(own.term, found.term) + TERMS_APART, max(own.n, found.n) + 1, f"restore/{incarnation}"
+    )
 
 
 def fence_in(chunk: Iterable[KeyValue]) -> Fence | None:
