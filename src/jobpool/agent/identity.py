@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 from pathlib import Path
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ from jobpool.model.errors import FailedPrecondition
 _LOCK = "lock"
 _NODE_ID = "client-id"
 _SECRET = "secret-id"  # noqa: S105 — a file's name
+_WORD = re.compile(r"[!-~]{1,256}")
 
 
 class Identity(Struct, frozen=True):
@@ -61,19 +63,28 @@ class DataDir:
 
 
 def _kept(path: Path, fresh: str) -> str:
-    """The file's text; when there is none, `fresh`, written so that a crash leaves all of it or nothing."""
+    """The file's text; when there is none, `fresh`, which is written there. Raises FailedPrecondition."""
     try:
-        text = path.read_text().strip()
-    except FileNotFoundError:
-        text = ""
+        text = path.read_text(errors="replace").strip() if path.exists() else ""
+        if not text:
+            _write(path, fresh)
     except OSError as error:
-        raise FailedPrecondition(f"cannot read {path}: {error}", field="data-dir") from error
-    if text:
-        return text
+        raise FailedPrecondition(f"cannot keep the agent's identity in {path}: {error}", field="data-dir") from error
+    if text and not _WORD.fullmatch(text):
+        raise FailedPrecondition(
+            f"{path} is damaged: wanted up to 256 printable ASCII characters, found {text[:80]!r}; restore it, or "
+            f"remove the files {_NODE_ID} and {_SECRET} to register a new node",
+            field="data-dir",
+        )
+    return text or fresh
+
+
+def _write(path: Path, text: str) -> None:
+    """Written so that a crash leaves all of it or nothing. Raises OSError."""
     half = path.with_suffix(".new")
     descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w") as file:
-        file.write(fresh)
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     half.rename(path)
@@ -82,4 +93,3 @@ def _kept(path: Path, fresh: str) -> str:
         os.fsync(directory)
     finally:
         os.close(directory)
-    return fresh
