@@ -22,16 +22,26 @@ _LEDGER_EVERY: Millis = HOUR
 
 
 def old_versions(state: State, *, before: Millis, keep: int) -> list[tuple[str, str, int]]:
-    """Versions of plans beyond the newest `keep` of each, or superseded before an instant. Pure."""
+    """Versions of plans beyond the newest `keep` of each, or superseded before an instant, that no run needs. Pure.
+
+    A run that has ended needs its version as long as it owes its callee word.
+    """
+    needed = (
+        {(run.namespace, run.plan_id, run.plan_version) for run in state.runs.values()} if state.versions else set()
+    )
     newest: dict[tuple[str, str], list[int]] = {}
     for namespace, plan_id, version in state.versions:
         newest.setdefault((namespace, plan_id), []).append(version)
     found = []
     for (namespace, plan_id), versions in newest.items():
         versions.sort(reverse=True)
+        successor = state.plan(namespace, plan_id)
         for rank, version in enumerate(versions):
-            if rank >= keep or state.versions[(namespace, plan_id, version)].updated_at < before:
+            plan = state.versions[(namespace, plan_id, version)]
+            superseded = (successor or plan).updated_at
+            if (rank >= keep or superseded < before) and (namespace, plan_id, version) not in needed:
                 found.append((namespace, plan_id, version))
+            successor = plan
     return found
 
 

@@ -6,10 +6,19 @@ from jobpool.kit.pure.durations import DAY, HOUR, MINUTE, SECOND, Millis
 from jobpool.leader.collector import old_versions
 from jobpool.leader.term import LeaderConfig
 from jobpool.model.errors import StoreFailed, Unavailable
-from jobpool.model.schedule import CatchUpMode
+from jobpool.model.schedule import CatchUpMode, Overlap
 from jobpool.model.statuses import AllocationStatus, NodeStatus
 from jobpool.store.codec import decode
-from jobpool.store.commands import CatchUpPatch, DeletePlan, PlanPatch, SetNodeStatus, StartRun, SwitchPlan, UpdatePlan
+from jobpool.store.commands import (
+    CancelRun,
+    CatchUpPatch,
+    DeletePlan,
+    PlanPatch,
+    SetNodeStatus,
+    StartRun,
+    SwitchPlan,
+    UpdatePlan,
+)
 from jobpool.store.keyspace import Table
 from jobpool.store.port import KeyValue
 from jobpool.store.records import Segment
@@ -185,3 +194,44 @@ async def test_only_the_newest_versions_stay() -> None:
         assert len(old_versions(core.state, before=0, keep=20)) == 10
         await core.advance(2 * MINUTE)
         assert len(core.state.versions) == 20
+
+
+@pytest.mark.invariant("G-4")
+async def test_a_version_is_as_old_as_its_end_not_as_its_beginning() -> None:
+    clock = FakeClock(START)
+    async with running_core(MemoryStore(), clock, config=LeaderConfig(job_gc_threshold=7 * DAY)) as core:
+        core.retention = Memory(core)
+        await core.add_plan("p", spec="0 0 1 1 *")
+        clock.jump(100 * DAY)
+        await core.submit(UpdatePlan("default", "p", PlanPatch(description="new"), "UTC"))
+        clock.jump(7 * DAY - 5 * MINUTE)
+        await core.advance(2 * MINUTE)
+        assert len(core.state.versions) == 1
+        clock.jump(DAY)
+        await core.advance(2 * MINUTE)
+        assert not core.state.versions
+
+
+@pytest.mark.invariant("G-3")
+async def test_a_version_stays_while_a_run_owes_its_callee_word() -> None:
+    """No agent is there to tell the callee of skipped ticks what became of them."""
+    async with running_core(MemoryStore(), FakeClock(START), config=EAGER) as core:
+        core.retention = Memory(core)
+        where = {
+            "executor": "rest",
+            "synchronous": False,
+            "parameters": '{"url": "http://127.0.0.1:9/", "method": "post"}',
+        }
+        await core.add_plan("p", spec="*/10 * * * * *", overlap=Overlap.SKIP, **where)
+        await core.advance(MINUTE)
+        await core.submit(SwitchPlan("default", "p", online=False))
+        (live,) = core.state.live_runs("default", "p")
+        await core.submit(CancelRun(live))
+        await core.submit(DeletePlan("default", "p"))
+        await core.advance(2 * MINUTE)
+        owing = list(core.state.runs.values())
+        assert len(owing) >= 4
+        assert all(core.state.plan_version("default", "p", run.plan_version) for run in owing)
+        await core.advance(15 * MINUTE)
+        assert not core.state.runs
+        assert not core.state.versions
