@@ -185,6 +185,7 @@ class HistoryProcess:
     async def _catch_up(self, link: Link, incarnation: int, until: int) -> None:
         """One step towards where the replica stands; online when it is reached."""
         if self._handed[0] != incarnation or self._handed[1] > until:
+            self._tell_loss(incarnation, until)
             link.write(Reset(incarnation))
             self._handed = (incarnation, 0)
         segments = await self._missing(self._handed[1], until)
@@ -200,6 +201,16 @@ class HistoryProcess:
             self._waiting.release(link, before=self._handed[1] + 1)
             link.write(DeleteBefore(self._floor))
             self._online = True
+
+    def _tell_loss(self, incarnation: int, until: int) -> None:
+        """Commits are handed on once they are durable; a store that has not come as far as history has lost some."""
+        if self._handed[0] == incarnation:
+            self._log.error(
+                "the store has lost commits that history has seen; history is built anew from what is left",
+                event_name="store_went_back",
+                store_n=until,
+                history_n=self._handed[1],
+            )
 
     async def _missing(self, after: int, until: int) -> list[tuple[int, bytes]]:
         """From the store, again and again until it answers."""

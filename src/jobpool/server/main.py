@@ -20,7 +20,7 @@ from jobpool.kit.effects.service import Service, run_services
 from jobpool.kit.pure.durations import SECOND
 from jobpool.leader.leadership import Leadership, Reign
 from jobpool.leader.term import LeaderConfig
-from jobpool.model.errors import JobpoolError
+from jobpool.model.errors import JobpoolError, StoreFailed
 from jobpool.model.statuses import NodeStatus
 from jobpool.replica.replica import Replica
 from jobpool.server.config import ServerConfig
@@ -33,6 +33,7 @@ from jobpool.store.datadir import DataDir
 from jobpool.store.engines.sqlite import SqliteStore
 
 _GRACE = 5 * SECOND
+_HISTORY = "history.db"
 DEFAULT_NAMESPACE = "default"
 AWAITED = "waiting for its agent to come back"
 
@@ -48,7 +49,7 @@ class Server:
         self._log = get_logger("server")
         dice = Dice()
         self.replica = Replica(default_slots=config.job_parallelism_limit)
-        self._history = HistoryProcess(data_dir.path / "history.db", segments_in(store), clock=clock)
+        self._history = HistoryProcess(data_dir.path / _HISTORY, segments_in(store), clock=clock)
         self._feed = HistoryFeed(self._history, self.replica)
         server_id = f"{data_dir.member_id:x}"
         self.leadership = Leadership(
@@ -188,6 +189,7 @@ async def open_server(config: ServerConfig) -> Server:
     """
     data_dir = DataDir.open(Path(config.directory), "embedded")
     try:
+        _check_whole(data_dir)
         store = await SqliteStore.open(data_dir.database)
         try:
             return Server(config, data_dir=data_dir, store=store, clock=SystemClock())
@@ -197,3 +199,13 @@ async def open_server(config: ServerConfig) -> Server:
     except BaseException:
         data_dir.close()
         raise
+
+
+def _check_whole(data_dir: DataDir) -> None:
+    """Raises StoreFailed for a directory that has lost its database: a new one would be empty, without a word."""
+    history, database = data_dir.path / _HISTORY, data_dir.database
+    if history.exists() and not (database.exists() and database.stat().st_size):
+        raise StoreFailed(
+            f"{database} is gone, though {history} shows that it was there: put it back, or start with a new data "
+            "directory"
+        )

@@ -165,6 +165,7 @@ async def test_a_new_process_reads_only_what_it_lacks(kept: Kept, tmp_path: Path
 
 @pytest.mark.parametrize("standing", [(2, 8), (1, 5)], ids=["another incarnation", "a file that is ahead"])
 async def test_a_file_of_another_past_is_built_anew(kept: Kept, tmp_path: Path, standing: tuple[int, int]) -> None:
+    """Of the same incarnation, it shows that the store has lost commits."""
     kept.history.stand_at(1, 0)
     async with running(kept.history) as history:
         for n in range(1, 11):
@@ -173,9 +174,12 @@ async def test_a_file_of_another_past_is_built_anew(kept: Kept, tmp_path: Path, 
     later = Kept(tmp_path / "history.db")
     later.segments = {n: stored(finished_run(f"other{n}")) for n in (2, 4)}
     later.history.stand_at(*standing)
-    async with running(later.history) as history:
-        assert await total(history) == 2
-        assert await history.query(GetJob(finished_run("other4").id)) is not None
+    with capture_logs() as logs:
+        async with running(later.history) as history:
+            assert await total(history) == 2
+            assert await history.query(GetJob(finished_run("other4").id)) is not None
+    told = [(entry["store_n"], entry["history_n"]) for entry in logs if entry.get("event_name") == "store_went_back"]
+    assert told == ([(5, 10)] if standing[0] == 1 else [])
 
 
 async def test_a_restore_while_running_starts_over(kept: Kept) -> None:

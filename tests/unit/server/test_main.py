@@ -176,6 +176,20 @@ async def test_a_store_that_cannot_be_read_ends_the_start_and_nothing_is_left(tm
     await assert_free(tmp_path / "d")
 
 
+async def test_a_directory_that_has_lost_its_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "d"
+    async with running(path) as served, Client([f"{served.host}:{served.port}"]) as client:
+        await client.job_list(pb.ScheduleJobListRequest())  # history is up
+    database = path / "store.db"
+    content = database.read_bytes()
+    for lose in (database.unlink, lambda: database.write_bytes(b"")):
+        lose()
+        with pytest.raises(StoreFailed, match=r"store\.db is gone"):
+            await open_server(config(path))
+    database.write_bytes(content)
+    await assert_free(path)
+
+
 # ---- stop
 
 
