@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from jobpool.kit.pure.durations import SECOND, Millis, parse_duration
 from jobpool.model import transitions
+from jobpool.model.node import Node
 from jobpool.model.plan import Plan
 from jobpool.model.run import Run
 from jobpool.model.schedule import LedgerRange
@@ -58,6 +59,7 @@ class Audit:
         self.born: dict[str, Run] = {}
         self._batches: set[str] = set()
         self._fences: set[int] = set()
+        self._opened: set[str] = set()
         self._ledger: dict[tuple[str, ...], LedgerRange] = {}
         self._due: defaultdict[PlanKey, list[Millis]] = defaultdict(list)
         self._definitions: dict[PlanKey, Plan] = {}
@@ -71,6 +73,7 @@ class Audit:
         changes = changes_of(step)
         loads = {it.id: max(it.capacity, self.state.node_load(it.id)) for it in self.state.nodes.values()}
         used = {it: max(self.state.slot_limit(it), self.state.slots_used(it)) for it in self.state.namespaces}
+        self._opened = {it.value.id for it in changes if isinstance(it.value, Node) and it.value.eligible}
         for change in changes:
             if change.table is Table.RUN:
                 self._check_run(change, step.fence)
@@ -123,6 +126,7 @@ class Audit:
             assert attempt.fence > max((other.fence for other in old.attempts), default=0)
             node = self.state.nodes[attempt.node_id]
             assert node.status is NodeStatus.READY, "placed on a node that was not ready"
+            assert node.eligible or node.id in self._opened, "placed on a node that was not eligible"
 
     def _bear(self, run: Run) -> None:
         assert run.id not in self.born, f"{run.id} is born twice"

@@ -18,6 +18,7 @@ from jobpool.store.change import Command
 from jobpool.store.commands import (
     AddNamespace,
     AddPlan,
+    CancelDrain,
     CancelRun,
     CatchUpPatch,
     DeletePlan,
@@ -28,6 +29,7 @@ from jobpool.store.commands import (
     ReportRun,
     RetryPatch,
     SetNodeStatus,
+    StartDrain,
     StartRun,
     SwitchPlan,
     UpdateNamespace,
@@ -110,6 +112,7 @@ class Driver:
             if plan.fires:
                 await core.through(core.submit(SwitchPlan(*key, online=False)))
         for node_id in list(core.state.nodes):
+            await core.through(core.submit(CancelDrain(node_id, eligible=True)))
             await core.through(core.revive_node(node_id))
         await self.clock.advance(wait)
         for run in list(core.state.runs.values()):
@@ -147,6 +150,9 @@ class Driver:
             self.fall,
             self.rise,
             self.rise,
+            self.drain,
+            self.end_drain,
+            self.end_drain,
             self.resize_node,
             self.resize_namespace,
             self.oversleep,
@@ -215,6 +221,15 @@ class Driver:
     async def _rise(self, node_id: str) -> object:
         await self.core.revive_node(node_id)
         return node_id
+
+    def drain(self) -> None:
+        within = self.dice.choice((None, 0, SECOND, 5 * SECOND))
+        self.ask(StartDrain(self.dice.choice(sorted(self.core.state.nodes) or ["n0"]), within))
+
+    def end_drain(self) -> None:
+        closed = [node.id for node in self.core.state.nodes.values() if not node.eligible]
+        if closed:
+            self.ask(CancelDrain(self.dice.choice(closed), eligible=self.dice.random() < 0.8))
 
     def resize_node(self) -> None:
         node = self.dice.choice(list(self.core.state.nodes.values()))

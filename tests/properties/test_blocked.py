@@ -184,7 +184,12 @@ class ClusterMachine(RuleBasedStateMachine):
     def node_changes(self, data: Any) -> None:
         node = self.state.nodes[data.draw(st.sampled_from(sorted(self.state.nodes)))]
         status = NodeStatus.DOWN if node.accepts_work else NodeStatus.READY
-        self.commit({}, {node.id: replace(node, status=status)})
+        self.commit({}, {node.id: replace(node, status=status, eligible=True)})
+
+    @rule(data=st.data())
+    def node_is_closed_or_opened(self, data: Any) -> None:
+        node = self.state.nodes[data.draw(st.sampled_from(sorted(self.state.nodes)))]
+        self.commit({}, {node.id: replace(node, eligible=not node.eligible)})
 
     @rule()
     def something_else_is_committed(self) -> None:

@@ -87,7 +87,8 @@ def clusters(draw: st.DrawFn) -> Cluster:
         executors = tuple(draw(st.sets(st.sampled_from(EXECUTORS))))
         status = draw(st.sampled_from([NodeStatus.READY, NodeStatus.READY, NodeStatus.DOWN]))
         draining = draw(st.sampled_from([False, False, True]))
-        nodes.append(Node(f"n{at}", "n", "", status, 0, 0, capacity=capacity, executors=executors, draining=draining))
+        node = Node(f"n{at}", "n", "", status, 0, 0, capacity=capacity, executors=executors, draining=draining)
+        nodes.append(replace(node, eligible=draw(st.sampled_from([True, True, True, False]))))
         loads.append(draw(st.integers(0, capacity + 1)))
     return Cluster(nodes, loads)
 
@@ -124,13 +125,14 @@ def has_room(cluster: Cluster, executor: str) -> bool:
 
 
 @pytest.mark.invariant("P-2")
+@pytest.mark.invariant("P-4")
 @given(clusters(), st.sampled_from(EXECUTORS), st.sampled_from([f"n{at}" for at in range(7)]))
 def test_verify_says_yes_exactly_when_the_node_can_take_it(cluster: Cluster, executor: str, name: str) -> None:
     verdict = verify(a_run(executor), name, view=cluster)
     node = cluster.nodes.get(name)
     if node is None:
         assert verdict is Refusal.NODE_GONE
-    elif node.draining or node.status is not NodeStatus.READY:
+    elif node.draining or not node.eligible or node.status is not NodeStatus.READY:
         assert verdict is Refusal.NODE_NOT_READY
     elif executor not in node.executors:
         assert verdict is Refusal.EXECUTOR_NOT_OFFERED

@@ -9,19 +9,24 @@ from typing import Any
 from jobpool.kit.pure.durations import Millis, parse_duration
 from jobpool.model.errors import JobpoolError
 from jobpool.model.namespace import WhenFull
+from jobpool.model.node import Node
 from jobpool.model.run import Run
 from jobpool.model.schedule import CatchUpMode, Delivery, LedgerRange, Overlap
 from jobpool.model.statuses import AllocationStatus, NodeStatus, PlanStatus
 from jobpool.replica.state import Folded
 from jobpool.store.codec import decode
 from jobpool.store.commands import (
+    CancelDrain,
     CancelRun,
     CatchUpPatch,
     DeletePlan,
     NamespaceSettings,
     PeriodicPatch,
     PlanPatch,
+    ReportAttempt,
     RetryPatch,
+    SetEligibility,
+    StartDrain,
     StartRun,
     SwitchPlan,
     UpdateNamespace,
@@ -80,7 +85,7 @@ class Cluster:
     def _tell(self, folded: Folded) -> None:
         for _, node in folded.nodes:
             if node is not None and node.status is not NodeStatus.INITIALIZING:
-                self._say(f"node {node.id} is {node.status}")
+                self._say(f"node {node.id} is {node.status}{_eligibility(node)}")
         for old, plan in folded.plans:
             if plan is not None and plan.status is PlanStatus.DEAD and plan.status_reason and old is not None:
                 self._say(f"plan {plan.id} is dead: {plan.status_reason}")
@@ -131,6 +136,26 @@ class Cluster:
     async def limit(self, words: Words, options: Options) -> None:
         when_full = WhenFull(options.get("when-full", "fail"))
         await self._core.submit(UpdateNamespace("default", NamespaceSettings(int(words[0]), when_full)))
+
+    async def eligible(self, words: Words, options: Options) -> None:
+        await self._core.submit(SetEligibility(words[0], True, options.get("why", "")))
+
+    async def ineligible(self, words: Words, options: Options) -> None:
+        await self._core.submit(SetEligibility(words[0], False, options.get("why", "")))
+
+    async def drain(self, words: Words, options: Options) -> None:
+        within = parse_duration(options["deadline"]) if "deadline" in options else None
+        await self._core.submit(StartDrain(words[0], within, options.get("why", "")))
+
+    async def cancel_drain(self, words: Words, options: Options) -> None:
+        await self._core.submit(CancelDrain(words[0], eligible="eligible" in words[1:]))
+
+    async def late(self, words: Words, options: Options) -> Iterable[str]:
+        """The agent of the run's first attempt says after all that it is complete."""
+        run = self._run(words[0])
+        first = run.attempts[0]
+        late = ReportAttempt(run.id, first.number, first.node_id, first.fence, AllocationStatus.COMPLETE)
+        return [str(await self._core.submit(late))]
 
     async def revive(self, words: Words, options: Options) -> None:
         await self._core.revive_node(words[0])
@@ -200,6 +225,14 @@ def _changes(before: Run | None, after: Run) -> Iterable[str]:
         yield f"lost its attempt: {after.attempts[-1].description or after.attempts[-1].status}" + (
             f", again at {_clock(again)}" if again else ", again at once"
         )
+
+
+def _eligibility(node: Node) -> str:
+    until = ""
+    if node.drain is not None:
+        until = " draining" if node.drain.deadline is None else f" draining until {_clock(node.drain.deadline)}"
+    why = f" ({node.eligibility_description})" if node.eligibility_description else ""
+    return ("" if node.eligible else " ineligible") + until + why
 
 
 def _clock(at: Millis) -> str:

@@ -7,8 +7,10 @@ import pytest
 from tests.scenarios.cluster import Cluster
 from tests.scenarios.story import stories, told
 
+STORIES = [path for name in ("periodic*", "slots*", "nodes*", "drain*") for path in stories(f"{name}.txt")]
 
-@pytest.mark.parametrize("path", [*stories("periodic*.txt"), *stories("slots*.txt"), *stories("nodes*.txt")])
+
+@pytest.mark.parametrize("path", STORIES)
 def test_cluster(path: Path) -> None:
     cluster = Cluster()
     try:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from jobpool.leader.collector import Collector
 from jobpool.leader.deadlines import Deadlines
+from jobpool.leader.drains import Drains
 from jobpool.leader.heartbeats import Heartbeats
 from jobpool.leader.losses import Losses
 from jobpool.leader.periodic import Periodic
@@ -19,6 +20,7 @@ SERVICES: tuple[Callable[[Term], Duty], ...] = (
     Queues,  # evaluations to evaluators and back: broker, blocked, verification of placements
     Slots,  # runs that wait for a slot of their namespace
     Losses,  # the runs of nodes that are down
+    Drains,  # the runs of nodes that are to be empty
     Heartbeats,  # silent nodes are marked down
     Deadlines,  # runs beyond their timeout
     Periodic,  # ticks when they are due

@@ -8,10 +8,18 @@ from jobpool.model.statuses import NodeStatus
 DEFAULT_CAPACITY = 256
 
 
+class Drain(Struct, frozen=True, array_like=True):
+    """An operator empties the node. What still runs at `deadline` is moved; None = it may take as long as it takes."""
+
+    since: Millis
+    deadline: Millis | None = None
+
+
 class Node(Struct, frozen=True, array_like=True):
     """`secret_hash` is the hex SHA-256 of the agent's secret, which itself never enters the store.
 
-    `draining` is set by an agent that is about to leave: it finishes what it has and takes nothing new.
+    `draining` is set by an agent that is about to leave: it finishes what it has and takes nothing new. `eligible` and
+    `drain` are an operator's, and outlast the agent; a node with a drain is not eligible, and stays so after it.
     """
 
     id: str
@@ -27,7 +35,10 @@ class Node(Struct, frozen=True, array_like=True):
     attributes: tuple[tuple[str, str], ...] = ()
     version: str = ""
     draining: bool = False
+    eligible: bool = True
+    eligibility_description: str = ""
+    drain: Drain | None = None
 
     @property
     def accepts_work(self) -> bool:
-        return self.status is NodeStatus.READY and not self.draining
+        return self.status is NodeStatus.READY and self.eligible and not self.draining

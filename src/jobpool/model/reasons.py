@@ -11,6 +11,8 @@ class Reason(StrEnum):
     REJECTED = "rejected"
     """The callee of an asynchronous run answered that it will not do it."""
     NODE_LOST = "node_lost"
+    NODE_DRAINED = "node_drained"
+    """The run was still there when its node had to be empty, and may not be repeated."""
     POISON = "poison"
     """The run's node was lost three times."""
     NO_SLOT = "no_slot"

@@ -13,7 +13,7 @@ from jobpool.replica.replica import Replica, changes_of, replay
 from jobpool.replica.state import FINISHED_RING, Folded, State, fencing_number
 from jobpool.store.change import Change
 from jobpool.store.codec import encode
-from jobpool.store.commands import CancelRun, DrainNode, RemoveNode, SetNodeStatus, StartRun
+from jobpool.store.commands import CancelRun, DrainNode, RemoveNode, SetEligibility, SetNodeStatus, StartRun
 from jobpool.store.keyspace import Table
 from jobpool.store.port import Delete, DeleteRange, Fence, Put, Step
 from jobpool.store.records import IdempotencyMark, Segment
@@ -143,6 +143,10 @@ def test_ready_nodes_follow_every_change_of_a_node() -> None:
     bench.do(RemoveNode("b"))
     bench.node("a", executors=("shell",))
     assert (bench.state.ready_nodes("noop"), bench.state.ready_nodes("shell")) == ([], ["a"])
+    bench.do(SetEligibility("a", eligible=False))
+    assert bench.state.ready_nodes("shell") == []
+    bench.do(SetEligibility("a", eligible=True))
+    assert bench.state.ready_nodes("shell") == ["a"]
 
 
 def test_a_mark_is_remembered_until_its_time() -> None:

@@ -4,6 +4,7 @@ Admits what decides on the leader, in order. A command names what is wanted, nev
 a JobpoolError, and decides at most 64 operations.
 """
 
+from jobpool.store.commands.drains import CancelDrain, FinishDrain, MoveAttempt, SetEligibility, StartDrain
 from jobpool.store.commands.namespaces import (
     AddNamespace,
     DeleteNamespace,
@@ -24,6 +25,7 @@ __all__ = [
     "AddNamespace",
     "AddPlan",
     "BlockEvaluation",
+    "CancelDrain",
     "CancelRun",
     "CatchUpPatch",
     "DecideTicks",
@@ -37,8 +39,10 @@ __all__ = [
     "DstPatch",
     "ExpirePlan",
     "FailEvaluation",
+    "FinishDrain",
     "GrantSlot",
     "LoseAttempt",
+    "MoveAttempt",
     "NamespaceSettings",
     "PeriodicPatch",
     "PlaceRun",
@@ -51,7 +55,9 @@ __all__ = [
     "ReportRun",
     "Reported",
     "RetryPatch",
+    "SetEligibility",
     "SetNodeStatus",
+    "StartDrain",
     "StartRun",
     "StillCatchingUp",
     "SwitchPlan",

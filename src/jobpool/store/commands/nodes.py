@@ -15,7 +15,7 @@ from jobpool.store.keyspace import Table
 
 
 class RegisterNode(Struct, frozen=True):
-    """An agent has come. It is `initializing` until it has said what it still holds."""
+    """An agent has come. It is `initializing` until it has said what it still holds. An operator's word on it stays."""
 
     node: Node
 
@@ -28,7 +28,14 @@ class RegisterNode(Struct, frozen=True):
                 field="secret",
             )
         fresh = replace(self.node, status=NodeStatus.INITIALIZING, updated_at=now, status_description="syncing")
-        return Decided(fresh, (_put(fresh),))
+        if known is not None:
+            fresh = replace(
+                fresh,
+                eligible=known.eligible,
+                eligibility_description=known.eligibility_description,
+                drain=known.drain,
+            )
+        return Decided(fresh, (put_node(fresh),))
 
 
 class SetNodeStatus(Struct, frozen=True):
@@ -45,7 +52,7 @@ class SetNodeStatus(Struct, frozen=True):
         if self.status is NodeStatus.READY and node.status is NodeStatus.DOWN:
             return Decided(node)  # it must first come back and say what it holds
         changed = replace(node, status=self.status, status_description=self.description, updated_at=now)
-        return Decided(changed, (_put(changed),))
+        return Decided(changed, (put_node(changed),))
 
 
 class DrainNode(Struct, frozen=True):
@@ -57,7 +64,7 @@ class DrainNode(Struct, frozen=True):
         node = view.node(self.node_id)
         if node is None or node.draining:
             return Decided(None)
-        return Decided(None, (_put(replace(node, draining=True, status_description="draining", updated_at=now)),))
+        return Decided(None, (put_node(replace(node, draining=True, status_description="draining", updated_at=now)),))
 
 
 class RemoveNode(Struct, frozen=True):
@@ -81,5 +88,5 @@ class RemoveNode(Struct, frozen=True):
         return Decided(None, (Change(Table.NODE, (node.id,), None),))
 
 
-def _put(node: Node) -> Change:
+def put_node(node: Node) -> Change:
     return Change(Table.NODE, (node.id,), node)
