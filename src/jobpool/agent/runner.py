@@ -196,6 +196,9 @@ class Runner:
         except InvalidArgument as error:
             self._end(entry, Outcome(Status.FAILED, Reason.BAD_PARAMETERS, error.message))
             return None
+        except Exception as error:  # noqa: BLE001 — code of others
+            self._end(entry, self._broken(task, error))
+            return None
         return executor
 
     def _at_once(self, executor: Executor, task: Task) -> Outcome | None:
@@ -267,9 +270,15 @@ class Runner:
         if entry.state is not State.RUNNING or task is None:
             self._end(entry, _CANCELLED)
         elif self._registry[task.executor].detached:
-            self._registry[task.executor].stop(task, self._context(entry))
+            self._ask_to_stop(entry, task)
         elif entry.key in self._work:
             self._work[entry.key].cancel()
+
+    def _ask_to_stop(self, entry: Entry, task: Task) -> None:
+        try:
+            self._registry[task.executor].stop(task, self._context(entry))
+        except Exception as error:  # noqa: BLE001 — code of others; the work goes on until it ends by itself
+            self._broken(task, error)
 
     def _end(self, entry: Entry, outcome: Outcome) -> None:
         report = ended(entry.key, outcome, started_at=entry.started_at, now=self._clock.now())

@@ -125,11 +125,16 @@ class Agent:
             )
 
     async def _sweep(self) -> None:
-        """Old run directories go, a bounded number at a time."""
+        """Old run directories go, a bounded number at a time. A disk that refuses is no reason to end what runs."""
         while True:
-            await asyncio.to_thread(
-                sweep, self._data.runs, Retention(), now=self._clock.now(), live=self._runner.is_live
-            )
+            try:
+                await asyncio.to_thread(
+                    sweep, self._data.runs, Retention(), now=self._clock.now(), live=self._runner.is_live
+                )
+            except OSError as error:
+                self._log.warning(
+                    "old run directories could not be removed", event_name="sweep_failed", error=str(error)
+                )
             await self._clock.sleep(SWEEP_EVERY)
 
     def _new_session(self, stream: Stream) -> Session:

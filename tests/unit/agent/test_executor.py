@@ -1,5 +1,6 @@
 """Finding executors, and containing what they do."""
 
+import asyncio
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -17,7 +18,8 @@ class Wild:
     calls_back = False
 
     def check(self, task: Task) -> None:
-        return None
+        if task.parameters == "check":
+            raise RuntimeError("broken before")
 
     def run_at_once(self, task: Task) -> Outcome | None:
         if task.parameters == "at once":
@@ -53,6 +55,7 @@ def test_an_executor_that_cannot_be_loaded_is_named_and_left_out(
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
+        ("check", "RuntimeError: broken before"),
         ("at once", "RuntimeError: broken at once"),
         ("later", "RuntimeError: broken later"),
         ("time", "TimeoutError: its own"),
@@ -70,6 +73,51 @@ async def test_whatever_an_executor_raises_fails_its_own_run_only(
         await server.assign(assignment("j2", "wild", parameters=parameters))
         await server.ended("j2-a1")
     assert (end.status, end.reason, end.description) == (Status.FAILED, "executor_error", words)
+
+
+class Deaf(Wild):
+    """A detached plug-in that ends when it is told to stop, and breaks over it."""
+
+    name = "deaf"
+    detached = True
+
+    def __init__(self) -> None:
+        self._told = asyncio.Event()
+
+    async def run(self, task: Task, context: Context) -> Outcome:
+        await self._told.wait()
+        return Outcome(Status.CANCELLED)
+
+    def stop(self, task: Task, context: Context) -> None:
+        self._told.set()
+        raise RuntimeError("broken while it stops")
+
+
+async def test_an_executor_that_breaks_while_it_stops_a_run_breaks_nothing_else(
+    server: AgentServer, agent: RunAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaf = EntryPoint("deaf", f"{__name__}:Deaf", GROUP)
+    monkeypatch.setattr(EntryPoint, "load", lambda self: Deaf)
+    monkeypatch.setattr("jobpool.agent.executor.entry_points", lambda group: [deaf])
+    async with agent(executors=("deaf",)):
+        run = assignment("j1", "deaf")
+        await server.assign(run)
+        await server.until(lambda: any(report.status == "running" for report in server.reports))
+        await server.stop(run)
+        assert (await server.ended("j1-a1")).status == Status.CANCELLED
+    assert len(server.hellos) == 1
+
+
+async def test_run_directories_that_cannot_be_swept_do_not_end_the_agent(
+    server: AgentServer, agent: RunAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> int:
+        raise OSError("the disk refuses")
+
+    monkeypatch.setattr("jobpool.agent.service.sweep", refused)
+    async with agent(executors=("noop",)):
+        await server.assign(assignment("j1"))
+        assert (await server.ended("j1-a1")).status == Status.COMPLETE
 
 
 @pytest.mark.parametrize(

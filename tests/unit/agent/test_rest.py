@@ -115,6 +115,15 @@ async def test_the_answer_is_kept_as_output_and_its_beginning_as_result(
     assert (chunk.size, chunk.truncated) == (65536, True)
 
 
+async def test_an_answer_that_cannot_be_kept_still_ends_the_run_as_it_did(
+    callee: Callee, rest: RestExecutor, tmp_path: Path
+) -> None:
+    callee.text = "done"
+    (tmp_path / "job1-a1").write_text("a file where the directory should be")
+    outcome = await _run(rest, _task(callee), tmp_path)
+    assert (outcome.status, outcome.result) == (Status.COMPLETE, "done")
+
+
 @pytest.mark.parametrize(
     ("status", "expected", "ends"),
     [

@@ -19,6 +19,7 @@ from jobpool.agent.executors.rest_answer import judge
 from jobpool.agent.executors.rest_request import Request, prepare
 from jobpool.agent.rundirs import OUTPUT, TRUNCATED
 from jobpool.agent.task import RESULT_LIMIT, Outcome, Status, Task
+from jobpool.kit.effects.logging import get_logger
 from jobpool.model.parameters import RestParameters, rest_parameters
 from jobpool.model.reasons import Reason
 
@@ -72,7 +73,7 @@ class RestExecutor:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Outcome(Status.FAILED, Reason.REQUEST_FAILED, f"send request to url failed: {_why(error)}")
         if answer.body:
-            await asyncio.to_thread(_keep, context.directory, answer)
+            await _kept(context.directory, answer)
         return judge(
             answer.status,
             answer.body,
@@ -136,6 +137,19 @@ async def _read(response: aiohttp.ClientResponse) -> Answer:
         if len(body) > RESPONSE_LIMIT:
             return Answer(response.status, bytes(body[:RESPONSE_LIMIT]), truncated=True)
     return Answer(response.status, bytes(body), truncated=False)
+
+
+async def _kept(directory: Path, answer: Answer) -> None:
+    """The callee has done the work: a disk that cannot hold its answer must not make it do so again."""
+    try:
+        await asyncio.to_thread(_keep, directory, answer)
+    except OSError as error:
+        get_logger("rest").warning(
+            "an answer could not be kept as output",
+            event_name="output_lost",
+            directory=str(directory),
+            error=str(error),
+        )
 
 
 def _keep(directory: Path, answer: Answer) -> None:
