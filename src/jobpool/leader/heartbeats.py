@@ -10,6 +10,7 @@ from jobpool.kit.pure.delay_queue import DelayQueue
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.leader.term import LeaderConfig, Term
 from jobpool.model.errors import JobpoolError
+from jobpool.model.node import Node
 from jobpool.model.statuses import NodeStatus
 from jobpool.replica.state import Folded
 from jobpool.store.commands import SetNodeStatus
@@ -75,8 +76,8 @@ class Heartbeats:
         for old, node in folded.nodes:
             if node is None and old is not None:
                 self._silence.forget(old.id)
-            elif node is not None and old is None:
-                self.beat(node.id)
+            elif node is not None and _comes(old, node):
+                self.beat(node.id)  # its agent may be gone again before it is heard
 
     def end(self) -> None:
         self._silence = Silence(self._term.config)
@@ -102,10 +103,20 @@ class Heartbeats:
         outcomes = await self._term.writer.submit_all(commands)
         for command, outcome in zip(commands, outcomes, strict=True):
             if isinstance(outcome, JobpoolError):
-                self._log.error("a node could not be marked down", event_name="down_failed", node=command.node_id)
+                self._log.error(
+                    "a node could not be marked down",
+                    event_name="down_failed",
+                    node=command.node_id,
+                    error=str(outcome),
+                )
                 self.beat(command.node_id)
             else:
                 self._log.warning("a node is down: no heartbeat", event_name="node_down", node=command.node_id)
+
+
+def _comes(old: Node | None, node: Node) -> bool:
+    """Whether it is new, or back after it was down: nobody waits for its silence yet."""
+    return node.status is not NodeStatus.DOWN and (old is None or old.status is NodeStatus.DOWN)
 
 
 class _Monotonic:

@@ -74,6 +74,18 @@ async def test_a_node_that_comes_back_is_watched_again() -> None:
         assert status(core, "a") is NodeStatus.DOWN
 
 
+@pytest.mark.invariant("H-3")
+async def test_a_node_whose_agent_is_gone_again_before_it_was_heard_is_down_in_time() -> None:
+    async with running_core(MemoryStore(), FakeClock(), config=CONFIG) as core:
+        await core.add_node("a")
+        core.silent.add("a")
+        await core.advance(30 * SECOND)
+        await core.submit(RegisterNode(core.state.nodes["a"]))
+        assert status(core, "a") is NodeStatus.INITIALIZING
+        await core.advance(30 * SECOND)
+        assert status(core, "a") is NodeStatus.DOWN
+
+
 async def test_a_new_leader_gives_every_node_the_failover_time() -> None:
     store, clock = MemoryStore(), FakeClock()
     async with running_core(store, clock, config=CONFIG) as core:
