@@ -15,8 +15,6 @@ from jobpool.replica.state import Folded
 from jobpool.store.commands import TimeOutRun
 
 _BATCH = 500
-
-
 _CALLBACK_PATIENCE: Millis = 10 * MINUTE
 
 
@@ -79,6 +77,9 @@ class Deadlines:
         for command, outcome in zip(commands, outcomes, strict=True):
             if isinstance(outcome, JobpoolError):
                 self._log.error(
-                    "a run could not be timed out; trying again", event_name="timeout_failed", job=command.job_id
+                    "a run could not be timed out; trying again",
+                    event_name="timeout_failed",
+                    job=command.job_id,
+                    error=str(outcome),
                 )
                 self._queue.set(command.job_id, now + SECOND)
