@@ -1,5 +1,6 @@
 """Collector: what nobody needs any more goes, a little every minute. It only ever deletes what has ended."""
 
+import asyncio
 from collections.abc import Sequence
 from itertools import islice
 
@@ -114,6 +115,7 @@ class Collector:
             if int(since) < cut:
                 plans.append((namespace, plan_id, cut))
             first = f"{folder}{namespace}/{plan_id}0"  # the character after "/": the next plan's
+            await asyncio.sleep(0)  # an engine may answer at once: the loop must not stand still for all plans
         commands = [DropLedger(tuple(plans[at : at + _STEP])) for at in range(0, len(plans), _STEP)]
         self._log_failures(await self._term.writer.submit_all(commands))
 

@@ -40,17 +40,21 @@ class DropVersions(Struct, frozen=True):
     versions: tuple[tuple[str, str, int], ...]
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[None]:
+        versions = self.versions[:60]
+        plans = {(namespace, plan_id) for namespace, plan_id, _ in versions}
+        used = {plan: versions_in_use(view, *plan) for plan in plans}  # once a plan: it may have many live runs
         changes = [
             Change(Table.VERSION, (namespace, plan_id, str(version)), None)
-            for namespace, plan_id, version in self.versions[:60]
-            if not version_in_use(view, namespace, plan_id, version)
+            for namespace, plan_id, version in versions
+            if version not in used[namespace, plan_id]
         ]
         return Decided(None, tuple(changes))
 
 
-def version_in_use(view: ClusterView, namespace: str, plan_id: str, version: int) -> bool:
+def versions_in_use(view: ClusterView, namespace: str, plan_id: str) -> frozenset[int]:
+    """The versions of a plan that its live runs refer to."""
     runs = (view.run(job_id) for job_id in view.live_runs(namespace, plan_id))
-    return any(run is not None and run.plan_version == version for run in runs)
+    return frozenset(run.plan_version for run in runs if run is not None)
 
 
 class DropMarks(Struct, frozen=True):
