@@ -81,10 +81,14 @@ class Outbox:
         await self._wake.wait()
 
     def take(self) -> Parcel:
-        """The next to be sent, at most a batch of each. Taken in one step: nothing can overtake what it builds on."""
+        """The next to be sent: all acknowledgements and log requests, and at most a batch of each of the others.
+
+        Taken in one step: nothing can overtake what it builds on.
+        """
         acks, self._acks = self._acks, []
         assign = [item for _, item in _popped(self._assign)]
-        stop = {key: fence for key, fence in self._stop.items() if key not in self._assign}
+        sent = (key for key in self._stop if key not in self._assign)
+        stop = {key: self._stop[key] for key in islice(sent, BATCH)}
         for key in stop:
             del self._stop[key]
         logs, self._logs = list(self._logs.values()), {}
