@@ -6,6 +6,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from jobpool.api.checks import check_enum, check_name, check_span
+from jobpool.kit.pure.patches import set_fields
 from jobpool.model.errors import InvalidArgument
 from jobpool.model.schedule import CatchUpMode, DayMatch, Delivery, DstGap, DstOverlap, Overlap
 from jobpool.model.statuses import PlanStatus
@@ -154,7 +155,7 @@ def _cleared(patch: PlanPatch, field: str) -> PlanPatch:
     empty = _CLEARS.get(field)
     if empty is None:
         raise InvalidArgument("clear", f"{field[:60]!r} cannot be cleared; known are {', '.join(sorted(_CLEARS))}")
-    for name, value in _set_fields(empty).items():
+    for name, value in set_fields(empty).items():
         present = getattr(patch, name)
         laid = value
         if isinstance(value, Struct) and isinstance(present, Struct):
@@ -166,11 +167,7 @@ def _cleared(patch: PlanPatch, field: str) -> PlanPatch:
 
 
 def _laid_over(field: str, present: Struct, value: Struct) -> Struct:
-    inner = _set_fields(value)
+    inner = set_fields(value)
     if any(getattr(present, name) is not UNSET for name in inner):
         raise InvalidArgument("clear", f"{field!r} is given a value by the same request")
     return replace(present, **inner)
-
-
-def _set_fields(patch: Struct) -> dict[str, object]:
-    return {name: value for name in patch.__struct_fields__ if (value := getattr(patch, name)) is not UNSET}

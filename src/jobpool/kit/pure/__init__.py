@@ -1,1 +1,1 @@
-"""Pure tools: delay queue, durations, ids from bytes, backoff arithmetic."""
+"""Pure tools: delay queue, durations, ids from bytes, backoff arithmetic, settings, patches."""

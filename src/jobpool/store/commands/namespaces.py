@@ -4,6 +4,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from jobpool.kit.pure.durations import Millis
+from jobpool.kit.pure.patches import set_fields
 from jobpool.model.errors import AlreadyExists, FailedPrecondition, NotFound
 from jobpool.model.namespace import Namespace, WhenFull
 from jobpool.ports import ClusterView
@@ -20,8 +21,7 @@ class NamespaceSettings(Struct, frozen=True):
     description: str | UnsetType = UNSET
 
     def on(self, namespace: Namespace) -> Namespace:
-        given = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET}
-        return replace(namespace, **given)
+        return replace(namespace, **set_fields(self))
 
 
 class AddNamespace(Struct, frozen=True):

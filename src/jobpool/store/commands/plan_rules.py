@@ -4,11 +4,23 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from jobpool.kit.pure.durations import DAY, SECOND, Millis, format_duration
+from jobpool.kit.pure.patches import set_fields
 from jobpool.model.errors import BadSchedule, InvalidArgument
 from jobpool.model.parameters import check_parameters
 from jobpool.model.plan import DEFAULT_PRIORITY, MAX_PRIORITY, Plan
 from jobpool.model.reasons import RETRYABLE
-from jobpool.model.schedule import CatchUp, CatchUpMode, DayMatch, Delivery, Dst, Overlap, Periodic, Retry
+from jobpool.model.schedule import (
+    CatchUp,
+    CatchUpMode,
+    DayMatch,
+    Delivery,
+    Dst,
+    DstGap,
+    DstOverlap,
+    Overlap,
+    Periodic,
+    Retry,
+)
 from jobpool.model.statuses import PlanStatus
 from jobpool.scheduler import check_strategy
 from jobpool.store.commands.ticks import timetable_of
@@ -43,8 +55,8 @@ class RetryPatch(Struct, frozen=True):
 
 
 class DstPatch(Struct, frozen=True):
-    gap: str | UnsetType = UNSET
-    overlap: str | UnsetType = UNSET
+    gap: DstGap | UnsetType = UNSET
+    overlap: DstOverlap | UnsetType = UNSET
 
 
 class PlanPatch(Struct, frozen=True):
@@ -72,7 +84,7 @@ class PlanPatch(Struct, frozen=True):
     def on(self, plan: Plan) -> Plan:
         """The plan with this laid over it. None empties a part."""
         parts = ("periodic", "catch_up", "retry", "dst")
-        given = {name: value for name, value in _given(self).items() if name not in parts}
+        given = {name: value for name, value in set_fields(self).items() if name not in parts}
         plan = replace(plan, **given)
         if self.periodic is not UNSET:
             plan = replace(plan, periodic=_laid_over(plan.periodic, self.periodic))
@@ -88,10 +100,9 @@ class PlanPatch(Struct, frozen=True):
         return plan
 
 
-def _given(patch: Struct | None) -> dict[str, object]:
-    if patch is None:
-        return {}
-    return {name: value for name in patch.__struct_fields__ if (value := getattr(patch, name)) is not UNSET}
+def _given(part: Struct | None) -> dict[str, object]:
+    """None empties a part: then its defaults are all there is."""
+    return {} if part is None else set_fields(part)
 
 
 def _laid_over(periodic: Periodic | None, patch: PeriodicPatch | None) -> Periodic | None:
@@ -101,7 +112,7 @@ def _laid_over(periodic: Periodic | None, patch: PeriodicPatch | None) -> Period
         if patch.spec is UNSET or not patch.spec:
             raise InvalidArgument("periodic.spec", "a periodic block needs a schedule", engine_code=1001)
         periodic = Periodic(spec=patch.spec, time_zone="")
-    return replace(periodic, **_given(patch))
+    return replace(periodic, **set_fields(patch))
 
 
 def blank_plan(namespace: str, plan_id: str, *, version: int, now: Millis) -> Plan:
