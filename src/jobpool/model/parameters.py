@@ -269,7 +269,7 @@ def _header_value(field: str, value: Json) -> str:
     text = _text(field, value)
     if _CONTROL.search(text):
         raise _bad(field, "holds a control character")
-    if not text.isprintable() and "\t" not in text:
+    if not text.replace("\t", " ").isprintable():
         raise _bad(field, "holds a character that cannot be sent in a header")
     return text.strip()
 

@@ -45,6 +45,7 @@ URL = "http://example.com/"
         ("rest", json.dumps({"url": URL, "headers": []}), "parameters.headers", "wanted an object"),
         ("rest", json.dumps({"url": URL, "headers": {"A B": "c"}}), "parameters.headers", "is no header name"),
         ("rest", json.dumps({"url": URL, "headers": {"A": "c\r\nB: d"}}), "parameters.headers.A", "control character"),
+        ("rest", json.dumps({"url": URL, "headers": {"A": "b\tc\u2028"}}), "parameters.headers.A", "cannot be sent"),
         ("rest", json.dumps({"url": URL, "headers": {"A": 1}}), "parameters.headers.A", "wanted a text"),
         ("rest", json.dumps({"url": URL, "headers": {"X-Jobpool-A": "1"}}), "parameters.headers.X-Jobpool-A", "set by"),
         ("rest", json.dumps({"url": URL, "contentType": "a\nb"}), "parameters.contentType", "control character"),

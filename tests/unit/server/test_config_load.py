@@ -143,6 +143,7 @@ def test_both_limits_of_the_original_may_be_given_when_they_agree() -> None:
         ({"worker-number": True}, "worker-number", "found True"),
         ({"worker-number": 1.5}, "worker-number", "found 1.5"),
         ({"worker-number": "٣"}, "worker-number", "wanted a whole number"),
+        ({"worker-number": "+-3"}, "worker-number", "wanted a whole number"),
         ({"job-parallelism-limit": 0}, "job-parallelism-limit", "wanted a whole number from 1 to 1000000, found 0"),
         ({"default-time-zone": "Europe/Berln"}, "default-time-zone", "Europe/Berlin"),
         ({"default-time-zone": "xyzzy"}, "default-time-zone", "wanted an IANA zone such as Europe/Berlin"),

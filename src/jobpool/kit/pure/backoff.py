@@ -6,8 +6,3 @@ def exponential(k: int, *, base: int, limit: int, factor: int = 2) -> int:
     if k < 1:
         return 0
     return int(min(limit, base * factor ** min(k - 1, 40)))
-
-
-def jittered(delay: int, fraction: float) -> int:
-    """Between half of the delay and all of it; `fraction` in [0, 1) is a throw of the dice."""
-    return delay // 2 + int((delay - delay // 2) * fraction)

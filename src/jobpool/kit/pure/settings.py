@@ -3,6 +3,7 @@
 Every refusal names the key, what was wanted, what was found and where it came from.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TypeAlias
@@ -16,6 +17,7 @@ from jobpool.kit.pure.durations import Millis, format_duration, parse_duration
 Setting: TypeAlias = str | int | float | bool | list["Setting"] | dict[str, "Setting"] | None
 """What YAML can hold."""
 
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _TRUTH = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 
 
@@ -48,9 +50,6 @@ class Settings:
             if value is not None and value != "":
                 return value, source.name_of(key)
         return None, ""
-
-    def has(self, key: str) -> bool:
-        return self.raw(key)[0] is not None
 
     def refuse(self, key: str, wanted: str) -> BadSetting:
         return BadSetting(key, f"wanted {wanted}, found {shown(self.raw(key)[0])}{self._place(key)}")
@@ -170,4 +169,4 @@ def _whole(value: Setting) -> int | None:
     if isinstance(value, bool | float | list | dict):
         return None
     text = str(value).strip()
-    return int(text) if text.lstrip("+-").isdecimal() and text.isascii() and len(text) < 20 else None
+    return int(text) if _WHOLE.fullmatch(text) else None
