@@ -1,7 +1,6 @@
 """Feeds history: what the fold says has ended goes to the read model in the same step."""
 
 from jobpool.history.process import HistoryProcess
-from jobpool.history.queries import RetentionCut
 from jobpool.kit.pure.durations import Millis
 from jobpool.replica.replica import Replica
 from jobpool.replica.state import Folded
@@ -36,7 +35,7 @@ class HistoryFeed:
             self._history.ingest(self._replica.state.fence.incarnation, folded.n, encode(folded.segment))
 
     async def retention_cut(self, *, older_than: Millis, keep_runs: int) -> int | None:
-        return await self._history.query(RetentionCut(older_than, keep_runs))
+        return await self._history.retention_cut(older_than=older_than, keep_runs=keep_runs)
 
     def dropped_before(self, n: int) -> None:
         self._history.delete_before(n)
