@@ -56,6 +56,8 @@ def _handlers(context: Context, sessions: Sessions) -> Mapping[str, Handler]:
         "NodeList": nodes.list,
         "NodeDetail": nodes.detail,
         "NodeDelete": nodes.delete,
+        "NodeEligibility": nodes.eligibility,
+        "NodeDrain": nodes.drain,
         "QueueDetail": queues.detail,
         "QueueJobViewDetail": queues.job_view,
     }

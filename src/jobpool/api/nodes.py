@@ -1,13 +1,19 @@
 """Nodes and queues: who works, and what waits."""
 
-from jobpool.api.checks import check_enum, check_filter, check_id, check_namespace, check_page
+from jobpool.api.checks import check_enum, check_filter, check_id, check_namespace, check_page, check_span, check_text
 from jobpool.api.context import Context
 from jobpool.api.service import Call
+from jobpool.kit.pure.durations import DAY, Millis, format_duration
 from jobpool.model.errors import InvalidArgument, NotFound
+from jobpool.model.node import Node
 from jobpool.model.statuses import EvaluationStatus, JobStatus, NodeStatus
-from jobpool.store.commands import RemoveNode
+from jobpool.store.change import Command
+from jobpool.store.commands import CancelDrain, RemoveNode, SetEligibility, StartDrain
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import node_message
+
+_MAX_DESCRIPTION = 512
+_LONGEST_DRAIN: Millis = 365 * DAY
 
 
 class Nodes:
@@ -27,7 +33,7 @@ class Nodes:
         shown = found[page.offset : page.offset + page.limit]
         return pb.NodeListResponse(
             header=self._context.header(),
-            data=[node_message(state.nodes[key], state.node_load(key)) for key in shown],
+            data=[self._message(state.nodes[key]) for key in shown],
             totalElements=len(found),
             totalPages=page.pages(len(found)),
         )
@@ -37,12 +43,56 @@ class Nodes:
         node = self._context.state.node(node_id)
         if node is None:
             raise NotFound("node", node_id, field="id")
-        data = node_message(node, self._context.state.node_load(node_id))
-        return pb.NodeDetailResponse(header=self._context.header(), data=data)
+        return pb.NodeDetailResponse(header=self._context.header(), data=self._message(node))
 
     async def delete(self, request: pb.NodeDeleteRequest, call: Call) -> pb.NodeDeleteResponse:
         await self._context.write(RemoveNode(check_id("id", request.id)), call)
         return pb.NodeDeleteResponse(header=self._context.header())
+
+    async def eligibility(self, request: pb.NodeEligibilityRequest, call: Call) -> pb.NodeEligibilityResponse:
+        node_id = check_id("id", request.id)
+        if not request.HasField("eligible"):
+            raise InvalidArgument("eligible", "wanted true or false, found nothing", engine_code=1001)
+        why = check_text("description", request.description, _MAX_DESCRIPTION)
+        node = await self._context.write(SetEligibility(node_id, request.eligible, why), call)
+        return pb.NodeEligibilityResponse(header=self._context.header(), data=self._message(node))
+
+    async def drain(self, request: pb.NodeDrainRequest, call: Call) -> pb.NodeDrainResponse:
+        node_id = check_id("id", request.id)
+        if not request.HasField("enable"):
+            raise InvalidArgument("enable", "wanted true or false, found nothing", engine_code=1001)
+        why = check_text("description", request.description, _MAX_DESCRIPTION)
+        command: Command[Node]
+        if request.enable:
+            command = StartDrain(node_id, _within(request), why)
+        else:
+            _refuse_deadline(request)
+            command = CancelDrain(node_id, request.eligible, why)
+        node = await self._context.write(command, call)
+        return pb.NodeDrainResponse(header=self._context.header(), data=self._message(node))
+
+    def _message(self, node: Node) -> pb.Node:
+        return node_message(node, self._context.state.node_load(node.id))
+
+
+def _within(request: pb.NodeDrainRequest) -> Millis | None:
+    """How long the runs of a node may still take; None = as long as they take."""
+    if request.eligible:
+        raise InvalidArgument("eligible", "a node under drain takes no new work; it is for enable = false")
+    if request.force:
+        if request.deadline:
+            raise InvalidArgument("deadline", "force means now; give one of them")
+        return 0
+    within = check_span("deadline", request.deadline or "0s")
+    if within > _LONGEST_DRAIN:
+        raise InvalidArgument("deadline", f"wanted at most {format_duration(_LONGEST_DRAIN)}")
+    return within or None
+
+
+def _refuse_deadline(request: pb.NodeDrainRequest) -> None:
+    for field in ("deadline", "force"):
+        if getattr(request, field):
+            raise InvalidArgument(field, "has no meaning when a drain is cancelled (enable = false)")
 
 
 class Queues:

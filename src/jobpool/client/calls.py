@@ -144,6 +144,12 @@ class Calls(Protocol):
     async def node_detail(self, request: pb.NodeDetailRequest) -> pb.NodeDetailResponse:
         return await self.call("NodeDetail", request, reply=pb.NodeDetailResponse, repeatable=True)
 
+    async def node_eligibility(self, request: pb.NodeEligibilityRequest) -> pb.NodeEligibilityResponse:
+        return await self.call("NodeEligibility", request, reply=pb.NodeEligibilityResponse)
+
+    async def node_drain(self, request: pb.NodeDrainRequest) -> pb.NodeDrainResponse:
+        return await self.call("NodeDrain", request, reply=pb.NodeDrainResponse)
+
     async def plan_allocation_enqueue(
         self, request: pb.PlanAllocationEnqueueRequest
     ) -> pb.PlanAllocationEnqueueResponse:

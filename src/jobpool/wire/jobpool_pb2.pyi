@@ -277,7 +277,7 @@ class SimpleAllocation(_message.Message):
     def __init__(self, id: _Optional[str] = ...) -> None: ...
 
 class Node(_message.Message):
-    __slots__ = ("ID", "name", "status", "status_description", "status_update_at", "drain_status", "started_at", "updated_at", "node_class", "secret_id", "capacity", "running", "attributes", "version", "executors")
+    __slots__ = ("ID", "name", "status", "status_description", "status_update_at", "drain_status", "started_at", "updated_at", "node_class", "secret_id", "capacity", "running", "attributes", "eligibility", "version", "executors", "drain", "eligibility_description")
     class AttributesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -298,8 +298,11 @@ class Node(_message.Message):
     CAPACITY_FIELD_NUMBER: _ClassVar[int]
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    ELIGIBILITY_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     EXECUTORS_FIELD_NUMBER: _ClassVar[int]
+    DRAIN_FIELD_NUMBER: _ClassVar[int]
+    ELIGIBILITY_DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     ID: str
     name: str
     status: str
@@ -313,9 +316,20 @@ class Node(_message.Message):
     capacity: int
     running: int
     attributes: _containers.ScalarMap[str, str]
+    eligibility: str
     version: str
     executors: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, ID: _Optional[str] = ..., name: _Optional[str] = ..., status: _Optional[str] = ..., status_description: _Optional[str] = ..., status_update_at: _Optional[int] = ..., drain_status: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., node_class: _Optional[str] = ..., secret_id: _Optional[str] = ..., capacity: _Optional[int] = ..., running: _Optional[int] = ..., attributes: _Optional[_Mapping[str, str]] = ..., version: _Optional[str] = ..., executors: _Optional[_Iterable[str]] = ...) -> None: ...
+    drain: Drain
+    eligibility_description: str
+    def __init__(self, ID: _Optional[str] = ..., name: _Optional[str] = ..., status: _Optional[str] = ..., status_description: _Optional[str] = ..., status_update_at: _Optional[int] = ..., drain_status: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., node_class: _Optional[str] = ..., secret_id: _Optional[str] = ..., capacity: _Optional[int] = ..., running: _Optional[int] = ..., attributes: _Optional[_Mapping[str, str]] = ..., eligibility: _Optional[str] = ..., version: _Optional[str] = ..., executors: _Optional[_Iterable[str]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., eligibility_description: _Optional[str] = ...) -> None: ...
+
+class Drain(_message.Message):
+    __slots__ = ("since", "deadline")
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_FIELD_NUMBER: _ClassVar[int]
+    since: _timestamp_pb2.Timestamp
+    deadline: _timestamp_pb2.Timestamp
+    def __init__(self, since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deadline: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class QueueDetail(_message.Message):
     __slots__ = ("total", "total_ready", "total_unacked", "total_blocked", "total_waiting", "total_failed", "total_delayed")
@@ -1312,6 +1326,48 @@ class NodeDetailRequest(_message.Message):
     def __init__(self, id: _Optional[str] = ...) -> None: ...
 
 class NodeDetailResponse(_message.Message):
+    __slots__ = ("header", "data")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    header: ResponseHeader
+    data: Node
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Union[Node, _Mapping]] = ...) -> None: ...
+
+class NodeEligibilityRequest(_message.Message):
+    __slots__ = ("id", "eligible", "description")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ELIGIBLE_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    eligible: bool
+    description: str
+    def __init__(self, id: _Optional[str] = ..., eligible: bool = ..., description: _Optional[str] = ...) -> None: ...
+
+class NodeEligibilityResponse(_message.Message):
+    __slots__ = ("header", "data")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    header: ResponseHeader
+    data: Node
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Union[Node, _Mapping]] = ...) -> None: ...
+
+class NodeDrainRequest(_message.Message):
+    __slots__ = ("id", "enable", "deadline", "force", "eligible", "description")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ENABLE_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    ELIGIBLE_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    enable: bool
+    deadline: str
+    force: bool
+    eligible: bool
+    description: str
+    def __init__(self, id: _Optional[str] = ..., enable: bool = ..., deadline: _Optional[str] = ..., force: bool = ..., eligible: bool = ..., description: _Optional[str] = ...) -> None: ...
+
+class NodeDrainResponse(_message.Message):
     __slots__ = ("header", "data")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]

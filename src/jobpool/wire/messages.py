@@ -217,13 +217,13 @@ def namespace_message(namespace: Namespace, limit: int) -> pb.NameSpace:
 
 def node_message(node: Node, running: int) -> pb.Node:
     """Never with the secret."""
-    return pb.Node(
+    message = pb.Node(
         ID=node.id,
         name=node.name,
         status=node.status,
         status_description=node.status_description,
         status_update_at=node.updated_at * 1000,
-        drain_status="draining" if node.draining else "",
+        drain_status="draining" if node.draining or node.drain is not None else "",
         started_at=timestamp(node.started_at),
         updated_at=timestamp(node.updated_at),
         capacity=node.capacity,
@@ -231,4 +231,11 @@ def node_message(node: Node, running: int) -> pb.Node:
         attributes=dict(node.attributes),
         version=node.version,
         executors=node.executors,
+        eligibility="eligible" if node.eligible else "ineligible",
+        eligibility_description=node.eligibility_description,
     )
+    if node.drain is not None:
+        message.drain.since.CopyFrom(timestamp(node.drain.since))
+        if node.drain.deadline is not None:
+            message.drain.deadline.CopyFrom(timestamp(node.drain.deadline))
+    return message

@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from google.protobuf.message import Message
 
+from jobpool.testing.clock import settle
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import timestamp
-from tests.unit.api.nouns import MINUTE, NOW, World, given, ids
+from tests.unit.api.nouns import MINUTE, NOW, SECOND, World, given, ids
 
 
 def listing(**fields: Any) -> pb.NodeListRequest:
@@ -33,6 +35,7 @@ async def test_a_node_shows_what_its_agent_said_and_what_it_runs(world: World) -
         attributes={"os": "debian"},
         version="1.2",
         executors=["noop"],
+        eligibility="eligible",
     )
     assert "s3cret" not in str(await world.ask("NodeList", listing()))
     assert node.secret_id == ""
@@ -108,3 +111,131 @@ async def test_a_node_that_is_not_there(world: World, node_id: str, code: str) -
     ):
         refusal = await world.refusal(call, request)
         assert (refusal.code, refusal.field) == (code, "id")
+
+
+# ---- eligibility and drain
+
+
+async def eligibility(world: World, eligible: bool, **fields: Any) -> pb.Node:
+    answer = await world.ask("NodeEligibility", pb.NodeEligibilityRequest(id="node-1", eligible=eligible, **fields))
+    return answer.data  # type: ignore[no-any-return]
+
+
+async def drain(world: World, enable: bool, **fields: Any) -> pb.Node:
+    answer = await world.ask("NodeDrain", pb.NodeDrainRequest(id="node-1", enable=enable, **fields))
+    return answer.data  # type: ignore[no-any-return]
+
+
+async def shown(world: World) -> pb.Node:
+    return (await world.ask("NodeDetail", pb.NodeDetailRequest(id="node-1"))).data  # type: ignore[no-any-return]
+
+
+async def test_an_ineligible_node_is_given_nothing_until_it_is_eligible_again(world: World) -> None:
+    agent = await world.agent().join()
+    await world.add_plan()
+    node = await eligibility(world, False, description="new disk")
+    assert (node.eligibility, node.eligibility_description, node.status) == ("ineligible", "new disk", "ready")
+    await world.run_plan()
+    await world.clock.advance(SECOND)
+    assert agent.stream.assigned == []
+    assert (await world.ask("NodeList", listing())).data == [await shown(world)]
+    assert (await eligibility(world, True)).eligibility == "eligible"
+    await world.clock.advance(SECOND)
+    assert len(agent.stream.assigned) == 1
+
+
+async def test_what_an_operator_said_outlasts_the_stream_of_the_agent(world: World) -> None:
+    agent = await world.agent().join()
+    await eligibility(world, False, description="new disk")
+    agent.stream.hang_up()
+    await settle()
+    await world.agent().join()
+    node = await shown(world)
+    assert (node.status, node.eligibility, node.eligibility_description) == ("ready", "ineligible", "new disk")
+
+
+async def test_a_drain_waits_for_its_deadline_then_takes_the_run_from_the_agent(world: World) -> None:
+    agent, [item] = await given(world)
+    node = await drain(world, True, deadline="10s", description="kernel")
+    assert (node.eligibility, node.drain_status, node.running) == ("ineligible", "draining", 1)
+    assert node.drain == pb.Drain(since=timestamp(NOW), deadline=timestamp(NOW + 10 * SECOND))
+    await agent.finish(item, "running")
+    await world.clock.advance(9 * SECOND)
+    assert agent.stream.held("drop") == []
+    other = await world.agent("node-2").join()
+    await world.clock.advance(2 * SECOND)
+    assert agent.stream.held("drop") == [(item.allocation_id, item.fence)]
+    [moved] = other.stream.assigned
+    assert (moved.job_id, moved.attempt) == (item.job_id, 2)
+    node = await shown(world)
+    assert (node.running, node.HasField("drain"), node.drain_status) == (0, False, "")
+    assert node.eligibility_description == "kernel; drained at 2025-10-09T08:53:30Z"
+    await agent.finish(item)  # too late
+    assert world.state.runs[item.job_id].status == "pending"
+    await other.finish(moved)
+    assert world.history.runs[item.job_id].status == "complete"
+
+
+async def test_a_drain_without_a_deadline_waits_for_the_runs(world: World) -> None:
+    agent, [item] = await given(world)
+    node = await drain(world, True, deadline="0s")
+    assert node.HasField("drain")
+    assert not node.drain.HasField("deadline")
+    await agent.finish(item)
+    await world.clock.advance(SECOND)
+    assert not (await shown(world)).HasField("drain")
+
+
+async def test_force_is_now(world: World) -> None:
+    agent, [item] = await given(world)
+    await drain(world, True, force=True)
+    await world.clock.advance(SECOND)
+    assert agent.stream.held("drop") == [(item.allocation_id, item.fence)]
+    assert not (await shown(world)).HasField("drain")
+
+
+async def test_a_cancelled_drain_leaves_the_node_ineligible_unless_it_is_asked_otherwise(world: World) -> None:
+    await given(world)
+    await drain(world, True, deadline="10m")
+    refusal = await world.refusal("NodeEligibility", pb.NodeEligibilityRequest(id="node-1", eligible=True))
+    assert (refusal.code, refusal.field) == ("FAILED_PRECONDITION", "eligible")
+    node = await drain(world, False)
+    assert (node.eligibility, node.HasField("drain"), node.running) == ("ineligible", False, 1)
+    assert (await drain(world, False, eligible=True)).eligibility == "eligible"
+
+
+@pytest.mark.parametrize(
+    ("call", "request_", "field"),
+    [
+        ("NodeEligibility", pb.NodeEligibilityRequest(id="node-1"), "eligible"),
+        ("NodeEligibility", pb.NodeEligibilityRequest(eligible=True), "id"),
+        ("NodeEligibility", pb.NodeEligibilityRequest(id="node-1", eligible=True, description="\x1b"), "description"),
+        ("NodeDrain", pb.NodeDrainRequest(id="node-1"), "enable"),
+        ("NodeDrain", pb.NodeDrainRequest(id="a/b", enable=True), "id"),
+        ("NodeDrain", pb.NodeDrainRequest(id="node-1", enable=True, deadline="soon"), "deadline"),
+        ("NodeDrain", pb.NodeDrainRequest(id="node-1", enable=True, deadline="-5m"), "deadline"),
+        ("NodeDrain", pb.NodeDrainRequest(id="node-1", enable=True, deadline="366d"), "deadline"),
+        ("NodeDrain", pb.NodeDrainRequest(id="node-1", enable=True, deadline="5m", force=True), "deadline"),
+        ("NodeDrain", pb.NodeDrainRequest(id="node-1", enable=True, eligible=True), "eligible"),
+        ("NodeDrain", pb.NodeDrainRequest(id="node-1", enable=True, description="n" * 513), "description"),
+        ("NodeDrain", pb.NodeDrainRequest(id="node-1", enable=False, deadline="5m"), "deadline"),
+        ("NodeDrain", pb.NodeDrainRequest(id="node-1", enable=False, force=True), "force"),
+    ],
+)
+async def test_a_bad_word_about_a_node_is_refused_by_field(
+    world: World, call: str, request_: Message, field: str
+) -> None:
+    await world.agent().join()
+    refusal = await world.refusal(call, request_)
+    assert (refusal.code, refusal.field) == ("INVALID_ARGUMENT", field)
+    assert (await shown(world)).eligibility == "eligible"
+
+
+async def test_a_node_that_is_not_there_is_neither_closed_nor_drained(world: World) -> None:
+    for call, request in (
+        ("NodeEligibility", pb.NodeEligibilityRequest(id="nobody", eligible=False)),
+        ("NodeDrain", pb.NodeDrainRequest(id="nobody", enable=True)),
+        ("NodeDrain", pb.NodeDrainRequest(id="nobody", enable=False)),
+    ):
+        refusal = await world.refusal(call, request)
+        assert (refusal.code, refusal.field) == ("NOT_FOUND", "id")

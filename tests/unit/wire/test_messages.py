@@ -5,9 +5,10 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from jobpool.model.errors import InvalidArgument
-from jobpool.model.node import Node
+from jobpool.model.node import Drain, Node
 from jobpool.model.run import Attempt, Run
 from jobpool.model.statuses import AllocationStatus, DesiredStatus, JobStatus, NodeStatus, Trigger
+from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import (
     allocation_message,
     assignment_message,
@@ -110,3 +111,14 @@ def test_a_node_never_shows_its_secret() -> None:
     assert "5e884898da" not in str(message)
     assert (message.secret_id, message.running, message.drain_status) == ("", 3, "draining")
     assert message.status_update_at == NOW * 1000
+
+
+def test_a_node_shows_what_an_operator_said_of_it() -> None:
+    node = Node("n", "name", "0", NodeStatus.READY, NOW, NOW)
+    assert (node_message(node, 0).eligibility, node_message(node, 0).HasField("drain")) == ("eligible", False)
+    drained = msgspec.structs.replace(node, eligible=False, eligibility_description="kernel", drain=Drain(NOW))
+    message = node_message(drained, 0)
+    assert (message.eligibility, message.eligibility_description) == ("ineligible", "kernel")
+    assert (message.drain_status, message.drain) == ("draining", pb.Drain(since=timestamp(NOW)))
+    message = node_message(msgspec.structs.replace(drained, drain=Drain(NOW, NOW + 1)), 0)
+    assert message.drain.deadline == timestamp(NOW + 1)
