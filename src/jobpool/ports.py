@@ -12,6 +12,7 @@ from jobpool.model.namespace import Namespace
 from jobpool.model.node import Node
 from jobpool.model.plan import Plan
 from jobpool.model.queued import Delivery
+from jobpool.model.restored import Restored
 from jobpool.model.run import Run
 from jobpool.model.schedule import Cursor
 from jobpool.model.verdict import Settled, Verdict
@@ -28,6 +29,16 @@ class ClusterView(Protocol):
     @property
     def next_fence(self) -> int:
         """The fencing number of attempts placed by that commit: (term, n) as one growing integer."""
+        ...
+
+    @property
+    def era(self) -> int:
+        """The store's incarnation: what is of an earlier one comes from the snapshot it was restored from."""
+        ...
+
+    @property
+    def restored(self) -> Restored | None:
+        """How the store was restored; None when it never was."""
         ...
 
     def namespace(self, name: str) -> Namespace | None: ...

@@ -217,7 +217,7 @@ def _check_shape(run: Run) -> None:
 def same_state(one: State, other: State) -> None:
     """Tables and indexes of both are equal; a count of nothing is no count."""
     assert one.fence == other.fence
-    for table in ("namespaces", "nodes", "plans", "versions", "cursors", "runs", "marks"):
+    for table in ("namespaces", "nodes", "plans", "versions", "cursors", "runs", "marks", "restored"):
         assert getattr(one, table) == getattr(other, table), table
     assert one.indexes.live == other.indexes.live
     assert one.indexes.on_node == other.indexes.on_node

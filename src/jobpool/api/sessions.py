@@ -19,7 +19,15 @@ from jobpool.model.run import Attempt, Run, allocation_id
 from jobpool.model.statuses import AllocationStatus, DesiredStatus, NodeStatus
 from jobpool.replica.state import Folded
 from jobpool.store.change import Command
-from jobpool.store.commands import DrainNode, LoseAttempt, RegisterNode, ReportAttempt, Reported, SetNodeStatus
+from jobpool.store.commands import (
+    DrainNode,
+    LoseAttempt,
+    RegisterNode,
+    ReportAttempt,
+    Reported,
+    SetNodeStatus,
+    vouchers,
+)
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import assignment_message
 
@@ -219,10 +227,12 @@ class Sessions:
     async def _inventory(self, session: Session, inventory: pb.AgentInventory) -> None:
         if session.ready:
             raise InvalidArgument("inventory", "comes once, right after the welcome")
-        lost = self._settle(session, {item.allocation_id: item.fence for item in inventory.held})
+        held = {item.allocation_id: item.fence for item in inventory.held}
+        vouched = vouchers(self._context.state, session.node_id, held)
+        lost = self._settle(session, held)
         session.ready = True  # in the same step as the look at the state: no placement can fall in between
         session.told.update(allocation_id(command.job_id, command.attempt) for command in lost)
-        await self._submit(lost)
+        await self._submit([*vouched, *lost])
         session.told.clear()
         await self._context.leader.submit(SetNodeStatus(session.node_id, NodeStatus.READY, "node is ready"))
 
@@ -241,7 +251,7 @@ class Sessions:
                 del held[allocation]
                 if stopping:
                     session.outbox.stop(allocation, attempt.fence)
-            elif attempt.status is AllocationStatus.PENDING and not stopping:
+            elif attempt.status is AllocationStatus.PENDING and not stopping and not run.predates(state.era):
                 session.outbox.assign(run, attempt)
             else:
                 why = "its agent does not know of it any more"

@@ -14,11 +14,13 @@ from jobpool.leader.losses import Losses
 from jobpool.leader.periodic import Periodic
 from jobpool.leader.queues import Queues
 from jobpool.leader.slots import Slots
+from jobpool.leader.survivors import Survivors
 from jobpool.leader.term import Duty, Term
 
 SERVICES: tuple[Callable[[Term], Duty], ...] = (
     Queues,  # evaluations to evaluators and back: broker, blocked, verification of placements
     Slots,  # runs that wait for a slot of their namespace
+    Survivors,  # after a restore: the runs that were live in the snapshot
     Losses,  # the runs of nodes that are down
     Drains,  # the runs of nodes that are to be empty
     Heartbeats,  # silent nodes are marked down

@@ -52,7 +52,8 @@ class Queues:
         state = self._term.state
         self._broker.enable()
         self._blocked.enable(state.fence.n)
-        waiting = [found for run in state.runs.values() if (found := queued(run, state.fence.n)) is not None]
+        present = (run for run in state.runs.values() if not run.predates(state.era))
+        waiting = [found for run in present if (found := queued(run, state.fence.n)) is not None]
         waiting.sort(key=lambda evaluation: (evaluation.not_before, evaluation.job_id))
         self._broker.enqueue(waiting)
 

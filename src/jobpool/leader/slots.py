@@ -78,7 +78,7 @@ class Slots:
 
     def begin(self) -> None:
         for run in self._term.state.runs.values():
-            if waits_for_slot(run):
+            if waits_for_slot(run) and not run.predates(self._term.state.era):
                 self._add(run)
         self._alarm.kick()
 

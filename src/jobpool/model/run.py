@@ -63,7 +63,8 @@ class Run(Struct, frozen=True, array_like=True, gc=False):
     `holds_slot` is false for a run that waits for a slot of its namespace and for one that has ended.
     A run whose status is terminal stays in the live keys only while its skip or no-slot callback is under way.
     `parameters` None = those of the plan version. `accepted`: an asynchronous callee took it; only a report, a
-    cancel or the timeout ends it now.
+    cancel or the timeout ends it now. `era` is the incarnation of the store that it was made in; `vouched`: it comes
+    from a snapshot, and its agent has said since the restore that it has it.
     """
 
     id: str
@@ -99,6 +100,8 @@ class Run(Struct, frozen=True, array_like=True, gc=False):
     exit_code: int | None = None
     result: str = ""
     strategy: str = ""
+    era: int = 1
+    vouched: bool = False
 
     @property
     def plan_key(self) -> tuple[str, str]:
@@ -107,6 +110,10 @@ class Run(Struct, frozen=True, array_like=True, gc=False):
     @property
     def ended(self) -> bool:
         return self.status in TERMINAL_JOB
+
+    def predates(self, era: int) -> bool:
+        """Whether it comes from a snapshot that the store was restored from: nobody knows what became of it since."""
+        return self.era < era
 
     @property
     def owes_callback(self) -> bool:

@@ -97,7 +97,8 @@ class LedgerRange(Struct, frozen=True, array_like=True):
 class Cursor(Struct, frozen=True, array_like=True):
     """How far a plan's ticks are decided. `next_due` None = never again.
 
-    `open_range` is the newest ledger range, so that the next decision can extend it in place.
+    `open_range` is the newest ledger range, so that the next decision can extend it in place. `era` is the incarnation
+    of the store that decided it.
     """
 
     incarnation: int
@@ -105,3 +106,4 @@ class Cursor(Struct, frozen=True, array_like=True):
     last_job: str = ""
     last_job_at: Millis | None = None
     open_range: LedgerRange | None = None
+    era: int = 1

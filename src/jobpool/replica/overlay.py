@@ -10,13 +10,14 @@ from jobpool.kit.pure.durations import Millis
 from jobpool.model.namespace import Namespace
 from jobpool.model.node import Node
 from jobpool.model.plan import Plan
+from jobpool.model.restored import Restored
 from jobpool.model.run import Run
 from jobpool.model.schedule import Cursor
 from jobpool.replica.indexes import RunIndexes
 from jobpool.replica.state import State
 from jobpool.store.change import Change
 from jobpool.store.codec import Record
-from jobpool.store.keyspace import RecordId, Table
+from jobpool.store.keyspace import RESTORED, RecordId, Table
 from jobpool.store.records import IdempotencyMark
 
 
@@ -59,6 +60,15 @@ class Overlay:
     @property
     def next_fence(self) -> int:
         return self._base.next_fence
+
+    @property
+    def era(self) -> int:
+        return self._base.era
+
+    @property
+    def restored(self) -> Restored | None:
+        changed = self._tables[Table.META]
+        return cast("Restored | None", changed[RESTORED]) if RESTORED in changed else self._base.restored
 
     def namespace(self, name: str) -> Namespace | None:
         changed = self._tables[Table.NAMESPACE]

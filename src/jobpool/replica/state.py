@@ -10,6 +10,7 @@ from jobpool.kit.pure.durations import Millis
 from jobpool.model.namespace import Namespace
 from jobpool.model.node import Node
 from jobpool.model.plan import Plan
+from jobpool.model.restored import Restored
 from jobpool.model.run import Run
 from jobpool.model.schedule import Cursor
 from jobpool.replica.indexes import RunIndexes
@@ -55,6 +56,7 @@ class State:
         self.cursors: dict[PlanKey, Cursor] = {}
         self.runs: dict[str, Run] = {}
         self.marks: dict[str, IdempotencyMark] = {}
+        self.restored: Restored | None = None
         self.indexes = RunIndexes()
         self._plans_in: dict[str, int] = {}
         self._ready: dict[str, list[str]] = {}
@@ -121,6 +123,8 @@ class State:
             _set(self.versions, version, cast("Plan | None", change.value))
         elif change.table is Table.IDEMPOTENCY:
             _set(self.marks, change.record[0], cast("IdempotencyMark | None", change.value))
+        elif change.table is Table.META:
+            self.restored = cast("Restored | None", change.value)
 
     def _fold_plan(self, change: Change, folded: Folded) -> None:
         key = (change.record[0], change.record[1])
@@ -154,6 +158,10 @@ class State:
     @property
     def next_fence(self) -> int:
         return fencing_number(self.fence.term, self.fence.n + 1)
+
+    @property
+    def era(self) -> int:
+        return self.fence.incarnation
 
     def namespace(self, name: str) -> Namespace | None:
         return self.namespaces.get(name)

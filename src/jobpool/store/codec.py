@@ -9,12 +9,13 @@ from jobpool.model.errors import StoreFailed
 from jobpool.model.namespace import Namespace
 from jobpool.model.node import Node
 from jobpool.model.plan import Plan
+from jobpool.model.restored import Restored
 from jobpool.model.run import Run
 from jobpool.model.schedule import Cursor, LedgerRange
 from jobpool.store.keyspace import Table
 from jobpool.store.records import IdempotencyMark, Segment
 
-Record: TypeAlias = Plan | Cursor | Run | Segment | Node | Namespace | LedgerRange | IdempotencyMark
+Record: TypeAlias = Plan | Cursor | Run | Segment | Node | Namespace | LedgerRange | IdempotencyMark | Restored
 
 _VERSION = b"\x01"
 _encoder = Encoder()
@@ -28,6 +29,7 @@ _DECODERS: dict[Table, "Decoder[Record]"] = {
     Table.NAMESPACE: Decoder(Namespace),
     Table.LEDGER: Decoder(LedgerRange),
     Table.IDEMPOTENCY: Decoder(IdempotencyMark),
+    Table.META: Decoder(Restored),
 }
 
 

@@ -25,6 +25,7 @@ class Table(IntEnum):
     NAMESPACE = 6
     LEDGER = 7
     IDEMPOTENCY = 8
+    META = 9
 
 
 FOLDERS: dict[Table, str] = {
@@ -37,7 +38,9 @@ FOLDERS: dict[Table, str] = {
     Table.NAMESPACE: "namespaces/",  # <name>
     Table.LEDGER: "ledger/",  # <ns>/<plan>/<first tick>
     Table.IDEMPOTENCY: "idem/",  # <key>
+    Table.META: "meta/",  # `restored`
 }
+RESTORED: RecordId = ("restored",)
 _BY_FOLDER = {folder.rstrip("/"): table for table, folder in FOLDERS.items()}
 
 REPLICATED = (
@@ -48,6 +51,7 @@ REPLICATED = (
     Table.CURSOR,
     Table.RUN,
     Table.IDEMPOTENCY,
+    Table.META,
 )
 """What every server holds in memory, in load order. History and ledger are read by range."""
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import StoreFailed
+from jobpool.model.restored import Restored
+from jobpool.store.codec import encode
 from jobpool.store.engines.rules import fence_in
 from jobpool.store.files import explained
+from jobpool.store.keyspace import RESTORED, Table, key_of
 from jobpool.store.port import Fence, KeyValue, Store
 from jobpool.wire.snapshot_file import SnapshotReader, SnapshotWriter, Summary
 
@@ -48,6 +51,17 @@ async def check_snapshot(path: Path) -> Summary:
     if (fence.incarnation, fence.term, fence.n) != (summary.incarnation, summary.term, summary.n):
         raise StoreFailed(f"the snapshot {path} is damaged: its fence is not the one that it was taken at")
     return summary
+
+
+async def as_restored(
+    chunks: AsyncIterator[list[KeyValue]], summary: Summary, at: Millis
+) -> AsyncIterator[list[KeyValue]]:
+    """A snapshot's keys, and the record by which the store will know that it was restored at that time."""
+    key = key_of(Table.META, RESTORED)
+    async for chunk in chunks:
+        yield [pair for pair in chunk if pair.key != key]
+    record = Restored(at, summary.created_at, summary.incarnation, summary.term, summary.n)
+    yield [KeyValue(key, encode(record))]
 
 
 async def _read(path: Path, reader: SnapshotReader) -> AsyncIterator[list[KeyValue]]:

@@ -17,6 +17,7 @@ from jobpool.store.commands.placement import BlockEvaluation, FailEvaluation, Gr
 from jobpool.store.commands.plan_rules import CatchUpPatch, DstPatch, PeriodicPatch, PlanPatch, RetryPatch
 from jobpool.store.commands.plans import AddPlan, DeletePlan, StillCatchingUp, SwitchPlan, UpdatePlan
 from jobpool.store.commands.reports import LoseAttempt, ReportAttempt, Reported
+from jobpool.store.commands.restored import EndSurvivor, MarkRestored, VouchAttempt, is_lost, vouchers
 from jobpool.store.commands.runs import CancelRun, ReportRun, StartRun, TimeOutRun
 from jobpool.store.commands.ticks import DecideTicks, ExpirePlan
 from jobpool.store.commands.upkeep import DropHistory, DropLedger, DropMarks, DropVersions
@@ -37,11 +38,13 @@ __all__ = [
     "DropMarks",
     "DropVersions",
     "DstPatch",
+    "EndSurvivor",
     "ExpirePlan",
     "FailEvaluation",
     "FinishDrain",
     "GrantSlot",
     "LoseAttempt",
+    "MarkRestored",
     "MoveAttempt",
     "NamespaceSettings",
     "PeriodicPatch",
@@ -64,4 +67,7 @@ __all__ = [
     "TimeOutRun",
     "UpdateNamespace",
     "UpdatePlan",
+    "VouchAttempt",
+    "is_lost",
+    "vouchers",
 ]

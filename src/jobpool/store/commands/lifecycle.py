@@ -110,6 +110,12 @@ def with_callback(run: Run, now: Millis) -> Run:
     return with_evaluation(run, EvaluationTrigger.PERIODIC_JOB, now, description="tell the callee")
 
 
+def untold(run: Run, now: Millis) -> Run:
+    """A run that has ended, whose callee nobody could tell that it did not run."""
+    info = f"{run.info} (its callee was not told)"
+    return replace(finished(run, run.status, run.reason, now, info=info), finished_at=run.finished_at)
+
+
 def desired_of(run: Run) -> DesiredStatus:
     """What a new attempt of the run is for."""
     if run.status is JobStatus.SKIPPED:

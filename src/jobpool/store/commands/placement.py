@@ -37,7 +37,7 @@ class Placed(StrEnum):
 def open_evaluation(view: ClusterView, job_id: str, number: int) -> Run | None:
     """The run when that evaluation is its newest and still open, and no node has it."""
     run = view.run(job_id)
-    if run is None or run.open_attempt is not None or run.accepted:
+    if run is None or run.open_attempt is not None or run.accepted or run.predates(view.era):
         return None
     evaluation = run.evaluation
     if evaluation is None or evaluation.number != number or evaluation.status not in _OPEN:
@@ -105,7 +105,9 @@ class GrantSlot(Struct, frozen=True, gc=False):
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[bool]:
         run = view.run(self.job_id)
-        if run is None or run.ended or run.holds_slot or run.evaluations[-1].not_before > now:
+        if run is None or run.ended or run.holds_slot or run.predates(view.era):
+            return Decided(False)
+        if run.evaluations[-1].not_before > now:
             return Decided(False)
         if view.slots_used(run.namespace) >= view.slot_limit(run.namespace):
             return Decided(False)

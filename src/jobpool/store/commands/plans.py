@@ -52,7 +52,7 @@ class AddPlan(Struct, frozen=True):
         plan = self.patch.on(blank_plan(self.namespace, self.plan_id, version=version, now=now))
         plan = _settled(plan, view, self.default_time_zone)
         check_plan(plan)
-        cursor = Cursor(plan.incarnation, _first_due(plan, now))
+        cursor = Cursor(plan.incarnation, _first_due(plan, now), era=view.era)
         return Decided(plan, (_put(plan), Change(Table.CURSOR, plan.key, cursor)))
 
 
@@ -79,7 +79,7 @@ class UpdatePlan(Struct, frozen=True):
         decided = _decided_so_far(plan, cursor, view, now)
         moved = decided.cursor
         if _timing(updated) != _timing(plan):
-            moved = replace(moved, next_due=_first_due(updated, now), open_range=None)
+            moved = replace(moved, next_due=_first_due(updated, now), open_range=None, era=view.era)
         changes = (
             *decided.changes,
             _put(updated),

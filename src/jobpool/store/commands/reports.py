@@ -36,6 +36,9 @@ _JOB_END = {
 }
 
 
+FATE_UNKNOWN = "the server was restored from a snapshot; what became of this run since then is not known"
+
+
 class Reported(StrEnum):
     """What became of a report. All but an error mean: the agent need not say it again."""
 
@@ -71,7 +74,7 @@ class ReportAttempt(Struct, frozen=True, gc=False):
         if attempt.ended or run.accepted:
             return Decided(Reported.REPEATED)
         if run.ended:
-            return self._callback(run, attempt, now)
+            return self._callback(run, attempt, view, now)
         if self.status is AllocationStatus.RUNNING:
             return self._running(run, attempt, now)
         return self._end(run, attempt, view, now)
@@ -103,7 +106,7 @@ class ReportAttempt(Struct, frozen=True, gc=False):
             exit_code=self.exit_code,
         )
         run = replace(with_attempt(run, closed), started_at=started_at, exit_code=self.exit_code, result=self.result)
-        delay = None if self._is_final(run) else _retry_delay(run, self.reason, view)
+        delay = None if self._is_final(run) or run.predates(view.era) else _retry_delay(run, self.reason, view)
         if delay is not None:
             why = f"attempt {attempt.number} failed: {self.description or self.reason}"
             again = tried_again(
@@ -135,18 +138,22 @@ class ReportAttempt(Struct, frozen=True, gc=False):
             return attempt.started_at
         return min(max(self.started_at or now, attempt.created_at), now)
 
-    def _callback(self, run: Run, attempt: Attempt, now: Millis) -> Decided[Reported]:
+    def _callback(self, run: Run, attempt: Attempt, view: ClusterView, now: Millis) -> Decided[Reported]:
         """The callee of a skipped or slotless tick was told, or could not be."""
         closed = with_attempt(
             run, replace(attempt, status=self.status, finished_at=now, updated_at=now, description=self.description)
         )
         if self.status is AllocationStatus.RUNNING:
             return Decided(Reported.REPEATED)
-        return callback_ended(closed, now, told=self.status in (AllocationStatus.COMPLETE, AllocationStatus.SKIPPED))
+        told = self.status in (AllocationStatus.COMPLETE, AllocationStatus.SKIPPED)
+        return callback_ended(closed, now, told=told or run.predates(view.era))
 
 
 def callback_ended(run: Run, now: Millis, *, told: bool) -> Decided[Reported]:
-    """The run leaves the live keys once its callee was told, or after three tries."""
+    """The run leaves the live keys once its callee was told, or after three tries.
+
+    Of a run from before a restore, the callee is as good as told: it is not tried again.
+    """
     if told or len(run.attempts) >= MAX_CALLBACK_ATTEMPTS:
         changes, ended = archived(run)
         return Decided(Reported.ACCEPTED, changes, ended)
@@ -188,9 +195,11 @@ class LoseAttempt(Struct, frozen=True, gc=False):
         closed = replace(attempt, status=AllocationStatus.FAILED, finished_at=now, updated_at=now, description=self.why)
         lost = replace(with_attempt(run, closed), losses=run.losses + 1)
         if run.ended:
-            return callback_ended(lost, now, told=False)
+            return callback_ended(lost, now, told=run.predates(view.era))
         if run.cancel_requested:
             return _ended(lost, JobStatus.CANCELLED, Reason.CANCELLED, run.info, now)
+        if run.predates(view.era):
+            return _ended(lost, JobStatus.FAILED, Reason.NODE_LOST, f"{self.why}; {FATE_UNKNOWN}", now)
         if lost.losses >= POISON_LOSSES:
             return _ended(lost, JobStatus.FAILED, Reason.POISON, f"its node was lost {lost.losses} times", now)
         if run.delivery is Delivery.AT_MOST_ONCE:

@@ -10,11 +10,11 @@ from jobpool.model.parameters import check_parameters
 from jobpool.model.plan import Plan
 from jobpool.model.reasons import Reason
 from jobpool.model.run import Run
-from jobpool.model.schedule import Cursor, Overlap
+from jobpool.model.schedule import Overlap
 from jobpool.model.statuses import AllocationStatus, DesiredStatus, JobStatus, Trigger
 from jobpool.ports import ClusterView
 from jobpool.store.change import Change, Decided, put_run
-from jobpool.store.commands.lifecycle import archived, ending, finished, keeping, with_attempt
+from jobpool.store.commands.lifecycle import archived, ending, finished, keeping, untold, with_attempt
 from jobpool.store.commands.ticks import new_run, started
 from jobpool.store.keyspace import Table
 from jobpool.store.records import IdempotencyMark
@@ -53,10 +53,12 @@ class StartRun(Struct, frozen=True):
             check_parameters(plan.executor, self.parameters)
         self._refuse_overlap(plan, view)
         run = replace(
-            new_run(plan, self.job_id, Trigger.MANUAL, now, now), parameters=self.parameters, created_by=self.created_by
+            new_run(plan, self.job_id, Trigger.MANUAL, now, now, era=view.era),
+            parameters=self.parameters,
+            created_by=self.created_by,
         )
         run = started(run, now, holds_slot=_slot_or_wait(plan, view))
-        moved = Cursor(cursor.incarnation, cursor.next_due, run.id, now, cursor.open_range)
+        moved = replace(cursor, last_job=run.id, last_job_at=now)
         changes = [put_run(run), Change(Table.CURSOR, plan.key, moved)]
         if self.mark:
             changes.append(Change(Table.IDEMPOTENCY, (self.mark,), IdempotencyMark(run.id, now + IDEMPOTENCY_SPAN)))
@@ -143,11 +145,8 @@ class TimeOutRun(Struct, frozen=True):
         run = view.run(self.job_id)
         if run is None or run.started_at != self.started_at:
             return Decided(None)
-        if run.ended:  # nobody could tell its callee that it did not run
-            info = f"{run.info} (its callee was not told)"
-            changes, ended = archived(
-                replace(finished(run, run.status, run.reason, now, info=info), finished_at=run.finished_at)
-            )
+        if run.ended:
+            changes, ended = archived(untold(run, now))
             return Decided(None, changes, ended)
         decided = ending(
             finished(run, JobStatus.EXPIRED, Reason.TIMEOUT, now, info="the run took longer than its timeout")

@@ -12,7 +12,7 @@ from jobpool.model.namespace import WhenFull
 from jobpool.model.plan import Plan
 from jobpool.model.reasons import Reason
 from jobpool.model.run import Evaluation, Run, tick_job_id
-from jobpool.model.schedule import Cursor, LedgerRange, Overlap, Periodic
+from jobpool.model.schedule import CatchUpMode, Cursor, LedgerRange, Overlap, Periodic
 from jobpool.model.statuses import EvaluationStatus, EvaluationTrigger, JobStatus, PlanStatus, Trigger
 from jobpool.ports import ClusterView
 from jobpool.store.change import Change, Decided, put_run
@@ -118,7 +118,11 @@ def decide_ticks(plan: Plan, cursor: Cursor, view: ClusterView, now: Millis) -> 
     periodic = plan.periodic
     if periodic is None or cursor.next_due is None or cursor.next_due > now:
         return TicksDecided((), (), cursor, more=False)
-    due = _due_ticks(plan, periodic, cursor.next_due, now)
+    passed = _passed_over(cursor, view, now)
+    if cursor.next_due <= min(passed, now):
+        due = _missed(plan, periodic, cursor.next_due, until=min(passed, now), now=now)
+    else:
+        due = _due_ticks(plan, periodic, cursor.next_due, now)
     draft = _Draft(plan, view, now)
     for tick in due.runs:
         draft.add(tick)
@@ -130,6 +134,7 @@ def decide_ticks(plan: Plan, cursor: Cursor, view: ClusterView, now: Millis) -> 
         now if draft.last_job else cursor.last_job_at,
         # A run between two ranges ends the first: only neighbouring ticks share one.
         None if due.runs else open_range,
+        cursor.era if due.cursor is not None and due.cursor <= passed else view.era,
     )
     return TicksDecided((*draft.changes, *ledger), tuple(draft.ended), moved, due.more)
 
@@ -153,6 +158,27 @@ def _due_ticks(plan: Plan, periodic: Periodic, next_due: Millis, now: Millis) ->
         end=periodic.end_time,
         step=_STEP,
     )
+
+
+def _passed_over(cursor: Cursor, view: ClusterView, now: Millis) -> Millis:
+    """Up to when ticks are not fired, because the store was restored: the log that it left may have fired them."""
+    if view.restored is None or cursor.era >= view.era:
+        return -1
+    return now if view.restored.until is None else view.restored.until
+
+
+def _missed(plan: Plan, periodic: Periodic, next_due: Millis, *, until: Millis, now: Millis) -> DueTicks:
+    """All from `next_due` to `until` as one range."""
+    due = plan_catch_up(
+        timetable_of(plan, periodic),
+        cursor=next_due,
+        now=until,
+        mode=CatchUpMode.NONE,
+        start=periodic.start_time,
+        end=periodic.end_time,
+        grace=-1,
+    )
+    return replace(due, more=due.cursor is not None and due.cursor <= now)
 
 
 def _ledger(
@@ -194,6 +220,7 @@ class _Draft:
             Trigger.CATCH_UP if tick.late else Trigger.SCHEDULE,
             tick.at,
             self._now,
+            era=self._view.era,
         )
         if self._view.run(run.id) is not None or self._view.recently_finished(run.id):
             return  # decided before the clock went back and an edit moved the cursor
@@ -245,7 +272,7 @@ class _Draft:
         return start
 
 
-def new_run(plan: Plan, job_id: str, trigger: Trigger, scheduled_at: Millis, now: Millis) -> Run:
+def new_run(plan: Plan, job_id: str, trigger: Trigger, scheduled_at: Millis, now: Millis, *, era: int) -> Run:
     """A run of the plan as it stands, with neither slot nor evaluation yet."""
     return Run(
         job_id,
@@ -267,6 +294,7 @@ def new_run(plan: Plan, job_id: str, trigger: Trigger, scheduled_at: Millis, now
         JobStatus.PENDING,
         False,
         strategy=plan.strategy,
+        era=era,
     )
 
 

@@ -43,6 +43,7 @@ class Bench:
 
     def __init__(self, *, slots: int = 100, when_full: WhenFull = WhenFull.FAIL) -> None:
         self.now = NOON
+        self.incarnation = 1
         self.state = State(default_slots=100)
         self.ended: list[Run] = []
         self.ledger: dict[RecordId, LedgerRange] = {}
@@ -70,7 +71,7 @@ class Bench:
         for (table, record), change in changes.items():
             if table is Table.LEDGER:
                 self.ledger[record] = cast("LedgerRange", change.value)
-        self.state.fold(Fence(1, 1, n, f"b{n}"), changes.values())
+        self.state.fold(Fence(self.incarnation, 1, n, f"b{n}"), changes.values())
         self.ended += ended
         return results
 
