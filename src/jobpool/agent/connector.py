@@ -18,6 +18,7 @@ from jobpool.agent.session import WELCOME_WITHIN, SessionEnded, Stream
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.dice import Dice
 from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.effects.service import first_failure
 from jobpool.kit.pure.backoff import exponential
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import InvalidArgument
@@ -136,7 +137,7 @@ class Connector:
                 group.create_task(_finish(talk))
                 group.create_task(self._journal_breaks())
         except BaseExceptionGroup as failures:
-            raise _first(failures) from None
+            raise first_failure(failures) from None
 
     async def _journal_breaks(self) -> None:
         await self._journal.broken.wait()
@@ -176,11 +177,3 @@ class Connector:
 
 async def _finish(talk: Awaitable[None]) -> None:
     await talk
-
-
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first failure that is not itself a group."""
-    failure: BaseException = failures
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
-    return failure

@@ -63,6 +63,7 @@ class Dev:
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises what broke first."""
+        from jobpool.kit.effects.service import first_failure
         from jobpool.server.main import open_server
 
         on_signals(self._end)
@@ -73,7 +74,7 @@ class Dev:
                 group.create_task(server.run(self._unused, started=self._started.set))
                 group.create_task(self._beside(server))
         except BaseExceptionGroup as failures:
-            broken = _first(failures)
+            broken = first_failure(failures)
         if broken is not None:
             raise broken  # outside of the handler: its own cause is what `advice` reads
         click.echo("jobpool dev has ended; start it again to go on")
@@ -131,9 +132,3 @@ class Dev:
             f"        {urls[0]}/v3/schedule/jobs\n"
             f"Ctrl-C ends it. {sample}{told}"
         ).rstrip()
-
-
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error inside all groups that came first."""
-    first = failures.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

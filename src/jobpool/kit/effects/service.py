@@ -20,6 +20,12 @@ class Service(Protocol):
     async def run(self) -> None: ...
 
 
+def first_failure(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The failure that came first, out of all groups that it may be in."""
+    first = failures.exceptions[0]
+    return first_failure(first) if isinstance(first, BaseExceptionGroup) else first
+
+
 async def run_services(services: Sequence[Service]) -> None:
     """Run all until one fails or the caller is cancelled; the others are then cancelled and awaited.
 
@@ -31,7 +37,7 @@ async def run_services(services: Sequence[Service]) -> None:
             for service in services:
                 group.create_task(service.run(), name=service.name)
     except BaseExceptionGroup as failures:
-        first = failures.exceptions[0]
+        first = first_failure(failures)
         for failure in failures.exceptions:
             log.error("a service failed", event_name="service_failed", error=repr(failure))
         raise first from failures
