@@ -6,13 +6,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from jobpool.kit.effects.logging import FORMATS, LEVELS
 from jobpool.kit.pure.durations import Millis
 from jobpool.kit.pure.settings import BadSetting, Setting, Settings, Source, block, check_known, split_url
 from jobpool.model.errors import InvalidArgument
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-LOG_LEVELS = ("debug", "info", "warning", "error")
-LOG_FORMATS = ("text", "json")
 
 
 class TlsConfig(Struct, frozen=True):
@@ -82,8 +81,8 @@ def _build(given: Mapping[str, str], file: Mapping[str, Setting]) -> AgentConfig
         executors=settings.words("executors", ("rest", "noop")),
         drain_timeout=settings.span("drain-timeout", 60_000),
         tls=_tls(block(_SECURITY, file)),
-        log_level=settings.choice("log-level", "info", LOG_LEVELS),
-        log_format=settings.choice("log-format", "text", LOG_FORMATS),
+        log_level=settings.choice("log-level", "info", LEVELS),
+        log_format=settings.choice("log-format", "text", FORMATS),
     )
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from ipaddress import ip_address
 
-from jobpool.kit.effects.logging import LEVELS
+from jobpool.kit.effects.logging import FORMATS, LEVELS
 from jobpool.kit.pure.durations import SECOND, format_duration
 from jobpool.kit.pure.settings import BadSetting, Setting, Settings, Source, block, check_known, split_url
 from jobpool.model.errors import InvalidArgument
@@ -37,7 +37,6 @@ KEYS = (
     "log-format",
 )
 ENGINES = ("auto", "embedded")
-LOG_FORMATS = ("text", "json")
 NEEDS_ETCD = "needs the etcd engine, which this version does not have"
 ETCD_KEYS = frozenset(
     {
@@ -136,7 +135,7 @@ def _load(
         node_gc_threshold=settings.span("node-gc-threshold", _DEFAULT.node_gc_threshold, low=SECOND),
         keep_finished_runs=settings.whole("keep-finished-runs", _DEFAULT.keep_finished_runs, low=1, high=10**9),
         log_level=settings.choice("log-level", _DEFAULT.log_level, LEVELS),
-        log_format=settings.choice("log-format", _DEFAULT.log_format, LOG_FORMATS),
+        log_format=settings.choice("log-format", _DEFAULT.log_format, FORMATS),
     )
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
 LEVELS = ("debug", "info", "warning", "error")
+FORMATS = ("text", "json")
 
 
 def configure(level: str = "info", *, json: bool = False) -> None:
