@@ -7,15 +7,13 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self, TypeAlias
 
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2
-from grpclib.const import Cardinality, Handler, Status
-from grpclib.exceptions import GRPCError
+from grpclib.const import Cardinality, Handler
 from grpclib.protocol import H2Protocol
 from grpclib.server import Server, Stream
 
-from jobpool.model.errors import JobpoolError, ResourceExhausted
+from jobpool.api.status import grpc_error
+from jobpool.model.errors import JobpoolError
 from jobpool.wire import jobpool_pb2 as pb
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Schedule"]
@@ -106,17 +104,5 @@ class FakeApi:
             return reply_type()
         answer = script.pop(0) if len(script) > 1 else script[0]
         if isinstance(answer, JobpoolError):
-            raise _as_status(answer)
+            raise grpc_error(answer)
         return answer if isinstance(answer, Message) else await answer(request)
-
-
-def _as_status(error: JobpoolError) -> GRPCError:
-    details: list[Message] = []
-    if error.field:
-        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.reason)
-        details.append(error_details_pb2.BadRequest(field_violations=[violation]))
-    if error.engine_code:
-        details.append(error_details_pb2.ErrorInfo(reason=str(error.engine_code), domain="jobpool"))
-    if isinstance(error, ResourceExhausted):
-        details.append(error_details_pb2.RetryInfo(retry_delay=Duration(seconds=error.retry_after)))
-    return GRPCError(Status(error.code.value), error.message, details)
