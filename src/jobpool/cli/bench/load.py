@@ -36,7 +36,9 @@ _BATCH = 1000
 _SEGMENT = 250
 
 
-class _Everything:
+class _NoRetention:
+    """History that keeps everything."""
+
     async def retention_cut(self, *, older_than: Millis, keep_runs: int) -> int | None:
         return None
 
@@ -66,7 +68,7 @@ async def load_plans(directory: Path, plans: Iterable[tuple[str, PeriodicPatch]]
             clock=SystemClock(),
             dice=Dice(1),
             config=LeaderConfig(),
-            retention=_Everything(),
+            retention=_NoRetention(),
             server_id="bench",
         )
         async with asyncio.TaskGroup() as group:
