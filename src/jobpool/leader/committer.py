@@ -267,7 +267,7 @@ class Committer:
         self.stats.last_ops = len(transaction.ops)
         self.stats.ops += len(transaction.ops)
         self.stats.last_latency = self._clock.monotonic() - begun
-        self._replica.apply(transaction.leaves, changes)
+        self._replica.take(transaction.leaves, changes)
 
     async def _send(self, transaction: Transaction) -> None:
         tries = 0

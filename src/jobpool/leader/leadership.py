@@ -96,7 +96,7 @@ class Leadership:
 
     async def _reign_once(self) -> None:
         fence = await self._store.campaign(self._server_id)
-        self._replica.apply(fence, ())  # nothing is dispatched before the state is as new as the term
+        self._replica.take(fence, ())  # nothing is dispatched before the state is as new as the term
         committer = Committer(self._store, self._replica, self._clock, server_id=self._server_id)
         term = Term(
             state=self._replica.state,

@@ -46,13 +46,17 @@ class Replica:
     async def restore(self, store: Store) -> None:
         """Load everything that is held in memory, as of one fence.
 
-        One record that cannot be read never keeps a server from starting: it is listed in `broken`.
+        One record that cannot be read never keeps a server from starting: it is listed in `broken`. A load that what
+        was folded meanwhile has overtaken is dropped: the state never goes back.
         """
+        before = self.state.fence
         fence, chunks = await store.load(tuple(FOLDERS[table] for table in REPLICATED))
         state, broken = State(default_slots=self._default_slots), list[str]()
         async for chunk in chunks:
             state.fold(fence, _readable(chunk, broken))
         state.fence = fence
+        if self.state.fence != before and place(self.state.fence) >= place(fence):
+            return
         self.state, self.broken = state, broken
         for listener in self._reloaded:
             listener()
@@ -66,6 +70,14 @@ class Replica:
         for listener in self._listeners:
             listener(folded)
         self._wake_waiters()
+
+    def take(self, fence: Fence, changes: Iterable[Change]) -> None:
+        """Fold a step of one's own, which the log may have shown already: then it is skipped.
+
+        Raises StoreFailed when a step is missing in between.
+        """
+        if place(fence) > place(self.state.fence):
+            self.apply(fence, changes)
 
     def _wake_waiters(self) -> None:
         while self._waiters and self._waiters[0][0] <= self.n:
@@ -81,6 +93,11 @@ class Replica:
         self._entries += 1
         heappush(self._waiters, (n, self._entries, waiter))
         await waiter
+
+
+def place(fence: Fence) -> tuple[int, int]:
+    """Where in the order of all that ever happened a fence stands."""
+    return fence.incarnation, fence.n
 
 
 def _readable(chunk: Iterable[KeyValue], broken: list[str]) -> list[Change]:
