@@ -75,6 +75,7 @@ def check_past(past: Past, audit: Audit, store: MemoryStore) -> None:
     for job_id, run in past.live.items():
         ended = audit.ended[job_id]
         assert len(ended.attempts) == len(run.attempts), f"{job_id} was placed again"
+        assert len(ended.evaluations) == len(run.evaluations), f"{job_id} was to be placed again"
     born = {run.id: run for step in store.steps for run in _runs_of(step)}
     fired = [run for run in born.values() if run.id not in past.live and run.trigger is not Trigger.MANUAL]
     early = [run.id for run in fired if run.scheduled_at <= restored.until]

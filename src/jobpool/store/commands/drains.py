@@ -102,7 +102,7 @@ class MoveAttempt(Struct, frozen=True, gc=False):
         deadline = node.drain.deadline if node is not None and node.drain is not None else None
         if deadline is None or deadline > now:
             return Decided(False)
-        if run.ended or run.cancel_requested:  # nothing that could be repeated: as if the node were lost
+        if run.ended or run.cancel_requested or run.predates(view.era):  # not to be repeated: as if the node were lost
             lost = LoseAttempt(run.id, attempt.number, self.node_id, self.fence, WHY).decide(view, now)
             return Decided(True, lost.changes, lost.ended)
         closed = replace(attempt, status=AllocationStatus.CANCELLED, finished_at=now, updated_at=now, description=WHY)
