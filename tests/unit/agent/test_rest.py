@@ -186,13 +186,17 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     url = f"https://127.0.0.1:{runner.addresses[0][1]}/"
     refused = await _run(rest, _task(url), tmp_path)
-    trusted = await _run(rest, _task(url, ca_file=str(certificate[0])), tmp_path)
+    roots = tmp_path / "roots.pem"
+    roots.write_bytes(certificate[0].read_bytes())
+    trusted = await _run(rest, _task(url, ca_file=str(roots)), tmp_path)
+    roots.write_text("replaced by something else")
+    replaced = await _run(rest, _task(url, ca_file=str(roots)), tmp_path)
     missing = await _run(rest, _task(url, ca_file=str(tmp_path / "gone.pem")), tmp_path)
     await runner.cleanup()
     assert (refused.status, refused.reason) == (Status.FAILED, "request_failed")
     assert "certificate" in refused.description.lower()
     assert trusted.status is Status.COMPLETE
-    assert (missing.status, missing.reason) == (Status.FAILED, "bad_parameters")
+    assert {(end.status, end.reason) for end in (replaced, missing)} == {(Status.FAILED, "bad_parameters")}
     assert heard == ["/"]
 
 

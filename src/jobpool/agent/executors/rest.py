@@ -9,6 +9,7 @@ import asyncio
 import os
 import ssl
 from pathlib import Path
+from typing import TypeAlias
 
 import aiohttp
 from yarl import URL
@@ -28,6 +29,8 @@ RESPONSE_LIMIT = 64 * 1024
 MAX_REDIRECTS = 10
 HAND_OVER_WITHIN = 60.0
 """Seconds for a call that only hands over work or tells of a skip, when the parameters set no timeout."""
+
+_Stamp: TypeAlias = tuple[int, int, int]
 
 
 class Answer:
@@ -50,7 +53,7 @@ class RestExecutor:
 
     def __init__(self) -> None:
         self._client: aiohttp.ClientSession | None = None
-        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._contexts: dict[str, tuple[_Stamp, ssl.SSLContext]] = {}
 
     def check(self, task: Task) -> None:
         rest_parameters(task.parameters)
@@ -118,12 +121,16 @@ class RestExecutor:
         return self._client
 
     def _trust(self, parameters: RestParameters) -> ssl.SSLContext | bool:
-        """The roots to verify by. Raises OSError or SSLError for a file that cannot be used."""
-        if not parameters.ca_file:
+        """The roots to verify by, read again when the file changes. Raises OSError or SSLError for one of no use."""
+        path = parameters.ca_file
+        if not path:
             return True
-        if parameters.ca_file not in self._contexts:
-            self._contexts[parameters.ca_file] = ssl.create_default_context(cafile=parameters.ca_file)
-        return self._contexts[parameters.ca_file]
+        found = os.stat(path)
+        stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
+        known = self._contexts.get(path)
+        if known is None or known[0] != stamp:
+            known = self._contexts[path] = (stamp, ssl.create_default_context(cafile=path))
+        return known[1]
 
 
 def _waits(task: Task) -> bool:
