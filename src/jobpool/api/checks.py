@@ -96,8 +96,9 @@ def check_enum(field: str, text: str, kind: type[E]) -> E:
 
 
 def check_statuses(text: str, kind: type[E]) -> tuple[E, ...]:
-    """A comma list of statuses; empty = any."""
-    return tuple(check_enum("status", word.strip(), kind) for word in text.split(",") if word.strip())
+    """A comma list of statuses, each kept once: every run is held against all of them. Empty = any."""
+    words = dict.fromkeys(word.strip() for word in text.split(","))
+    return tuple(check_enum("status", word, kind) for word in words if word)
 
 
 def check_span(field: str, text: str) -> Millis:

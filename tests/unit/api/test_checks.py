@@ -76,6 +76,7 @@ def test_statuses_are_words_between_commas() -> None:
     assert check_statuses("", JobStatus) == ()
     assert check_statuses("running", JobStatus) == (JobStatus.RUNNING,)
     assert check_statuses(" running ,pending,", JobStatus) == (JobStatus.RUNNING, JobStatus.PENDING)
+    assert check_statuses("failed," * 1000, JobStatus) == (JobStatus.FAILED,)
     with pytest.raises(InvalidArgument, match="must be one of"):
         check_statuses("run", JobStatus)
     with pytest.raises(InvalidArgument) as refused:
