@@ -4,8 +4,8 @@ from jobpool.api.checks import check_id
 from jobpool.api.context import Context
 from jobpool.api.jobs import find_run
 from jobpool.api.service import Call
-from jobpool.api.sessions import Sessions
-from jobpool.model.errors import InvalidArgument, NotFound
+from jobpool.api.sessions import NoOutput, Sessions
+from jobpool.model.errors import InvalidArgument
 from jobpool.model.run import allocation_id
 from jobpool.wire import jobpool_pb2 as pb
 
@@ -25,7 +25,7 @@ class Logs:
             raise InvalidArgument("limit", f"must be 1 to {_MAX_LIMIT} (0 = {_DEFAULT_LIMIT}), found {request.limit}")
         run = await find_run(self._context, check_id("id", request.id), call)
         if not run.attempts:
-            raise NotFound("output", f"of job {run.id}, which was not started", field="id")
+            raise NoOutput(f"job {run.id} has no output: it was not started", field="id")
         number = request.attempt or len(run.attempts)
         if not 1 <= number <= len(run.attempts):
             raise InvalidArgument("attempt", f"must be 1 to {len(run.attempts)}, found {request.attempt}")

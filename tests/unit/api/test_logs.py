@@ -70,6 +70,7 @@ async def test_a_run_that_was_not_started_has_no_output(world: World) -> None:
     job = await world.run_plan()
     refusal = await world.refusal("JobLogs", pb.JobLogsRequest(id=job.id))
     assert (refusal.code, refusal.field) == ("NOT_FOUND", "id")
+    assert f"job {job.id} has no output: it was not started" in refusal.text
 
 
 async def test_an_agent_without_the_output_says_why(world: World) -> None:
