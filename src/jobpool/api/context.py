@@ -23,7 +23,7 @@ from jobpool.kit.effects.dice import Dice
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import DeadlineExceeded, JobpoolError, ResourceExhausted
 from jobpool.model.run import Run
-from jobpool.ports import Evaluations, Liveness
+from jobpool.ports import Liveness
 from jobpool.replica.replica import Replica
 from jobpool.replica.state import State
 from jobpool.store.change import Command
@@ -63,9 +63,6 @@ class Leader(Protocol):
 
     @property
     def waiting(self) -> int: ...
-
-    @property
-    def evaluations(self) -> Evaluations: ...
 
     @property
     def liveness(self) -> Liveness: ...

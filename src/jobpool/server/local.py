@@ -8,7 +8,7 @@ from jobpool.leader.leadership import Leadership
 from jobpool.model.errors import JobpoolError
 from jobpool.model.queued import Delivery
 from jobpool.model.verdict import Settled, Verdict
-from jobpool.ports import Evaluations, Liveness
+from jobpool.ports import Liveness
 from jobpool.store.change import Command
 from jobpool.wire import jobpool_pb2 as pb
 
@@ -30,10 +30,6 @@ class LocalLeader:
     @property
     def waiting(self) -> int:
         return self._leadership.reign.committer.waiting
-
-    @property
-    def evaluations(self) -> Evaluations:
-        return self
 
     @property
     def liveness(self) -> Liveness:
