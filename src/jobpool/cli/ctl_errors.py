@@ -124,6 +124,8 @@ def _present_hint(error: JobpoolError) -> str:
 def _state_hint(error: JobpoolError) -> str:
     if error.field == "overlap":
         return "`jobpoolctl plan run ID --overlap allow` starts it beside the one that runs"
+    if error.field == "eligible":
+        return "`jobpoolctl node drain ID --disable --eligible` does both"
     return "`jobpoolctl plan offline ID` stops a plan first" if "offline" in error.reason else ""
 
 

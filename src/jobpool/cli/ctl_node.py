@@ -1,12 +1,26 @@
 """`jobpoolctl node` and `jobpoolctl queue`: the machines that work, and the work that waits."""
 
+from typing import TYPE_CHECKING
+
 import click
 
-from jobpool.cli.ctl_lists import done, show_items, show_list, show_one
-from jobpool.cli.ctl_options import Paging, PrefixGroup, Settings, paged
+from jobpool.cli.ctl_lists import done, show_changed, show_items, show_list, show_one
+from jobpool.cli.ctl_options import DURATION, Paging, PrefixGroup, Settings, paged
 from jobpool.cli.ctl_session import run
 from jobpool.cli.ctl_views import JOB_MAP, NODES, QUEUES
-from jobpool.cli.output import Lines, show_json
+from jobpool.cli.output import Lines, note, show_json, stamp
+from jobpool.kit.effects.clock import SystemClock
+from jobpool.kit.pure.durations import MINUTE, SECOND, Millis, format_duration
+from jobpool.model.errors import DeadlineExceeded, FailedPrecondition, Unavailable
+
+if TYPE_CHECKING:
+    from jobpool.client import Client
+    from jobpool.wire import jobpool_pb2 as pb
+
+_FIRST_LOOK: Millis = SECOND // 20
+_LOOK_EVERY: Millis = SECOND
+_PATIENCE: Millis = MINUTE
+"""How long servers may be away while a drain is followed: it goes on without us."""
 
 
 @click.group(cls=PrefixGroup)
@@ -51,6 +65,93 @@ def delete_node(settings: Settings, node_id: str) -> None:
 
     request = pb.NodeDeleteRequest(id=node_id)
     done(settings, run(settings, lambda client: client.node_delete(request)), said=f"node {node_id} deleted")
+
+
+@node.command("eligibility")
+@click.argument("node_id")
+@click.option("--enable/--disable", "eligible", default=None, help="Whether it may be given new work.")
+@click.option("--description", default="", help="Why.")
+@click.pass_obj
+def set_eligibility(settings: Settings, node_id: str, *, eligible: bool | None, description: str) -> None:
+    """Say whether a node may be given new work; what it runs goes on."""
+    from jobpool.wire import jobpool_pb2 as pb
+
+    if eligible is None:
+        raise click.UsageError("wanted --enable or --disable, found neither")
+    request = pb.NodeEligibilityRequest(id=node_id, eligible=eligible, description=description)
+    answer = run(settings, lambda client: client.node_eligibility(request))
+    show_changed(settings, answer, view=NODES)
+
+
+@node.command("drain")
+@click.argument("node_id")
+@click.option("--deadline", type=DURATION, help="What still runs then is moved.  [default: none]")
+@click.option("--force", is_flag=True, help="The deadline is now.")
+@click.option("--wait", is_flag=True, help="Return when nothing is left; progress goes to stderr.")
+@click.option("--disable", is_flag=True, help="Cancel the drain; the rest stays.")
+@click.option("--eligible", is_flag=True, help="With --disable: it takes new work again.")
+@click.option("--description", default="", help="Why.")
+@click.pass_obj
+def drain_node(
+    settings: Settings,
+    node_id: str,
+    *,
+    deadline: Millis | None,
+    wait: bool,
+    disable: bool,
+    force: bool,
+    eligible: bool,
+    description: str,
+) -> None:
+    """Empty a node: nothing new, and its runs end, or are moved at the deadline."""
+    from jobpool.wire import jobpool_pb2 as pb
+
+    if wait and disable:
+        raise click.UsageError("--wait is for a drain, not for its end (--disable)")
+    request = pb.NodeDrainRequest(
+        id=node_id,
+        enable=not disable,
+        deadline="" if deadline is None else format_duration(deadline),
+        force=force,
+        eligible=eligible,
+        description=description,
+    )
+    answer = run(settings, lambda client: _drain(client, request, wait=wait))
+    show_changed(settings, answer, view=NODES)
+
+
+async def _drain(
+    client: "Client", request: "pb.NodeDrainRequest", *, wait: bool
+) -> "pb.NodeDrainResponse | pb.NodeDetailResponse":
+    """Raises FailedPrecondition when somebody ends the drain that is followed."""
+    answer: pb.NodeDrainResponse | pb.NodeDetailResponse = await client.node_drain(request)
+    pause, told = _FIRST_LOOK, 0
+    while wait and answer.data.HasField("drain"):
+        left = answer.data.running
+        if left != told:
+            until = stamp(answer.data.drain, "deadline")
+            note(f"{left} run{'s' * (left != 1)} left" + (f", until {until}" if until else ""))
+            told = left
+        await SystemClock().sleep(pause)
+        pause = min(2 * pause, _LOOK_EVERY)
+        answer = await _look(client, request.id)
+    if wait and (answer.data.running or answer.data.eligibility != "ineligible"):
+        raise FailedPrecondition(f"somebody ended the drain with {answer.data.running} runs left on the node")
+    return answer
+
+
+async def _look(client: "Client", node_id: str) -> "pb.NodeDetailResponse":
+    from jobpool.wire import jobpool_pb2 as pb
+
+    clock = SystemClock()
+    end = clock.monotonic() + _PATIENCE
+    while True:
+        try:
+            return await client.node_detail(pb.NodeDetailRequest(id=node_id))
+        except (Unavailable, DeadlineExceeded):
+            if clock.monotonic() >= end:
+                raise
+            await clock.sleep(_LOOK_EVERY // 4)
 
 
 @click.group(cls=PrefixGroup)

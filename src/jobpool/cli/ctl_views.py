@@ -239,15 +239,27 @@ NAMESPACES: "View[pb.NameSpace]" = View(
 )
 
 
+def _eligibility(node: "pb.Node") -> str:
+    if not node.HasField("drain"):
+        return node.eligibility
+    until = stamp(node.drain, "deadline")
+    return f"draining until {until}" if until else "draining"
+
+
+def _node_description(node: "pb.Node") -> str:
+    return "; ".join(filter(None, (node.status_description, node.eligibility_description)))
+
+
 def _node_line(node: "pb.Node") -> Row:
     return (
         node.ID,
         node.name,
         node.status,
+        "" if node.eligibility == "eligible" else _eligibility(node),
         f"{node.running} of {node.capacity} running",
         ",".join(node.executors),
         _labelled("since", stamp(node, "updated_at")),
-        node.status_description,
+        _node_description(node),
     )
 
 
@@ -255,12 +267,13 @@ def _node_row(node: "pb.Node") -> Row:
     return (
         node.ID,
         node.status,
+        _eligibility(node),
         node.name,
         str(node.running),
         str(node.capacity),
         ",".join(node.executors),
         node.version,
-        node.status_description,
+        _node_description(node),
         stamp(node, "started_at"),
         stamp(node, "updated_at"),
     )
@@ -268,7 +281,19 @@ def _node_row(node: "pb.Node") -> Row:
 
 NODES: "View[pb.Node]" = View(
     _node_line,
-    ("ID", "Status", "Name", "Running", "Capacity", "Executors", "Version", "Desc", "Start time", "Update time"),
+    (
+        "ID",
+        "Status",
+        "Eligibility",
+        "Name",
+        "Running",
+        "Capacity",
+        "Executors",
+        "Version",
+        "Desc",
+        "Start time",
+        "Update time",
+    ),
     _node_row,
 )
 

@@ -37,6 +37,7 @@ STYLES = {
     "skipped": "yellow",
     "cancelled": "yellow",
     "blocked": "yellow",
+    "ineligible": "yellow",
 }
 WIDE = 100_000
 """Columns where no terminal says how many there are."""

@@ -121,8 +121,23 @@ NODE = pb.Node(
     attributes={"os": "linux"},
     version="0.1.0",
     executors=["noop", "rest", "shell"],
+    eligibility="eligible",
 )
-NODES = pb.NodeListResponse(header=HEADER, data=[NODE], totalElements=1, totalPages=1)
+DRAINING = pb.Node(
+    ID="01M8OTHER",
+    name="agent-b",
+    status="ready",
+    status_description="node is ready",
+    drain_status="draining",
+    updated_at=at("2026-11-22T10:00:00Z"),
+    capacity=256,
+    running=2,
+    executors=["noop"],
+    eligibility="ineligible",
+    eligibility_description="kernel",
+    drain=pb.Drain(since=at("2026-11-22T10:00:00Z"), deadline=at("2026-11-22T10:10:00Z")),
+)
+NODES = pb.NodeListResponse(header=HEADER, data=[NODE, DRAINING], totalElements=2, totalPages=1)
 
 NAMESPACES = pb.ScheduleNameSpaceListResponse(
     header=HEADER,

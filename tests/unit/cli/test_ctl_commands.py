@@ -4,12 +4,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from google.protobuf.message import Message
 
 import jobpool
-from jobpool.model.errors import JobpoolError, NotFound, Unimplemented
+from jobpool.model.errors import JobpoolError, NotFound, Unavailable, Unimplemented
 from jobpool.testing.fake_api import FakeApi
 from jobpool.wire import jobpool_pb2 as pb
 from tests.unit.cli import samples
@@ -74,6 +75,21 @@ SENT: list[tuple[str, str, Message]] = [
     ("allocation detail a", "AllocationDetail", pb.ScheduleAllocationDetailRequest(id="a")),
     ("node detail n", "NodeDetail", pb.NodeDetailRequest(id="n")),
     ("node delete n", "NodeDelete", pb.NodeDeleteRequest(id="n")),
+    ("node eligibility n --enable", "NodeEligibility", pb.NodeEligibilityRequest(id="n", eligible=True)),
+    (
+        "node eligibility n --disable --description why",
+        "NodeEligibility",
+        pb.NodeEligibilityRequest(id="n", eligible=False, description="why"),
+    ),
+    ("node drain n", "NodeDrain", pb.NodeDrainRequest(id="n", enable=True)),
+    (
+        "node drain n --deadline 90s --description why",
+        "NodeDrain",
+        pb.NodeDrainRequest(id="n", enable=True, deadline="1m30s", description="why"),
+    ),
+    ("node drain n --force", "NodeDrain", pb.NodeDrainRequest(id="n", enable=True, force=True)),
+    ("node drain n --disable", "NodeDrain", pb.NodeDrainRequest(id="n", enable=False)),
+    ("node drain n --disable --eligible", "NodeDrain", pb.NodeDrainRequest(id="n", enable=False, eligible=True)),
     ("queue allocation", "QueueDetail", pb.QueueDetailRequest(type="allocation")),
     ("queue job", "QueueJobViewDetail", pb.QueueJobViewRequest(namespace="default")),
 ]
@@ -160,6 +176,56 @@ async def test_an_added_plan_as_json_is_one_answer(run: Ctl, api: FakeApi) -> No
     outcome = await run("plan", "add", "--id", "hourly", "--spec", "@hourly", "-w", "json")
     assert json.loads(outcome.out)["data"]["id"] == "hourly"
     assert api.received("PlanPreview") == []
+
+
+# ---- drains
+
+
+def drained(**fields: Any) -> pb.Node:
+    return pb.Node(ID="n", status="ready", eligibility="ineligible", **fields)
+
+
+async def test_a_drain_is_followed_until_nothing_is_left(run: Ctl, api: FakeApi) -> None:
+    under = pb.Drain(deadline=samples.at("2026-11-22T10:10:00Z"))
+    api.answers("NodeDrain", pb.NodeDrainResponse(data=drained(drain=under, running=2)))
+    api.answers(
+        "NodeDetail",
+        pb.NodeDetailResponse(data=drained(drain=under, running=2)),
+        pb.NodeDetailResponse(data=drained(drain=under, running=1)),
+        pb.NodeDetailResponse(data=drained(eligibility_description="drained at 10:03")),
+    )
+    outcome = await run("node", "drain", "n", "--wait", "--deadline", "10m")
+    assert outcome.code == 0
+    assert outcome.err.splitlines() == [
+        "2 runs left, until 2026-11-22 11:10:00+01:00",
+        "1 run left, until 2026-11-22 11:10:00+01:00",
+    ]
+    assert outcome.out.endswith("drained at 10:03\n")
+    assert len(api.received("NodeDetail")) == 3
+
+
+async def test_a_drain_that_somebody_ends_is_no_success(run: Ctl, api: FakeApi) -> None:
+    api.answers("NodeDrain", pb.NodeDrainResponse(data=drained(drain=pb.Drain(), running=2)))
+    api.answers("NodeDetail", pb.NodeDetailResponse(data=drained(running=2)))
+    outcome = await run("node", "drain", "n", "--wait")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err == "2 runs left\nError: somebody ended the drain with 2 runs left on the node\n"
+    api.answers("NodeDetail", pb.NodeDetailResponse(data=pb.Node(ID="n", eligibility="eligible")))
+    assert (await run("node", "drain", "n", "--wait")).code == 1
+
+
+async def test_a_drain_is_followed_over_a_moment_without_a_server(run: Ctl, api: FakeApi) -> None:
+    api.answers("NodeDrain", pb.NodeDrainResponse(data=drained(drain=pb.Drain())))
+    api.answers("NodeDetail", Unavailable("no leader"), pb.NodeDetailResponse(data=drained()))
+    assert (await run("node", "drain", "n", "--wait")).code == 0
+
+
+@pytest.mark.parametrize(
+    "words", ["node eligibility n", "node drain n --disable --wait", "node drain n --deadline -5m"]
+)
+async def test_words_about_nodes_that_make_no_sense(run: Ctl, api: FakeApi, words: str) -> None:
+    assert (await run(*words.split())).code == 128
+    assert api.requests == []
 
 
 # ---- logs

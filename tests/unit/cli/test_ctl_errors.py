@@ -60,6 +60,11 @@ async def test_no_server(bare: Ctl) -> None:
             1,
             "`jobpoolctl plan offline ID`",
         ),
+        (
+            FailedPrecondition("node a is being drained; end the drain first", field="eligible"),
+            1,
+            "`jobpoolctl node drain ID --disable --eligible` does both",
+        ),
         (InvalidArgument("periodic.spec", "step 0"), 3, "a spec is `minute hour day month weekday`"),
         (InvalidArgument("timeout", "wanted a string, found the number 90"), 3, 'it is a text: "5" in quotes, or 90s'),
         (InvalidArgument("cron", "unknown field"), 3, "a plan says when in `periodic: {spec: …, time_zone: …}`"),

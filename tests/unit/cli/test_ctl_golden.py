@@ -64,6 +64,8 @@ CHANGES: dict[str, tuple[str, Message]] = {
     "plan offline hourly": ("PlanOffline", pb.SchedulePlanDetailResponse(data=samples.BY_HAND)),
     "plan update hourly --spec @daily": ("PlanUpdate", pb.SchedulePlanUpdateResponse(data=samples.HOURLY)),
     "job cancel 01M8": ("JobCancel", pb.JobCancelResponse(data=samples.FAILED)),
+    "node eligibility 01M8NODE --enable": ("NodeEligibility", pb.NodeEligibilityResponse(data=samples.NODE)),
+    "node drain 01M8OTHER --deadline 10m": ("NodeDrain", pb.NodeDrainResponse(data=samples.DRAINING)),
     "job update 01M8 complete": ("JobUpdate", pb.ScheduleJobStatusUpdateResponse(data=samples.DONE)),
 }
 
