@@ -38,7 +38,7 @@ class Retention(Struct, frozen=True):
 
     age: Millis = DAY
     size: int = 1 << 30
-    removals: int = 1000
+    removals: int = 20_000
 
 
 def check_id(allocation_id: str) -> None:
@@ -84,8 +84,9 @@ def sweep(runs: Path, retention: Retention, *, now: Millis, live: Callable[[str]
             break
         if not live(name):
             shutil.rmtree(runs / name, ignore_errors=True)
-            total -= size
-            removed += 1
+            if not os.path.lexists(runs / name):
+                total -= size
+                removed += 1
     return removed
 
 

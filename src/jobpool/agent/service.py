@@ -125,17 +125,23 @@ class Agent:
             )
 
     async def _sweep(self) -> None:
-        """Old run directories go, a bounded number at a time. A disk that refuses is no reason to end what runs."""
+        """Old run directories go, a bounded number at a time, until only those are left that may stay.
+
+        A disk that refuses is no reason to end what runs.
+        """
+        retention = Retention()
         while True:
+            removed = 0
             try:
-                await asyncio.to_thread(
-                    sweep, self._data.runs, Retention(), now=self._clock.now(), live=self._runner.is_live
+                removed = await asyncio.to_thread(
+                    sweep, self._data.runs, retention, now=self._clock.now(), live=self._runner.is_live
                 )
             except OSError as error:
                 self._log.warning(
                     "old run directories could not be removed", event_name="sweep_failed", error=str(error)
                 )
-            await self._clock.sleep(SWEEP_EVERY)
+            if removed < retention.removals:
+                await self._clock.sleep(SWEEP_EVERY)
 
     def _new_session(self, stream: Stream) -> Session:
         return Session(

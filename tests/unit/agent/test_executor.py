@@ -1,11 +1,13 @@
 """Finding executors, and containing what they do."""
 
 import asyncio
+import threading
 from importlib.metadata import EntryPoint
 
 import pytest
 
 from jobpool.agent.executor import GROUP, Context, Registry
+from jobpool.agent.rundirs import Retention
 from jobpool.agent.task import Outcome, Status, Task, plain_text
 from jobpool.testing.agent_server import AgentServer, RunAgent, assignment
 
@@ -118,6 +120,24 @@ async def test_run_directories_that_cannot_be_swept_do_not_end_the_agent(
     async with agent(executors=("noop",)):
         await server.assign(assignment("j1"))
         assert (await server.ended("j1-a1")).status == Status.COMPLETE
+
+
+async def test_run_directories_are_swept_until_none_is_left_that_should_go(
+    agent: RunAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many runs a second leave one: a bound for each sweep must not become one for all."""
+    left = [Retention().removals, Retention().removals, 1]
+    swept = threading.Event()
+
+    def sweep(*_: object, **__: object) -> int:
+        removed = left.pop(0)
+        if not left:
+            swept.set()
+        return removed
+
+    monkeypatch.setattr("jobpool.agent.service.sweep", sweep)
+    async with agent():
+        assert await asyncio.to_thread(swept.wait, 20)
 
 
 @pytest.mark.parametrize(
