@@ -32,6 +32,8 @@ R = TypeVar("R")
 Outcome = object  # a command's result, or the JobpoolError that refused it
 
 _PACE: Millis = 5
+_MOST_OPS = 64
+"""Operations that one command may need."""
 _LOAD = 16
 """Operations in the last commit from which on the committer paces itself."""
 _RUN_BYTES = 512
@@ -131,7 +133,8 @@ class Committer:
         self._server_id = server_id
         self._term = replica.state.fence.term
         self._log = get_logger("committer")
-        self._waiting: deque[_Group] = deque()
+        self._urgent: deque[_Group] = deque()
+        self._bulk: deque[_Group] = deque()
         self._commands = 0
         self._arrived = asyncio.Event()
         self._closed: JobpoolError | None = None
@@ -154,9 +157,11 @@ class Committer:
             raise outcome
         return outcome
 
-    async def submit_all(self, commands: Sequence[Command[R]]) -> list[R | JobpoolError]:
+    async def submit_all(self, commands: Sequence[Command[R]], *, bulk: bool = False) -> list[R | JobpoolError]:
         """The same for many, answered together: per command its result or the error that refused it.
 
+        `bulk` commands begin work and give way to those that carry it on: what is placed, started and ended frees what
+        the next needs, so that under overload the cluster does as much as it can instead of beginning ever more.
         Raises Unavailable when the term ends first.
         """
         if self._closed is not None:
@@ -164,7 +169,7 @@ class Committer:
         if not commands:
             return []
         group = _Group(commands, asyncio.get_running_loop().create_future(), [])
-        self._waiting.append(group)
+        (self._bulk if bulk else self._urgent).append(group)
         self._commands += len(commands)
         self._arrived.set()
         return cast("list[R | JobpoolError]", await group.answer)
@@ -182,7 +187,7 @@ class Committer:
             while True:
                 await self._arrived.wait()
                 self._arrived.clear()
-                while self._waiting:
+                while self._urgent or self._bulk:
                     await self._pace()
                     await self._commit_next()
         except Fenced:
@@ -201,10 +206,11 @@ class Committer:
 
     def _close(self, ended: JobpoolError) -> None:
         self._closed = ended
-        for group in self._waiting:
+        for group in (*self._urgent, *self._bulk):
             if not group.answer.done():
                 group.answer.set_exception(ended)
-        self._waiting.clear()
+        self._urgent.clear()
+        self._bulk.clear()
         self._commands = 0
 
     async def _commit_next(self) -> None:
@@ -213,7 +219,7 @@ class Committer:
         try:
             await self._commit_or_singly(batch, taken)
         except BaseException:  # the term ends: whoever waits is told so by `_close`
-            self._waiting.extendleft(group for group, _ in reversed(taken))
+            self._urgent.extendleft(group for group, _ in reversed(taken))
             raise
         for group, count in taken:
             self._commands -= count
@@ -229,21 +235,28 @@ class Committer:
             await self._commit_singly(taken)
 
     def _decide(self, batch: _Batch) -> list[tuple[_Group, int]]:
-        """Take commands until the batch is full. A group that does not fit stays in the queue with its rest."""
-        limits = self._store.limits
+        """Take commands until the batch is full: urgent ones first, but never all of it while bulk waits."""
+        room = max(0, self._store.limits.max_ops - _MOST_OPS)
+        taken = self._take(self._urgent, batch, room * 3 // 4 if self._bulk else room)
+        taken += self._take(self._bulk, batch, min(room, batch.size + room // 2))
+        self.stats.commands += sum(count for _, count in taken)
+        return taken
+
+    def _take(self, queue: deque[_Group], batch: _Batch, room: int) -> list[tuple[_Group, int]]:
+        """Decide commands of a queue until the batch has `room` operations. What does not fit stays in the queue."""
+        most_bytes = self._store.limits.max_bytes // 2
         taken: list[tuple[_Group, int]] = []
-        while self._waiting:
-            group = self._waiting[0]
+        while queue:
+            group = queue[0]
             first = len(group.outcomes)
             for command in group.commands[first:]:
-                if batch.size + 64 > limits.max_ops or batch.bytes > limits.max_bytes // 2:
+                if batch.size > room or batch.bytes > most_bytes:
                     break
                 group.outcomes.append(batch.decide(command))
             taken.append((group, len(group.outcomes) - first))
             if len(group.outcomes) < len(group.commands):
                 break
-            self._waiting.popleft()
-        self.stats.commands += sum(count for _, count in taken)
+            queue.popleft()
         return taken
 
     @staticmethod

@@ -96,7 +96,7 @@ class Periodic:
     async def _decide(self, keys: Sequence[PlanKey], now: Millis) -> None:
         commands = [self._command(key) for key in keys]
         try:
-            outcomes = await self._term.writer.submit_all(commands)
+            outcomes = await self._term.writer.submit_all(commands, bulk=True)
         except JobpoolError as failure:
             outcomes = [failure] * len(keys)
         for key, outcome in zip(keys, outcomes, strict=True):

@@ -37,7 +37,9 @@ class Writer(Protocol):
 
     async def submit(self, command: Command[R]) -> R: ...
 
-    async def submit_all(self, commands: Sequence[Command[R]]) -> list[R | JobpoolError]: ...
+    async def submit_all(self, commands: Sequence[Command[R]], *, bulk: bool = False) -> list[R | JobpoolError]:
+        """`bulk` commands begin work and give way to those that carry it on."""
+        ...
 
 
 class Retention(Protocol):

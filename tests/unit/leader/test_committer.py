@@ -283,3 +283,31 @@ async def test_fifty_callers_with_one_key_start_one_run(store: Watched) -> None:
         await core.advance(SECOND)
         assert len({await call for call in calls}) == 1
         assert len(core.state.runs) == 1
+
+
+async def _all_of(*tasks: "asyncio.Task[list[object]]") -> None:
+    await asyncio.gather(*tasks)
+
+
+def keys_of(transaction: Transaction) -> list[str]:
+    return [op.key for op in transaction.ops if hasattr(op, "key")]
+
+
+async def test_what_carries_work_on_goes_before_what_begins_it_and_neither_starves() -> None:
+    store = Watched(Limits(max_ops=74))
+    async with running_core(store, FakeClock(), evaluators=0) as core:
+        store.hold_commits()
+        loop = asyncio.get_running_loop()
+        first = ask(core, *adding("first"))
+        await settle()
+        store.sent.clear()
+        beginning = adding(*(f"bulk{k}" for k in range(30)))
+        bulk = loop.create_task(committer(core).submit_all(beginning, bulk=True))
+        urgent = ask(core, *adding(*(f"urgent{k}" for k in range(30))))
+        await settle()
+        store.release_commits()
+        await core.through(_all_of(first, bulk, urgent))
+    sent = [["urgent" in key for key in keys_of(transaction)] for transaction in store.sent]
+    assert all(urgents == sorted(urgents, reverse=True) for urgents in sent)
+    while_both_wait = [urgents for urgents in sent if any(urgents)]
+    assert all(0 < urgents.count(False) < urgents.count(True) for urgents in while_both_wait[:-1])
