@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Protocol, TypeVar, cast
 
 from google.protobuf.descriptor import MethodDescriptor
@@ -14,13 +15,15 @@ from grpclib.server import Stream
 
 from jobpool.api.service import METHODS, Call, Service, request_type, response_type
 from jobpool.api.status import grpc_error
-from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
 from jobpool.model.errors import DeadlineExceeded, InvalidArgument, JobpoolError, Unimplemented
 from jobpool.wire import jobpool_pb2 as pb
 
 SERVICE_NAMES = ("jobpool.v1.Schedule", "etcdserverpb.Schedule")
 
 _TAKEN_WITHIN: Millis = 60 * SECOND
+_SAVED_WITHIN: Millis = 10 * MINUTE
+"""While a snapshot is read, the store's log on disk cannot shrink."""
 
 T = TypeVar("T")
 _Stream = Stream[Message, Message]
@@ -50,13 +53,12 @@ class GrpcCalls:
         return {f"/{service_name}/{name}": self._handler(method) for name, method in METHODS.items()}
 
     def _handler(self, method: MethodDescriptor) -> Handler:
-        streaming = method.client_streaming
-        return Handler(
-            self._session if streaming else self._unary(method.name),
-            Cardinality.STREAM_STREAM if streaming else Cardinality.UNARY_UNARY,
-            request_type(method.name),
-            response_type(method.name),
-        )
+        types = request_type(method.name), response_type(method.name)
+        if method.client_streaming:
+            return Handler(self._session, Cardinality.STREAM_STREAM, *types)
+        if method.server_streaming:
+            return Handler(self._snapshot, Cardinality.UNARY_STREAM, *types)
+        return Handler(self._unary(method.name), Cardinality.UNARY_UNARY, *types)
 
     def _unary(self, name: str) -> Callable[[_Stream], Awaitable[None]]:
         async def answer(stream: _Stream) -> None:
@@ -86,6 +88,20 @@ class GrpcCalls:
         except JobpoolError as error:
             raise grpc_error(error) from None
 
+    async def _snapshot(self, stream: Stream[pb.SnapshotSaveRequest, pb.SnapshotPiece]) -> None:
+        try:
+            if await receive(stream) is None:
+                raise InvalidArgument("request", "wanted one message, found none")
+            async with asyncio.timeout(_SAVED_WITHIN / SECOND), aclosing(self._service.snapshot(_call(stream))) as data:
+                async for piece in data:
+                    async with asyncio.timeout(_TAKEN_WITHIN / SECOND):
+                        await stream.send_message(pb.SnapshotPiece(data=piece))
+        except TimeoutError:
+            within = f"{_TAKEN_WITHIN // SECOND} s a piece and {_SAVED_WITHIN // MINUTE} min in all"
+            raise grpc_error(DeadlineExceeded(f"the snapshot was not taken within {within}")) from None
+        except JobpoolError as error:
+            raise grpc_error(error) from None
+
 
 class _Named:
     def __init__(self, methods: dict[str, Handler]) -> None:
@@ -109,7 +125,7 @@ class _AgentStream:
         await self._stream.send_message(message)
 
 
-async def receive(stream: Stream[T, Message] | Stream[T, pb.ServerMessage]) -> T | None:
+async def receive(stream: Stream[T, Message] | Stream[T, pb.ServerMessage] | Stream[T, pb.SnapshotPiece]) -> T | None:
     """The next message, None at the end of the stream. Raises JobpoolError for what is no message."""
     try:
         return await stream.recv_message()
@@ -119,7 +135,7 @@ async def receive(stream: Stream[T, Message] | Stream[T, pb.ServerMessage]) -> T
         raise Unimplemented("compressed messages are not taken") from None
 
 
-def _call(stream: Stream[T, Message] | Stream[T, pb.ServerMessage]) -> Call:
+def _call(stream: Stream[T, Message] | Stream[T, pb.ServerMessage] | Stream[T, pb.SnapshotPiece]) -> Call:
     deadline = stream.deadline
     return Call(
         transport="grpc",

@@ -12,10 +12,11 @@ from jobpool.api.nodes import Nodes, Queues
 from jobpool.api.plans import Plans
 from jobpool.api.service import Handler, Service
 from jobpool.api.sessions import Sessions
+from jobpool.api.snapshots import Snapshots
 
 
-def build_service(context: Context, sessions: Sessions) -> Service:
-    return Service(_handlers(context, sessions), agent_session=sessions.serve)
+def build_service(context: Context, sessions: Sessions, snapshots: Snapshots) -> Service:
+    return Service(_handlers(context, sessions), agent_session=sessions.serve, snapshot_save=snapshots.save)
 
 
 def _handlers(context: Context, sessions: Sessions) -> Mapping[str, Handler]:

@@ -4,7 +4,8 @@ A handler knows nothing of gRPC or HTTP. Whatever it raises leaves here as a Job
 are, anything else as INTERNAL with a text that gives nothing away, while the log has the traceback.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -75,6 +76,8 @@ Handler: TypeAlias = Callable[..., Awaitable[Message]]
 
 StreamHandler: TypeAlias = Callable[[MessageStream], Awaitable[None]]
 
+PiecesHandler: TypeAlias = Callable[[Call], AsyncGenerator[bytes, None]]
+
 
 class Service:
     """The table of calls. An RPC without a handler answers Unimplemented, by name.
@@ -87,6 +90,7 @@ class Service:
         handlers: Mapping[str, Handler],
         *,
         agent_session: StreamHandler | None = None,
+        snapshot_save: PiecesHandler | None = None,
         outgoing: Outgoing | None = None,
     ) -> None:
         """Raises ValueError for a name that is no unary RPC of the definition."""
@@ -95,6 +99,7 @@ class Service:
                 raise ValueError(f"no unary call of the API is named {name!r}")
         self._handlers = dict(handlers)
         self._agent_session = agent_session
+        self._snapshot_save = snapshot_save
         self.outgoing = outgoing or Outgoing()
         self._log = get_logger("api")
 
@@ -125,6 +130,19 @@ class Service:
             raise
         except Exception as error:  # noqa: BLE001 — the edge: a caller gets an answer, the log the traceback
             raise self._hidden("AgentSession", error) from None
+
+    async def snapshot(self, call: Call) -> AsyncGenerator[bytes, None]:
+        """The bytes of a snapshot. Raises JobpoolError, nothing else."""
+        if self._snapshot_save is None:
+            raise _unimplemented("SnapshotSave")
+        try:
+            async with aclosing(self._snapshot_save(call)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except JobpoolError:
+            raise
+        except Exception as error:  # noqa: BLE001 — the edge: a caller gets an answer, the log the traceback
+            raise self._hidden("SnapshotSave", error) from None
 
     def _hidden(self, name: str, error: Exception) -> JobpoolError:
         self._log.error("a call failed", event_name="call_failed", rpc=name, exc_info=error)

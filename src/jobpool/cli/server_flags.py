@@ -27,6 +27,7 @@ FLAGS = (
     ("eval-gc-threshold", "SPAN", "Evaluations are kept with their runs: the same.  [default: as job-gc-threshold]"),
     ("node-gc-threshold", "SPAN", "How long a machine that is down stays listed.  [default: 1d]"),
     ("keep-finished-runs", "N", "How many finished runs are kept at most.  [default: 1000000]"),
+    ("allow-remote-snapshot", "BOOL", "Others than this machine may save snapshots.  [default: false]"),
     ("log-level", "LEVEL", "debug, info, warning or error.  [default: info]"),
     ("log-format", "FORMAT", "text or json (a line each).  [default: text]"),
 )

@@ -6,7 +6,8 @@ safe to send again. Progress is logged by the standard library's logging (a libr
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from types import TracebackType
 from typing import Self
 
@@ -20,6 +21,7 @@ from jobpool.client.tls import TlsConfig
 from jobpool.kit.effects.clock import Clock, SystemClock
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import DeadlineExceeded, InvalidArgument, JobpoolError, Unavailable
+from jobpool.wire import jobpool_pb2 as pb
 
 CALL_TIMEOUT: Millis = 5 * SECOND
 DIAL_TIMEOUT: Millis = 2 * SECOND
@@ -105,6 +107,27 @@ class Client(Calls):
                 return answer
             log.debug("%s goes on to the next server: %s", rpc, failures[-1])
         raise _verdict(failures, rpc)
+
+    async def snapshot_save(self) -> AsyncGenerator[bytes, None]:
+        """The bytes of a snapshot, for `keep_snapshot`, from the first server that can be reached.
+
+        Each piece is waited for as long as a call. Raises the error that the server raised, Unreachable, Unavailable
+        when it breaks half-way, DeadlineExceeded when a piece does not come.
+        """
+        failures: list[JobpoolError] = []
+        for step in range(len(self._links)):
+            link = self._links[(self._good + step) % len(self._links)]
+            request = pb.SnapshotSaveRequest()
+            pieces = link.stream("SnapshotSave", request, reply=pb.SnapshotPiece, patience=self._timeout)
+            try:
+                async with aclosing(pieces):
+                    async for piece in pieces:
+                        yield piece.data
+            except Unreachable as error:
+                failures.append(error)
+            else:
+                return
+        raise _verdict(failures, "SnapshotSave")
 
 
 def _verdict(failures: Sequence[JobpoolError], rpc: str) -> JobpoolError:

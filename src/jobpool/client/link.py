@@ -6,10 +6,12 @@ The difference that matters to a caller is whether the request can have arrived:
 import asyncio
 import socket
 import sys
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
-from grpclib.client import Channel, Handler
+from grpclib.client import Channel, Handler, Stream
 from grpclib.const import Cardinality
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 from grpclib.protocol import H2Protocol
@@ -24,6 +26,7 @@ SERVICE = "jobpool.v1.Schedule"
 DEAD_AFTER: Millis = 10_000
 """Bytes unacknowledged for so long mean that the machine is gone; the kernel alone would wait a quarter of an hour."""
 
+Asked = TypeVar("Asked", bound=Message)
 Reply = TypeVar("Reply", bound=Message)
 
 
@@ -47,10 +50,43 @@ class Link:
         channel = await self._dial(min(timeout, self._dial_timeout))
         path = f"/{SERVICE}/{rpc}"
         seconds = timeout / 1000
-        try:
+        with self._told(rpc, timeout, if_lost):
             async with channel.request(path, Cardinality.UNARY_UNARY, type(request), reply, timeout=seconds) as stream:
                 await stream.send_message(request, end=True)
                 answer = await stream.recv_message()
+        if answer is None:
+            raise JobpoolError(f"{self.endpoint.url} ended {rpc} without an answer")
+        return answer
+
+    async def stream(
+        self, rpc: str, request: Message, *, reply: type[Reply], patience: Millis
+    ) -> AsyncGenerator[Reply, None]:
+        """The answers to one request, as they come; `patience` ms for each. Raises what `call` raises."""
+        channel = await self._dial(min(patience, self._dial_timeout))
+        path = f"/{SERVICE}/{rpc}"
+        with self._told(rpc, patience):
+            async with channel.request(path, Cardinality.UNARY_STREAM, type(request), reply) as stream:
+                async with asyncio.timeout(patience / 1000):
+                    await stream.send_message(request, end=True)
+                while True:
+                    async with asyncio.timeout(patience / 1000):
+                        answer = await self._next(stream, rpc)
+                    if answer is None:
+                        break
+                    yield answer
+
+    async def _next(self, stream: Stream[Asked, Reply], rpc: str) -> Reply | None:
+        try:
+            return await stream.recv_message()
+        except AssertionError as error:  # how grpclib tells that a message was cut short
+            await stream.recv_trailing_metadata()  # raises why, if the server has said so
+            raise Unavailable(f"{self.endpoint.url} broke off in the middle of {rpc}") from error
+
+    @contextmanager
+    def _told(self, rpc: str, timeout: Millis, if_lost: str = "") -> Iterator[None]:
+        """Tell what can go wrong with a call in the words of the one error tree."""
+        try:
+            yield
         except GRPCError as error:
             raise from_grpc(error, rpc) from error
         except TimeoutError as error:
@@ -63,9 +99,6 @@ class Link:
             raise Unreachable([(self.endpoint, connect_failure(error))]) from error
         except DecodeError as error:
             raise JobpoolError(f"the answer of {self.endpoint.url} to {rpc} cannot be read") from error
-        if answer is None:
-            raise JobpoolError(f"{self.endpoint.url} ended {rpc} without an answer")
-        return answer
 
     def close(self) -> None:
         if self._channel is not None:

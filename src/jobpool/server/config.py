@@ -22,6 +22,7 @@ class ServerConfig(Struct, frozen=True):
     """Durations are milliseconds. `data_dir` empty = `<name>.jobpool` in the working directory.
 
     `worker_number` evaluators run in this server. `job_parallelism_limit` is the slots of a namespace that sets none.
+    `allow_remote_snapshot`: others than this machine may save snapshots.
     """
 
     name: str = "default"
@@ -38,6 +39,7 @@ class ServerConfig(Struct, frozen=True):
     job_gc_threshold: Millis = 168 * HOUR
     node_gc_threshold: Millis = DAY
     keep_finished_runs: int = 1_000_000
+    allow_remote_snapshot: bool = False
     log_level: str = "info"
     log_format: str = "text"
 

@@ -9,6 +9,7 @@ from jobpool.api.handlers import build_service
 from jobpool.api.listener import Listener, ListenerConfig
 from jobpool.api.rest import Gateway
 from jobpool.api.sessions import Sessions
+from jobpool.api.snapshots import Snapshots
 from jobpool.api.tls import server_tls
 from jobpool.evaluator.worker import Evaluator
 from jobpool.history.process import HistoryProcess
@@ -83,7 +84,8 @@ class Server:
 
     def _listen(self, context: Context) -> Listener:
         config = self._config
-        service = build_service(context, self._sessions)
+        snapshots = Snapshots(self._store, self._clock, allow_remote=config.allow_remote_snapshot)
+        service = build_service(context, self._sessions, snapshots)
         routes = plain_routes(engine="embedded", healthy=self._trouble, ready=self._unready, metrics=self._metrics)
         gateway = Gateway(service, allowed_hosts=config.host_whitelist, extra_routes=routes)
         tls = None

@@ -1,7 +1,7 @@
 """Snapshots between stores and bytes: one to be sent piece by piece, one read back from its file."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 from jobpool.kit.pure.durations import Millis
@@ -17,7 +17,7 @@ from jobpool.wire.snapshot_file import SnapshotReader, SnapshotWriter, Summary
 PIECE = 1024 * 1024
 
 
-async def snapshot_pieces(store: Store, created_at: Millis) -> AsyncIterator[bytes]:
+async def snapshot_pieces(store: Store, created_at: Millis) -> AsyncGenerator[bytes, None]:
     """The whole store as of one fence, as a snapshot's bytes, at most 1 MiB at a time. Raises StoreFailed."""
     writer, fence = SnapshotWriter(), None
     yield writer.head()

@@ -81,8 +81,8 @@ class FakeApi:
     def __mapping__(self) -> dict[str, Handler]:
         return {
             f"/{SERVICE.full_name}/{name}": self._handler(name)
-            for name in SERVICE.methods_by_name
-            if name != "AgentSession"
+            for name, method in SERVICE.methods_by_name.items()
+            if not method.client_streaming and not method.server_streaming
         }
 
     def _handler(self, rpc: str) -> Handler:

@@ -1611,3 +1611,13 @@ class AgentLogChunk(_message.Message):
 class AgentDrain(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class SnapshotSaveRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SnapshotPiece(_message.Message):
+    __slots__ = ("data",)
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    def __init__(self, data: _Optional[bytes] = ...) -> None: ...

@@ -13,6 +13,7 @@ from jobpool.api.context import Context, Identity
 from jobpool.api.handlers import build_service
 from jobpool.api.service import Call
 from jobpool.api.sessions import Sessions
+from jobpool.api.snapshots import Snapshots
 from jobpool.kit.effects.dice import Dice
 from jobpool.leader.term import LeaderConfig
 from jobpool.model.errors import JobpoolError
@@ -153,7 +154,7 @@ class World:
             default_time_zone="UTC",
         )
         self.sessions = Sessions(self.context)
-        self.service = build_service(self.context, self.sessions)
+        self.service = build_service(self.context, self.sessions, Snapshots(self.store, self.clock, allow_remote=False))
 
     @property
     def state(self):

@@ -17,8 +17,9 @@ from jobpool.model.errors import InvalidArgument
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.json import bind, decode, dump, encode
 
+UNARY = [name for name, method in METHODS.items() if not method.client_streaming and not method.server_streaming]
 TYPES = sorted(
-    {kind(name) for name in METHODS if name != "AgentSession" for kind in (request_type, response_type)},
+    {kind(name) for name in UNARY for kind in (request_type, response_type)},
     key=lambda cls: cls.__name__,
 )
 _RANGES = {

@@ -13,7 +13,11 @@ from jobpool.client.calls import Calls, Reply
 from jobpool.kit.pure.durations import Millis
 from jobpool.wire import jobpool_pb2 as pb
 
-METHODS = [method for method in pb.DESCRIPTOR.services_by_name["Schedule"].methods if method.name != "AgentSession"]
+METHODS = [
+    method
+    for method in pb.DESCRIPTOR.services_by_name["Schedule"].methods
+    if not method.client_streaming and not method.server_streaming
+]
 
 
 class Recorder(Calls):

@@ -31,6 +31,7 @@ SAMPLES: dict[str, tuple[str, str, object]] = {
     "job-gc-threshold": ("job_gc_threshold", "1h", HOUR),
     "node-gc-threshold": ("node_gc_threshold", "1h30m", 90 * MINUTE),
     "keep-finished-runs": ("keep_finished_runs", "1", 1),
+    "allow-remote-snapshot": ("allow_remote_snapshot", "true", True),
     "log-level": ("log_level", "debug", "debug"),
     "log-format": ("log_format", "json", "json"),
 }
