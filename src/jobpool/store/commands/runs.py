@@ -15,7 +15,7 @@ from jobpool.model.statuses import AllocationStatus, DesiredStatus, JobStatus, T
 from jobpool.ports import ClusterView
 from jobpool.store.change import Change, Decided, put_run
 from jobpool.store.commands.lifecycle import archived, ending, finished, keeping, untold, with_attempt
-from jobpool.store.commands.ticks import new_run, started
+from jobpool.store.commands.ticks import MAX_WAITING, new_run, started
 from jobpool.store.keyspace import Table
 from jobpool.store.records import IdempotencyMark
 
@@ -81,6 +81,9 @@ def _slot_or_wait(plan: Plan, view: ClusterView) -> bool:
     namespace = view.namespace(plan.namespace)
     if namespace is None or namespace.when_full is WhenFull.FAIL:
         raise ResourceExhausted(f"namespace {plan.namespace!r} has no free slot ({used} of {limit} in use)")
+    waiting = view.runs_in(plan.namespace) - used
+    if waiting >= MAX_WAITING:
+        raise ResourceExhausted(f"{waiting} runs of namespace {plan.namespace!r} wait for a slot already")
     return False
 
 

@@ -24,8 +24,8 @@ from jobpool.timetable.catch_up import GRACE, DueTick, DueTicks
 _STEP = 50
 """Ticks decided by one command; with cursor, ledger and plan it stays below 64 operations."""
 
-_MAX_WAITING = 10_000
-"""Runs of a namespace that may wait for a slot; a tick beyond them finds none."""
+MAX_WAITING = 10_000
+"""Runs of a namespace that may wait for a slot; one beyond them finds none."""
 
 SKIPPED_INFO = "skip this plan while has running job"
 NO_SLOT_INFO = "create failed job while no slot left"
@@ -231,7 +231,7 @@ class _Draft:
             )
         elif self._free > 0:
             self._start(run, tick, holds_slot=True)
-        elif (tick.late or self._waits_when_full()) and self._waiting < _MAX_WAITING:
+        elif (tick.late or self._waits_when_full()) and self._waiting < MAX_WAITING:
             self._waiting += 1
             self._start(run, tick, holds_slot=False)
         else:

@@ -96,6 +96,16 @@ def test_a_manual_run_obeys_the_overlap_policy_unless_it_says_otherwise() -> Non
     assert [run.id for run in bench.runs] == ["r1", "r3"]
 
 
+def test_no_more_manual_runs_wait_for_a_slot_than_ticks_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobpool.store.commands.runs.MAX_WAITING", 2)
+    bench = Bench(slots=1, when_full=WhenFull.WAIT)
+    bench.plan()
+    for job_id in ("r1", "r2", "r3"):
+        bench.do(StartRun("default", "p", job_id))
+    with pytest.raises(ResourceExhausted, match="2 runs of namespace 'default' wait for a slot already"):
+        bench.do(StartRun("default", "p", "r4"))
+
+
 @pytest.mark.invariant("P-2")
 def test_a_manual_run_without_a_slot_is_refused_or_waits() -> None:
     full = Bench(slots=1)
