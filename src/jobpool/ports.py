@@ -102,7 +102,7 @@ class Evaluations(Protocol):
     """The leader's queue of evaluations, as evaluators on any server use it. Raises Unavailable without a leader."""
 
     async def dequeue(self, types: Sequence[str], limit: int, *, timeout: Millis) -> Sequence[Delivery]:
-        """Up to `limit` evaluations; empty when none came within `timeout` ms."""
+        """Up to `limit` evaluations; empty when none came within `timeout` ms. Timeout 0 waits without end."""
         ...
 
     async def settle(self, verdicts: Sequence[Verdict]) -> Sequence[Settled]:

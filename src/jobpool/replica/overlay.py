@@ -124,7 +124,7 @@ class Overlay:
 
     def node_load(self, node_id: str) -> int:
         delta = self._delta.on_node.get(node_id)
-        return self._base.node_load(node_id) + (_total(delta) if delta else 0)
+        return self._base.node_load(node_id) + (sum(delta.values()) if delta else 0)
 
     def node_runs(self, node_id: str) -> Iterable[str]:
         return _members(self._base.node_runs(node_id), self._delta.on_node.get(node_id))
@@ -147,10 +147,6 @@ class Overlay:
             return self._base.idempotent_job(key, now)
         mark = cast("IdempotencyMark | None", changed[(key,)])
         return mark.job_id if mark is not None and mark.until > now else None
-
-
-def _total(delta: dict[str, int]) -> int:
-    return sum(delta.values())
 
 
 def _members(base: Iterable[str], delta: dict[str, int] | None) -> Iterable[str]:

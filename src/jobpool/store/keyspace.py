@@ -9,7 +9,6 @@ from typing import TypeAlias
 
 RecordId: TypeAlias = tuple[str, ...]
 
-DEFAULT_PREFIX = "/jobpool/v1/"
 _NUMBER_WIDTH = 20
 
 
