@@ -114,7 +114,8 @@ async def _warn_of_no_agent(client: "Client", executors: set[str]) -> None:
         return  # the plan is added, and this was only advice
     if len(nodes.data) < nodes.totalElements:
         return  # who is on later pages is not known
-    for executor in sorted(executors.difference(*(node.executors for node in nodes.data))):
+    taking = [node.executors for node in nodes.data if node.eligibility != "ineligible"]
+    for executor in sorted(executors.difference(*taking)):
         note(f"Warning: no ready agent offers {executor!r}: its runs wait for one (`jobpoolctl node list`)")
 
 

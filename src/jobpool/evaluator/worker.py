@@ -59,7 +59,7 @@ def decide(deliveries: Sequence[Delivery], state: State, dice: Dice) -> list[Ver
 
 def _describe(wait: Wait, executor: str) -> str:
     if wait.examined == 0:
-        return f"no ready node offers the executor {executor}"
+        return f"no node that is ready and eligible offers the executor {executor}"
     return "every node that could take it is full"
 
 

@@ -16,6 +16,11 @@ from jobpool.wire import jobpool_pb2 as pb
 from tests.unit.cli import samples
 from tests.unit.cli.harness import Ctl
 
+
+def drained(**fields: Any) -> pb.Node:
+    return pb.Node(ID="n", status="ready", eligibility="ineligible", **fields)
+
+
 SENT: list[tuple[str, str, Message]] = [
     ("namespace add ops", "NameSpaceAdd", pb.ScheduleNameSpaceAddRequest(name="ops")),
     (
@@ -134,11 +139,15 @@ async def test_a_pending_plan_says_how_to_start_it(run: Ctl, api: FakeApi) -> No
             pb.NodeListResponse(),
             "Warning: no ready agent offers 'rest': its runs wait for one (`jobpoolctl node list`)\n",
         ),
+        (
+            pb.NodeListResponse(data=[drained(executors=["rest"])], totalElements=1),
+            "Warning: no ready agent offers 'rest': its runs wait for one (`jobpoolctl node list`)\n",
+        ),
         (pb.NodeListResponse(data=[pb.Node(ID="n", executors=["rest"])], totalElements=1), ""),
         (pb.NodeListResponse(data=[pb.Node(ID="n", executors=["noop"])], totalElements=2), ""),  # one is not shown
         (Unimplemented("NodeList"), ""),
     ],
-    ids=["none", "one", "more than a page", "not told"],
+    ids=["none", "not eligible", "one", "more than a page", "not told"],
 )
 async def test_an_added_plan_that_no_agent_could_run(
     run: Ctl, api: FakeApi, *, answer: Message | JobpoolError, said: str
@@ -179,10 +188,6 @@ async def test_an_added_plan_as_json_is_one_answer(run: Ctl, api: FakeApi) -> No
 
 
 # ---- drains
-
-
-def drained(**fields: Any) -> pb.Node:
-    return pb.Node(ID="n", status="ready", eligibility="ineligible", **fields)
 
 
 async def test_a_drain_is_followed_until_nothing_is_left(run: Ctl, api: FakeApi) -> None:

@@ -192,4 +192,4 @@ def test_it_says_why_there_is_no_node() -> None:
     assert verdict.description == "every node that could take it is full"
     bench.do(SetNodeStatus("a", NodeStatus.DOWN))
     (verdict,) = decide([delivery("r2")], bench.state, Dice(1))
-    assert verdict.description == "no ready node offers the executor noop"
+    assert verdict.description == "no node that is ready and eligible offers the executor noop"
