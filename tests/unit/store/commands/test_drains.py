@@ -2,15 +2,18 @@
 
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from jobpool.model.errors import FailedPrecondition, NotFound
-from jobpool.model.node import Drain
+from jobpool.model.node import Drain, Node
 from jobpool.model.reasons import Reason
 from jobpool.model.run import Run
 from jobpool.model.schedule import Delivery
 from jobpool.model.statuses import AllocationStatus, JobStatus, NodeStatus
 from jobpool.store.change import Command
+from jobpool.store.codec import decode, encode
 from jobpool.store.commands import (
     CancelDrain,
     CancelRun,
@@ -25,6 +28,7 @@ from jobpool.store.commands import (
     StartRun,
 )
 from jobpool.store.commands.drains import WHY
+from jobpool.store.keyspace import Table
 from tests.unit.store.commands.bench import NOON, REST, Bench
 
 
@@ -209,3 +213,13 @@ def test_a_node_that_is_not_there() -> None:
         with pytest.raises(NotFound) as refusal:
             bench.do(command)
         assert refusal.value.field == "id"
+
+
+def test_a_node_stored_before_there_were_drains_is_eligible() -> None:
+    node = Node("a", "a", "0", NodeStatus.READY, NOON, NOON)
+    fields = msgspec.msgpack.decode(encode(node)[1:])
+    old = encode(node)[:1] + msgspec.msgpack.encode(fields[: fields.index(False) + 1])
+    assert len(fields) == len(msgspec.structs.fields(Node)) > len(msgspec.msgpack.decode(old[1:]))
+    assert decode(Table.NODE, old) == node
+    drained = replace(node, eligible=False, drain=Drain(NOON, NOON + 1))
+    assert decode(Table.NODE, encode(drained)) == drained
