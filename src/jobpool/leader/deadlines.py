@@ -2,9 +2,12 @@
 
 Agents enforce timeouts themselves; this is for asynchronous runs that a callee has accepted, and for agents that
 cannot speak any more (with a grace, so that the agent's own word comes first).
+
+The wall clock says how much of its time a run has left when it is met; from then on monotonic time counts, so that a
+clock that is set forward ends nothing that runs.
 """
 
-from jobpool.kit.effects.clock import Alarm
+from jobpool.kit.effects.clock import Alarm, MonotonicClock
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.delay_queue import DelayQueue
 from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
@@ -35,8 +38,9 @@ class Deadlines:
 
     def __init__(self, term: Term) -> None:
         self._term = term
-        self._queue: DelayQueue[str] = DelayQueue()
-        self._alarm = Alarm(term.clock)
+        self._known: dict[str, Millis] = {}
+        self._queue: DelayQueue[str] = DelayQueue()  # by monotonic time
+        self._alarm = Alarm(MonotonicClock(term.clock))
         self._log = get_logger("deadlines")
 
     def begin(self) -> None:
@@ -49,24 +53,30 @@ class Deadlines:
             if new is not None and (new.started_at is not None or new.ended):
                 self._track(new)
             elif old is not None and (old.started_at is not None or old.ended):
-                self._queue.discard(old.id)
+                self._forget(old.id)
         if self._queue.next_due() != before:
             self._alarm.kick()
 
     def _track(self, run: Run) -> None:
         due = deadline_of(run, self._term.config.timeout_grace)
         if due is None:
-            self._queue.discard(run.id)
-        elif self._queue.due_of(run.id) != due:
-            self._queue.set(run.id, due)
+            self._forget(run.id)
+        elif self._known.get(run.id) != due:
+            self._known[run.id] = due
+            self._queue.set(run.id, self._term.clock.monotonic() + due - self._term.clock.now())
+
+    def _forget(self, job_id: str) -> None:
+        self._known.pop(job_id, None)
+        self._queue.discard(job_id)
 
     def end(self) -> None:
+        self._known.clear()
         self._queue.clear()
 
     async def run(self) -> None:
         while True:
             await self._alarm.wait(self._queue.next_due())
-            now = self._term.clock.now()
+            now = self._term.clock.monotonic()
             while due := list(self._queue.pop_due(now, limit=_BATCH)):
                 await self._expire(due, now)
 

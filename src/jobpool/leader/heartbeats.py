@@ -4,7 +4,7 @@ A new leader cannot know when a node was last heard, so every node gets the fail
 late is safe, declaring it down early moves running work.
 """
 
-from jobpool.kit.effects.clock import Alarm
+from jobpool.kit.effects.clock import Alarm, MonotonicClock
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.delay_queue import DelayQueue
 from jobpool.kit.pure.durations import SECOND, Millis
@@ -63,7 +63,7 @@ class Heartbeats:
     def __init__(self, term: Term) -> None:
         self._term = term
         self._silence = Silence(term.config)
-        self._alarm = Alarm(_Monotonic(term))
+        self._alarm = Alarm(MonotonicClock(term.clock))
         self._log = get_logger("heartbeats")
 
     def begin(self) -> None:
@@ -117,14 +117,3 @@ class Heartbeats:
 def _comes(old: Node | None, node: Node) -> bool:
     """Whether it is new, or back after it was down: nobody waits for its silence yet."""
     return node.status is not NodeStatus.DOWN and (old is None or old.status is NodeStatus.DOWN)
-
-
-class _Monotonic:
-    """The clock with monotonic time in the place of wall time: silence is a span, whatever the wall clock does."""
-
-    def __init__(self, term: Term) -> None:
-        self._clock = term.clock
-        self.now = term.clock.monotonic
-        self.monotonic = term.clock.monotonic
-        self.sleep = term.clock.sleep
-        self.call_later = term.clock.call_later

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
-from jobpool.kit.pure.durations import HOUR, MINUTE, SECOND
+from jobpool.kit.pure.durations import HOUR, MINUTE, SECOND, Millis
 from jobpool.leader.deadlines import deadline_of
 from jobpool.leader.term import LeaderConfig
 from jobpool.model.reasons import Reason
@@ -61,6 +62,31 @@ async def test_a_run_that_waits_to_be_tried_again_does_not_expire() -> None:
         await core.submit(core.report(core.state.runs["r1"], AllocationStatus.FAILED))
         await core.advance(10 * MINUTE)
         assert not core.finished
+
+
+@pytest.mark.parametrize("jump", [2 * HOUR, -2 * HOUR])
+async def test_a_wall_clock_that_jumps_neither_ends_a_run_nor_lets_it_live(jump: Millis) -> None:
+    clock = FakeClock()
+    async with running_core(MemoryStore(), clock) as core:
+        await running(core, synchronous=False, **REST)
+        await report(core, accepted=True)
+        clock.jump(jump)
+        await core.advance(MINUTE - 1)
+        assert not core.finished
+        await core.advance(1)
+        assert core.finished[0].status is JobStatus.EXPIRED
+
+
+async def test_a_run_that_starts_after_a_jump_has_its_own_time() -> None:
+    clock = FakeClock()
+    async with running_core(MemoryStore(), clock) as core:
+        clock.jump(HOUR)
+        await running(core, synchronous=False, **REST)
+        await report(core, accepted=True)
+        await core.advance(MINUTE - 1)
+        assert not core.finished
+        await core.advance(1)
+        assert core.finished[0].status is JobStatus.EXPIRED
 
 
 async def test_deadlines_survive_a_new_leader() -> None:

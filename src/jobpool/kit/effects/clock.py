@@ -53,6 +53,16 @@ class SystemClock:
         return asyncio.get_running_loop().call_later(span / 1000, callback)
 
 
+class MonotonicClock:
+    """A clock with monotonic time in the place of wall time, for spans that no change of the wall clock may touch."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.now = clock.monotonic
+        self.monotonic = clock.monotonic
+        self.sleep = clock.sleep
+        self.call_later = clock.call_later
+
+
 _LONGEST_SLEEP = MINUTE
 
 
