@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.dice import Dice, new_secret
+from jobpool.kit.effects.files import replace_durably
 from jobpool.model.errors import FailedPrecondition
 
 _LOCK = "lock"
@@ -67,29 +68,13 @@ def _kept(path: Path, fresh: str) -> str:
     try:
         text = path.read_text(errors="replace").strip() if path.exists() else ""
         if not text:
-            _write(path, fresh)
+            replace_durably(path, fresh.encode())
     except OSError as error:
         raise FailedPrecondition(f"cannot keep the agent's identity in {path}: {error}", field="data-dir") from error
     if text and not _WORD.fullmatch(text):
         raise FailedPrecondition(
-            f"{path} is damaged: wanted up to 256 printable ASCII characters, found {text[:80]!r}; restore it, or "
-            f"remove the files {_NODE_ID} and {_SECRET} to register a new node",
+            f"{path} is damaged: wanted up to 256 printable ASCII characters, found others; restore it, or remove the "
+            f"files {_NODE_ID} and {_SECRET} to register a new node",  # without the text: it may be most of a secret
             field="data-dir",
         )
     return text or fresh
-
-
-def _write(path: Path, text: str) -> None:
-    """Written so that a crash leaves all of it or nothing. Raises OSError."""
-    half = path.with_suffix(".new")
-    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    half.rename(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

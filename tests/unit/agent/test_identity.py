@@ -33,10 +33,11 @@ def test_a_damaged_file_is_named_and_kept(tmp_path: Path, name: str, content: by
     with pytest.raises(FailedPrecondition, match=f"{name} is damaged") as refusal:
         identity_in(tmp_path)
     assert refusal.value.field == "data-dir"
+    assert content.decode(errors="replace")[:3] not in str(refusal.value).replace(str(tmp_path), "")
     assert (tmp_path / name).read_bytes() == content
 
 
 def test_a_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / "client-id.new").mkdir()
+    (tmp_path / ".client-id.partial").mkdir()
     with pytest.raises(FailedPrecondition, match=r"cannot keep the agent's identity in .*client-id"):
         identity_in(tmp_path)
