@@ -3,8 +3,8 @@
 import pytest
 
 from jobpool.api.agent_outbox import BATCH
-from jobpool.testing.clock import settle
 from jobpool.model.statuses import NodeStatus
+from jobpool.testing.clock import settle
 from jobpool.wire import jobpool_pb2 as pb
 from tests.unit.api.nouns import SECOND, World, end_of, given, joined
 

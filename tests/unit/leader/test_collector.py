@@ -1,5 +1,7 @@
 """What nobody needs goes by itself; what lives, and what may still be asked for, stays."""
 
+from typing import Any
+
 import pytest
 
 from jobpool.kit.pure.durations import DAY, HOUR, MINUTE, SECOND, Millis
@@ -217,7 +219,7 @@ async def test_a_version_stays_while_a_run_owes_its_callee_word() -> None:
     """No agent is there to tell the callee of skipped ticks what became of them."""
     async with running_core(MemoryStore(), FakeClock(START), config=EAGER) as core:
         core.retention = Memory(core)
-        where = {
+        where: dict[str, Any] = {
             "executor": "rest",
             "synchronous": False,
             "parameters": '{"url": "http://127.0.0.1:9/", "method": "post"}',
