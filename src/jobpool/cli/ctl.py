@@ -18,9 +18,10 @@ from jobpool.cli.ctl_namespace import namespace
 from jobpool.cli.ctl_node import node, queue
 from jobpool.cli.ctl_options import PrefixGroup, Settings
 from jobpool.cli.ctl_plan import plan
+from jobpool.cli.ctl_snapshot import snapshot
 from jobpool.model.errors import JobpoolError
 
-GROUPS = (namespace, plan, job, evaluation, allocation, node, queue, endpoint, version)
+GROUPS = (namespace, plan, job, evaluation, allocation, node, queue, snapshot, endpoint, version)
 
 root = PrefixGroup(
     name="jobpoolctl",

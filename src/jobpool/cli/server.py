@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "dev": ("jobpool.cli.dev", "A server, an agent and a sample plan in one process, to try jobpool out."),
+    "snapshot": ("jobpool.cli.snapshot", "Check a snapshot, or restore one into a new data directory."),
     "bench": ("jobpool.cli.bench", "Measure this machine: throughput and latency of every part."),
 }
 

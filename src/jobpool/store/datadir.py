@@ -24,6 +24,10 @@ _LOCK = "LOCK"
 _MARKER = "engine"
 _IDENTITY = "identity"
 _DATABASE = "store.db"
+_RESTORING = "restoring"
+"""A file that is there while a snapshot is being restored: what is beside it is half of something."""
+
+_DISREGARDED = frozenset({_LOCK, "lost+found"})
 
 
 class _Marker(Struct, frozen=True):
@@ -61,12 +65,43 @@ class DataDir:
             lock = _locked(path)
         try:
             with explained(path, "use the data directory"):
+                _refuse_half(path)
                 _claim(path, engine)
                 identity = _identity(path)
         except BaseException:
             os.close(lock)
             raise
         return cls(path, engine, lock=lock, identity=identity)
+
+    @classmethod
+    def open_empty(cls, path: Path, engine: str) -> "DataDir":
+        """Lock a directory that is to be filled from a snapshot; until `filled`, `open` refuses it.
+
+        What a restore that was cut short has left is removed. Raises DataDirLocked, or StoreFailed when there is
+        anything else in it, or it cannot be used.
+        """
+        with explained(path, "use the data directory"):
+            _make(path)
+            _refuse_used(path)
+            lock = _locked(path)
+        try:
+            with explained(path, "use the data directory"):
+                _refuse_used(path)
+                replace_durably(path / _RESTORING, b"")
+                _remove_remains(path)
+                _claim(path, engine)
+                identity = _identity(path)
+        except BaseException:
+            os.close(lock)
+            raise
+        return cls(path, engine, lock=lock, identity=identity)
+
+    def filled(self) -> None:
+        """The restore is done, durably: the directory is as any other. Raises StoreFailed."""
+        with explained(self.path, "use the data directory"):
+            sync_directory(self.path)
+            (self.path / _RESTORING).unlink()
+            sync_directory(self.path)
 
     @property
     def database(self) -> Path:
@@ -109,6 +144,28 @@ def _locked(path: Path) -> int:
         os.close(lock)
         raise
     return lock
+
+
+def _refuse_half(path: Path) -> None:
+    if (path / _RESTORING).exists():
+        raise StoreFailed(
+            f"a restore into the data directory {path} was cut short: run it again, or start with another directory"
+        )
+
+
+def _refuse_used(path: Path) -> None:
+    """Refuse a directory that holds anything that a restore has not made."""
+    found = sorted(entry.name for entry in path.iterdir() if entry.name not in _DISREGARDED)
+    if found and _RESTORING not in found:
+        raise StoreFailed(
+            f"cannot restore into {path}: it is not empty, it holds {found[0]!r}; name a new data directory"
+        )
+
+
+def _remove_remains(path: Path) -> None:
+    names = (_MARKER, _IDENTITY, *(_DATABASE + suffix for suffix in ("", "-wal", "-shm", "-journal")))
+    for name in names:
+        (path / name).unlink(missing_ok=True)
 
 
 def _claim(path: Path, engine: str) -> None:

@@ -129,6 +129,47 @@ def test_a_file_system_that_takes_no_files() -> None:
         DataDir.open(Path("/proc/self/task"), "embedded")
 
 
+# ---- a directory that is filled from a snapshot
+
+
+def test_a_directory_is_filled_before_it_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "new"
+    data = DataDir.open_empty(path, "embedded")
+    data.database.write_bytes(b"half")
+    data.close()
+    with pytest.raises(StoreFailed, match=r"restore into the data directory .* was cut short: run it again"):
+        DataDir.open(path, "embedded")
+    again = DataDir.open_empty(path, "embedded")
+    assert not again.database.exists()
+    again.filled()
+    again.close()
+    data = DataDir.open(path, "embedded")
+    assert (data.member_id, data.cluster_id) == (again.member_id, again.cluster_id)
+    data.close()
+    assert sorted(entry.name for entry in path.iterdir()) == ["LOCK", "engine", "identity"]
+
+
+def test_two_cannot_fill_one_directory(tmp_path: Path) -> None:
+    data = DataDir.open_empty(tmp_path, "embedded")
+    with pytest.raises(DataDirLocked):
+        DataDir.open_empty(tmp_path, "embedded")
+    data.close()
+
+
+@pytest.mark.parametrize("name", ["engine", "store.db", "notes.txt"])
+def test_a_directory_that_holds_anything_is_not_filled(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(StoreFailed, match=f"is not empty, it holds '{name}'; name a new data directory"):
+        DataDir.open_empty(tmp_path, "embedded")
+    assert (tmp_path / name).read_text() == "mine"
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+def test_a_new_mount_point_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "lost+found").mkdir()
+    DataDir.open_empty(tmp_path, "embedded").close()
+
+
 def test_half_a_file_left_by_a_crash_does_no_harm(tmp_path: Path) -> None:
     (tmp_path / ".identity.partial").write_bytes(b'{"member')
     data = DataDir.open(tmp_path, "embedded")
