@@ -25,12 +25,9 @@ _MAX_RESULT = 65_536
 JobQuery = pb.ScheduleJobListRequest | pb.ScheduleJobExistRequest
 
 
-def parameters_of(state: State, run: Run) -> str:
-    """The parameters in force: the run's own, else those of its plan version (empty when that is forgotten)."""
-    if run.parameters is not None:
-        return run.parameters
-    plan = state.plan_version(run.namespace, run.plan_id, run.plan_version)
-    return plan.parameters if plan is not None else ""
+def job_of(state: State, run: Run) -> pb.Job:
+    """The run with what it has from its plan."""
+    return job_message(run, state.plan_version(run.namespace, run.plan_id, run.plan_version))
 
 
 async def find_run(context: Context, job_id: str, call: Call) -> Run:
@@ -115,7 +112,7 @@ class Jobs:
         return runs
 
     def _message(self, run: Run) -> pb.Job:
-        return job_message(run, parameters_of(self._context.state, run))
+        return job_of(self._context.state, run)
 
 
 def candidates(state: State, job_id: str) -> Sequence[Run]:

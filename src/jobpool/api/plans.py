@@ -15,7 +15,7 @@ from jobpool.api.checks import (
     optional_time,
 )
 from jobpool.api.context import Context
-from jobpool.api.jobs import find_run, parameters_of
+from jobpool.api.jobs import find_run, job_of
 from jobpool.api.plan_requests import add_patch, update_patch
 from jobpool.api.service import Call
 from jobpool.model.errors import FailedPrecondition, InvalidArgument, NotFound
@@ -34,7 +34,7 @@ from jobpool.store.commands import (
 from jobpool.store.commands.ticks import timetable_of
 from jobpool.timetable import first_tick
 from jobpool.wire import jobpool_pb2 as pb
-from jobpool.wire.messages import job_message, plan_message, timestamp
+from jobpool.wire.messages import plan_message, timestamp
 
 T = TypeVar("T")
 
@@ -124,7 +124,7 @@ class Plans:
             run = await find_run(self._context, job_id, call)
         except NotFound:
             return pb.Job(id=job_id, plan_id=request.id, namespace=request.namespace)
-        return job_message(run, parameters_of(self._context.state, run))
+        return job_of(self._context.state, run)
 
     async def preview(self, request: pb.PlanPreviewRequest, call: Call) -> pb.PlanPreviewResponse:
         plan = self._existing(*_named(request))

@@ -10,7 +10,7 @@ from jobpool.cli.ctl_lists import show_changed, show_list, show_one, timestamp
 from jobpool.cli.ctl_options import Paging, PrefixGroup, Settings, paged, since_until
 from jobpool.cli.ctl_session import run
 from jobpool.cli.ctl_views import JOBS
-from jobpool.cli.output import note
+from jobpool.cli.output import note, zone_named
 
 if TYPE_CHECKING:
     from jobpool.client import Client
@@ -63,7 +63,7 @@ def detail(settings: Settings, job_id: str) -> None:
     from jobpool.wire import jobpool_pb2 as pb
 
     answer = run(settings, lambda client: client.job_detail(pb.ScheduleJobDetailRequest(id=job_id)))
-    show_one(settings, answer, view=JOBS)
+    show_one(settings, answer, view=JOBS, zone=zone_named(answer.data.time_zone))
 
 
 @job.command("update")

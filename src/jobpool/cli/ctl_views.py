@@ -82,7 +82,8 @@ def took(job: "pb.Job") -> str:
 
 
 def _job_line(job: "pb.Job") -> Row:
-    due = stamp(job, "scheduled_time") or stamp(job, "create_time")
+    zone = zone_named(job.time_zone)
+    due = stamp(job, "scheduled_time", zone) or stamp(job, "create_time", zone)
     return (
         job.id,
         f"{job.status} ({job.reason})" if job.reason else job.status,
@@ -97,6 +98,7 @@ def _job_line(job: "pb.Job") -> Row:
 
 
 def _job_row(job: "pb.Job") -> Row:
+    zone = zone_named(job.time_zone)
     return (
         job.id,
         job.status,
@@ -110,8 +112,8 @@ def _job_row(job: "pb.Job") -> Row:
         span(job.lateness_ms),
         span(job.timeout),
         job.info,
-        stamp(job, "create_time"),
-        stamp(job, "update_time"),
+        stamp(job, "create_time", zone),
+        stamp(job, "update_time", zone),
     )
 
 

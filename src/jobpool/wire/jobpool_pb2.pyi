@@ -143,7 +143,7 @@ class NameSpace(_message.Message):
     def __init__(self, name: _Optional[str] = ..., job_parallelism_limit: _Optional[int] = ..., when_full: _Optional[str] = ..., default_time_zone: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("id", "plan_id", "derived_plan_id", "name", "type", "namespace", "operatorId", "timeout", "status", "parameters", "info", "create_time", "update_time", "scheduled_time", "started_at", "finished_at", "attempt", "reason", "node_id", "exit_code", "result", "lateness_ms", "fence", "trigger", "executor", "plan_version", "created_by")
+    __slots__ = ("id", "plan_id", "derived_plan_id", "name", "type", "namespace", "operatorId", "timeout", "status", "parameters", "info", "create_time", "update_time", "scheduled_time", "started_at", "finished_at", "attempt", "reason", "node_id", "exit_code", "result", "lateness_ms", "fence", "trigger", "executor", "plan_version", "created_by", "time_zone")
     ID_FIELD_NUMBER: _ClassVar[int]
     PLAN_ID_FIELD_NUMBER: _ClassVar[int]
     DERIVED_PLAN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -171,6 +171,7 @@ class Job(_message.Message):
     EXECUTOR_FIELD_NUMBER: _ClassVar[int]
     PLAN_VERSION_FIELD_NUMBER: _ClassVar[int]
     CREATED_BY_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
     id: str
     plan_id: str
     derived_plan_id: str
@@ -198,7 +199,8 @@ class Job(_message.Message):
     executor: str
     plan_version: int
     created_by: str
-    def __init__(self, id: _Optional[str] = ..., plan_id: _Optional[str] = ..., derived_plan_id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., operatorId: _Optional[str] = ..., timeout: _Optional[int] = ..., status: _Optional[str] = ..., parameters: _Optional[str] = ..., info: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scheduled_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., attempt: _Optional[int] = ..., reason: _Optional[str] = ..., node_id: _Optional[str] = ..., exit_code: _Optional[int] = ..., result: _Optional[str] = ..., lateness_ms: _Optional[int] = ..., fence: _Optional[int] = ..., trigger: _Optional[str] = ..., executor: _Optional[str] = ..., plan_version: _Optional[int] = ..., created_by: _Optional[str] = ...) -> None: ...
+    time_zone: str
+    def __init__(self, id: _Optional[str] = ..., plan_id: _Optional[str] = ..., derived_plan_id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., operatorId: _Optional[str] = ..., timeout: _Optional[int] = ..., status: _Optional[str] = ..., parameters: _Optional[str] = ..., info: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scheduled_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., attempt: _Optional[int] = ..., reason: _Optional[str] = ..., node_id: _Optional[str] = ..., exit_code: _Optional[int] = ..., result: _Optional[str] = ..., lateness_ms: _Optional[int] = ..., fence: _Optional[int] = ..., trigger: _Optional[str] = ..., executor: _Optional[str] = ..., plan_version: _Optional[int] = ..., created_by: _Optional[str] = ..., time_zone: _Optional[str] = ...) -> None: ...
 
 class Evaluation(_message.Message):
     __slots__ = ("id", "namespace", "priority", "type", "triggered_by", "plan_id", "job_id", "node_id", "status", "status_description", "next_eval", "previous_eval", "blocked_eval", "create_time", "update_time", "not_before")

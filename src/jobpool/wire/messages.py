@@ -94,8 +94,9 @@ def _add_policies(message: pb.Plan, plan: Plan) -> None:
     message.dst.overlap = plan.dst.overlap
 
 
-def job_message(run: Run, parameters: str) -> pb.Job:
-    """`parameters` are those in force: the run's own, else those of its plan version."""
+def job_message(run: Run, plan: Plan | None) -> pb.Job:
+    """`plan` is the version that the run belongs to; None when that is forgotten."""
+    inherited = plan.parameters if plan is not None else ""
     message = pb.Job(
         id=run.id,
         plan_id=run.plan_id,
@@ -105,7 +106,7 @@ def job_message(run: Run, parameters: str) -> pb.Job:
         namespace=run.namespace,
         timeout=run.timeout,
         status=run.status,
-        parameters=parameters if run.parameters is None else run.parameters,
+        parameters=inherited if run.parameters is None else run.parameters,
         info=run.info,
         create_time=timestamp(run.created_at),
         update_time=timestamp(run.updated_at),
@@ -118,6 +119,7 @@ def job_message(run: Run, parameters: str) -> pb.Job:
         executor=run.executor,
         plan_version=run.plan_version,
         created_by=run.created_by,
+        time_zone=plan.periodic.time_zone if plan is not None and plan.periodic is not None else "",
     )
     if run.started_at is not None:
         message.started_at.CopyFrom(timestamp(run.started_at))

@@ -6,7 +6,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from jobpool.model.errors import InvalidArgument
 from jobpool.model.node import Drain, Node
+from jobpool.model.plan import Plan
 from jobpool.model.run import Attempt, Run
+from jobpool.model.schedule import Periodic
 from jobpool.model.statuses import AllocationStatus, DesiredStatus, JobStatus, NodeStatus, Trigger
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import (
@@ -58,6 +60,20 @@ def test_parts_of_a_millisecond_are_cut() -> None:
     assert millis_of("t", Timestamp(seconds=-1, nanos=999_999_999)) == -1
 
 
+PLAN = Plan(
+    "backup",
+    "default",
+    "backup",
+    "service",
+    1,
+    1,
+    NOW,
+    NOW,
+    parameters='{"of": "plan"}',
+    periodic=Periodic(spec="@daily", time_zone="Asia/Tokyo"),
+)
+
+
 def waiting() -> Run:
     return msgspec.structs.replace(
         finished_run("a"), status=JobStatus.PENDING, attempts=(), evaluations=(), finished_at=None
@@ -65,7 +81,7 @@ def waiting() -> Run:
 
 
 def test_a_run_that_has_not_started_shows_no_times_and_no_node() -> None:
-    job = job_message(waiting(), '{"of": "plan"}')
+    job = job_message(waiting(), PLAN)
     assert not any(job.HasField(field) for field in ("started_at", "finished_at", "exit_code"))
     assert (job.attempt, job.node_id, job.fence, job.lateness_ms) == (0, "", 0, 0)
     assert job.parameters == '{"of": "plan"}'
@@ -74,8 +90,8 @@ def test_a_run_that_has_not_started_shows_no_times_and_no_node() -> None:
 
 def test_a_runs_own_parameters_and_kind_show() -> None:
     run = msgspec.structs.replace(waiting(), parameters="", trigger=Trigger.MANUAL)
-    job = job_message(run, '{"of": "plan"}')
-    assert job.parameters == ""
+    job = job_message(run, PLAN)
+    assert (job.parameters, job.time_zone) == ("", "Asia/Tokyo")
     assert job.derived_plan_id == f"backup/manual-{run.id}"
 
 
@@ -83,7 +99,8 @@ def test_an_exit_code_of_zero_shows() -> None:
     run = finished_run("a")
     first = msgspec.structs.replace(run.attempts[0], started_at=NOW + 7)
     run = msgspec.structs.replace(run, exit_code=0, started_at=NOW + 7, attempts=(first,))
-    job = job_message(run, "")
+    job = job_message(run, None)
+    assert (job.parameters, job.time_zone) == ("", "")
     assert job.HasField("exit_code")
     assert (job.exit_code, job.lateness_ms, job.started_at) == (0, 7, timestamp(NOW + 7))
 
