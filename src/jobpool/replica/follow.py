@@ -11,14 +11,14 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.backoff import exponential
-from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import StoreFailed
 from jobpool.replica.replica import Replica, changes_of, place
 from jobpool.store.codec import CorruptRecord
 from jobpool.store.port import Compacted, Fence, Step, Store
 
 _FIRST_REST: Millis = 50
-_LONGEST_REST: Millis = SECOND
+_LONGEST_REST: Millis = 400
 _TURN = 32
 """Steps folded in a row before others get the loop."""
 
