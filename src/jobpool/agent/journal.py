@@ -116,13 +116,20 @@ class Journal:
             raise JournalBroken(f"cannot read the journal {self._path}: {error}") from error
 
     def remembered(self, allocation_ids: Sequence[str]) -> dict[str, Report | int]:
-        """Of these, the ones in the file: the end when it is known, else the fence under which they are held."""
+        """Of these, the ones in the file: the end when it is known, else the fence under which they are held.
+
+        Raises JournalBroken.
+        """
         found: dict[str, Report | int] = {}
         for start in range(0, len(allocation_ids), 500):
             some = allocation_ids[start : start + 500]
             marks = ",".join("?" * len(some))
             query = f"SELECT {_REPORT} FROM allocations WHERE allocation_id IN ({marks})"  # noqa: S608
-            for row in self._reader.execute(query, some):
+            try:
+                rows = self._reader.execute(query, some).fetchall()
+            except sqlite3.Error as error:
+                raise JournalBroken(f"cannot read the journal {self._path}: {error}") from error
+            for row in rows:
                 found[row[0]] = _report(row) if row[2] else int(row[1])
         return found
 

@@ -76,11 +76,12 @@ class Gateway:
     async def _answer(self, scope: Scope, headers: Mapping[str, str], body: Body) -> Answer | None:
         """None when the path is none of the API's."""
         verb = "GET" if scope["method"] == "HEAD" else scope["method"]
-        if verb not in _READS:
-            own_address, _ = scope.get("server") or ("", None)
-            self._guard.check(scope["headers"], scope["scheme"], own_address)
         segments = split_path(scope["raw_path"])
         route = self._routes.find(verb, segments)
+        if route is not None or verb not in _READS:
+            # Reads too: a page whose name was bound to our address must not read plans with what they hold.
+            own_address, _ = scope.get("server") or ("", None)
+            self._guard.check(scope["headers"], scope["scheme"], own_address)
         if route is None:
             allowed = self._routes.verbs(segments)
             if allowed:

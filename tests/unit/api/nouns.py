@@ -229,10 +229,11 @@ class World:
 
 
 @asynccontextmanager
-async def world_of(*, slots: int = 1000, config: LeaderConfig | None = None, at: int = NOW) -> AsyncIterator[World]:
-    clock, store = FakeClock(at), MemoryStore()
-    async with running_core(store, clock, slots=slots, config=config) as core:
-        core.answers = None
+async def world_of(
+    *, slots: int = 1000, config: LeaderConfig | None = None, at: int = NOW, store: MemoryStore | None = None
+) -> AsyncIterator[World]:
+    clock, store = FakeClock(at), store or MemoryStore()
+    async with running_core(store, clock, slots=slots, config=config, answers=None) as core:
         world = World(core, store, clock)
         await settle()
         try:

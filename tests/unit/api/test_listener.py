@@ -27,7 +27,7 @@ from jobpool.model.errors import InvalidArgument, Unavailable
 from jobpool.wire import jobpool_pb2 as pb
 
 pytestmark = pytest.mark.timeout(60)
-GET = b"GET /v3/schedule/jobs/exist HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+GET = b"GET /v3/schedule/jobs/exist HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 async def _ends(reader: asyncio.StreamReader) -> bytes:
@@ -127,7 +127,7 @@ async def test_a_client_that_does_not_read_is_not_answered_further(server):
     """Each answer is 1 MB: a server that wrote on regardless would hold 200 MB."""
     async with server.raw() as (_, writer):
         writer.transport.pause_reading()
-        writer.write(b"GET /v3/schedule/namespaces/big HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
+        writer.write(b"GET /v3/schedule/namespaces/big HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200)
         for _ in range(300):
             assert (await server.ask("GET", "/v3/schedule/jobs/exist")).status == 200
         big = [request for request, _ in server.toy.seen if isinstance(request, pb.ScheduleNameSpaceDetailRequest)]
@@ -137,7 +137,7 @@ async def test_a_client_that_does_not_read_is_not_answered_further(server):
 async def test_a_client_that_takes_nothing_of_its_answer_is_cut(serve):
     async with serve(take_timeout=200) as server, server.raw() as (_, writer):
         writer.transport.pause_reading()
-        writer.write(b"GET /v3/schedule/namespaces/big HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+        writer.write(b"GET /v3/schedule/namespaces/big HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
         async with asyncio.timeout(20):
             while not server.listener.open_connections:  # noqa: ASYNC110 — the other side of a socket
                 await asyncio.sleep(0.01)
