@@ -17,11 +17,10 @@ from jobpool.model.statuses import Trigger
 from jobpool.store.codec import decode
 from jobpool.store.keyspace import RESTORED, Table, key_of, parse_key
 from jobpool.store.port import Put, Step, Transaction
-from jobpool.store.snapshot import as_restored
 from jobpool.testing.clock import FakeClock
 from jobpool.testing.harness import running_core
+from jobpool.testing.restored import restored_from
 from jobpool.testing.store import MemoryStore
-from jobpool.wire.snapshot_file import Summary
 from tests.properties.core_audit import Audit, same_state
 from tests.properties.core_driver import Driver
 from tests.properties.test_core_crash import SLOTS, a_node_is_there, record, store_of
@@ -35,24 +34,14 @@ class Past:
 
     def __init__(self, steps: Sequence[Step], taken_at: Millis, *, away: Millis) -> None:
         self._before = steps
+        self._taken_at = taken_at
         self.restored_at = taken_at + away
-        fence = steps[-1].fence
-        self._summary = Summary(
-            keys=0,
-            created_at=taken_at,
-            incarnation=fence.incarnation,
-            term=fence.term,
-            n=fence.n,
-            size=0,
-            digest="",
-        )
         self.live = dict(Audit(steps, slots=SLOTS).state.runs)
 
     async def store(self, since: Iterable[Step] = ()) -> MemoryStore:
         """The restored store, having lived through these steps since."""
-        snapshot = await (await store_of(self._before)).snapshot()
-        store = MemoryStore()
-        fence = await store.restore(as_restored(snapshot, self._summary, self.restored_at))
+        store = await restored_from(await store_of(self._before), taken_at=self._taken_at, at=self.restored_at)
+        fence = await store.fence()
         for step in since:
             await store.commit(Transaction(fence, step.fence, step.ops))
             fence = step.fence
