@@ -226,6 +226,26 @@ def test_after_a_pause_silence_counts_anew() -> None:
     assert first(found, 10_000, 20_000) == (10_000 + LOG_SILENCE + HALF, Campaign(after=1))
 
 
+def test_who_resigns_after_a_pause_waits_to_hear_whether_another_leads() -> None:
+    found = leading()
+    assert found.step(5000) == [Resign("no commit for 5000 ms")]
+    decided = None
+    while decided is None:
+        now = found.next_due()
+        for name in "bc":
+            found.beat(name, replace(FOLLOWS, term=2, heard=None), now)
+        decided = next(iter(found.step(now)), None)
+    assert decided == Campaign(after=2)
+    assert now == 5000 + SILENCE + HALF + STEP_ASIDE
+
+
+def test_that_the_leader_left_may_be_heard_from_another() -> None:
+    found = election()
+    found.beat("b", LEADS, 0)
+    found.beat("c", replace(FOLLOWS, vacant=True), 100)
+    assert first(found, 100, 3000) == (100 + HALF, Campaign(after=1))
+
+
 def test_members_decide_what_is_a_majority_and_who_is_alone() -> None:
     found = election()
     assert found.step(0) == []
