@@ -69,7 +69,7 @@ async def _by_rest(service: Service, caller: Slow) -> None:
         "type": "http",
         "method": "GET",
         "scheme": "http",
-        "headers": [],
+        "headers": [(b"host", b"localhost")],
         "query_string": b"",
         "client": None,
     }
