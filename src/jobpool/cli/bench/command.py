@@ -11,6 +11,7 @@ import msgspec
 
 from jobpool import __version__
 from jobpool.cli.bench.rows import FULL, QUICK, ROWS, Row, Scale
+from jobpool.kit.effects.logging import configure
 
 
 @click.command()
@@ -32,6 +33,7 @@ def bench(
 
     Takes some minutes. The durable path is measured as it is: fsync on, real processes, loopback.
     """
+    configure("warning")
     scale = QUICK if quick else FULL
     scale = msgspec.structs.replace(scale, rate=rate or scale.rate, seconds=seconds or scale.seconds)
     rows = asyncio.run(_measure(wanted or tuple(ROWS), scale, directory))
