@@ -15,6 +15,7 @@ from jobpool.model.queued import Delivery
 from jobpool.model.restored import Restored
 from jobpool.model.run import Run
 from jobpool.model.schedule import Cursor
+from jobpool.model.server import Cluster, ServerRecord
 from jobpool.model.verdict import Settled, Verdict
 
 
@@ -40,6 +41,13 @@ class ClusterView(Protocol):
     def restored(self) -> Restored | None:
         """How the store was restored; None when it never was."""
         ...
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """None until somebody has led for the first time."""
+        ...
+
+    def server(self, server_id: str) -> ServerRecord | None: ...
 
     def namespace(self, name: str) -> Namespace | None: ...
 

@@ -10,7 +10,8 @@ from itertools import count
 
 from jobpool.kit.effects.dice import Dice
 from jobpool.kit.pure.durations import Millis
-from jobpool.leader.election import BEAT, Barrier, Beat, Campaign, Decision, Election, HandOver, Resign
+from jobpool.leader.election import BEAT, Barrier, Campaign, Decision, Election, HandOver, Resign
+from jobpool.model.beat import Beat
 
 TIMEOUT: Millis = 500
 """After which a server gives a store up that does not answer."""

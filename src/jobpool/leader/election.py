@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from jobpool.kit.pure.backoff import exponential
 from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
+from jobpool.model.beat import Beat
 from jobpool.model.errors import InvalidArgument
 
 BEAT: Millis = 200
@@ -38,22 +39,6 @@ _TICK: Millis = 100
 _PAUSE: Millis = 400
 _FIRST_RETRY: Millis = 100
 _LONGEST_RETRY: Millis = 400
-
-
-class Beat(Struct, frozen=True):
-    """What a server tells the others every 200 ms, and whenever it began or ended a term.
-
-    `term` is the newest it knows; `leads` and `vacant` (that term's leader said that it leads no more) are about it.
-    `heard` is how long ago the sender heard that term's leader itself; None = never. `hears` names the servers that it
-    hears now.
-    """
-
-    term: int
-    n: int
-    leads: bool
-    vacant: bool = False
-    heard: Millis | None = None
-    hears: tuple[str, ...] = ()
 
 
 class Campaign(Struct, frozen=True):

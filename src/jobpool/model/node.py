@@ -20,6 +20,8 @@ class Node(Struct, frozen=True, array_like=True):
 
     `draining` is set by an agent that is about to leave: it finishes what it has and takes nothing new. `eligible` and
     `drain` are an operator's, and outlast the agent; a node with a drain is not eligible, and stays so after it.
+    `server` is the id of the server that the agent registered with last, `session` the n of that: what an earlier
+    stream of the same agent still brings about is told by it, and changes nothing.
     """
 
     id: str
@@ -38,6 +40,8 @@ class Node(Struct, frozen=True, array_like=True):
     eligible: bool = True
     eligibility_description: str = ""
     drain: Drain | None = None
+    server: str = ""
+    session: int = 0
 
     @property
     def accepts_work(self) -> bool:

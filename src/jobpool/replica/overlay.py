@@ -13,11 +13,12 @@ from jobpool.model.plan import Plan
 from jobpool.model.restored import Restored
 from jobpool.model.run import Run
 from jobpool.model.schedule import Cursor
+from jobpool.model.server import Cluster, ServerRecord
 from jobpool.replica.indexes import RunIndexes
 from jobpool.replica.state import State
 from jobpool.store.change import Change
 from jobpool.store.codec import Record
-from jobpool.store.keyspace import RESTORED, RecordId, Table
+from jobpool.store.keyspace import IDENTITY, RESTORED, RecordId, Table
 from jobpool.store.records import IdempotencyMark
 
 
@@ -69,6 +70,19 @@ class Overlay:
     def restored(self) -> Restored | None:
         changed = self._tables[Table.META]
         return cast("Restored | None", changed[RESTORED]) if RESTORED in changed else self._base.restored
+
+    @property
+    def cluster(self) -> Cluster | None:
+        changed = self._tables[Table.CLUSTER]
+        return cast("Cluster | None", changed[IDENTITY]) if IDENTITY in changed else self._base.cluster
+
+    def server(self, server_id: str) -> ServerRecord | None:
+        changed = self._tables[Table.SERVER]
+        return (
+            cast("ServerRecord | None", changed[(server_id,)])
+            if (server_id,) in changed
+            else self._base.server(server_id)
+        )
 
     def namespace(self, name: str) -> Namespace | None:
         changed = self._tables[Table.NAMESPACE]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias, TypeVar, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.namespace import Namespace
@@ -13,6 +14,7 @@ from jobpool.model.plan import Plan
 from jobpool.model.restored import Restored
 from jobpool.model.run import Run
 from jobpool.model.schedule import Cursor
+from jobpool.model.server import Cluster, ServerRecord
 from jobpool.replica.indexes import RunIndexes
 from jobpool.store.change import Change
 from jobpool.store.keyspace import Table
@@ -36,6 +38,7 @@ class Folded(Struct, frozen=True):
     nodes: list[tuple[Node | None, Node | None]]
     namespaces: list[tuple[Namespace | None, Namespace | None]]
     segment: Segment | None
+    servers: list[tuple[ServerRecord | None, ServerRecord | None]]
 
 
 def fencing_number(term: int, n: int) -> int:
@@ -57,6 +60,8 @@ class State:
         self.runs: dict[str, Run] = {}
         self.marks: dict[str, IdempotencyMark] = {}
         self.restored: Restored | None = None
+        self.servers: dict[str, ServerRecord] = {}
+        self.cluster: Cluster | None = None
         self.indexes = RunIndexes()
         self._plans_in: dict[str, int] = {}
         self._ready: dict[str, list[str]] = {}
@@ -67,7 +72,7 @@ class State:
 
     def fold(self, fence: Fence, changes: Iterable[Change]) -> Folded:
         """Apply one step. Order of changes within a step does not matter: a key appears at most once."""
-        folded = Folded(fence.n, [], [], [], [], [], None)
+        folded = Folded(fence.n, [], [], [], [], [], None, [])
         segment: Segment | None = None
         for change in changes:
             table = change.table
@@ -82,11 +87,7 @@ class State:
             else:
                 self._fold_rare(change, folded)
         self.fence = fence
-        return (
-            folded
-            if segment is None
-            else Folded(fence.n, folded.runs, folded.plans, folded.cursors, folded.nodes, folded.namespaces, segment)
-        )
+        return folded if segment is None else replace(folded, segment=segment)
 
     def _fold_run(self, change: Change, folded: Folded) -> None:
         run_id = change.record[1]
@@ -125,6 +126,13 @@ class State:
             _set(self.marks, change.record[0], cast("IdempotencyMark | None", change.value))
         elif change.table is Table.META:
             self.restored = cast("Restored | None", change.value)
+        elif change.table is Table.SERVER:
+            server_id = change.record[0]
+            server = cast("ServerRecord | None", change.value)
+            folded.servers.append((self.servers.get(server_id), server))
+            _set(self.servers, server_id, server)
+        elif change.table is Table.CLUSTER:
+            self.cluster = cast("Cluster | None", change.value)
 
     def _fold_plan(self, change: Change, folded: Folded) -> None:
         key = (change.record[0], change.record[1])
@@ -162,6 +170,9 @@ class State:
     @property
     def era(self) -> int:
         return self.fence.incarnation
+
+    def server(self, server_id: str) -> ServerRecord | None:
+        return self.servers.get(server_id)
 
     def namespace(self, name: str) -> Namespace | None:
         return self.namespaces.get(name)

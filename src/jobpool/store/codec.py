@@ -12,10 +12,13 @@ from jobpool.model.plan import Plan
 from jobpool.model.restored import Restored
 from jobpool.model.run import Run
 from jobpool.model.schedule import Cursor, LedgerRange
+from jobpool.model.server import Cluster, ServerRecord
 from jobpool.store.keyspace import Table
 from jobpool.store.records import IdempotencyMark, Segment
 
-Record: TypeAlias = Plan | Cursor | Run | Segment | Node | Namespace | LedgerRange | IdempotencyMark | Restored
+Record: TypeAlias = (
+    Plan | Cursor | Run | Segment | Node | Namespace | LedgerRange | IdempotencyMark | Restored | ServerRecord | Cluster
+)
 
 _VERSION = b"\x01"
 _encoder = Encoder()
@@ -30,6 +33,8 @@ _DECODERS: dict[Table, "Decoder[Record]"] = {
     Table.LEDGER: Decoder(LedgerRange),
     Table.IDEMPOTENCY: Decoder(IdempotencyMark),
     Table.META: Decoder(Restored),
+    Table.SERVER: Decoder(ServerRecord),
+    Table.CLUSTER: Decoder(Cluster),
 }
 
 

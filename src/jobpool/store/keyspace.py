@@ -25,6 +25,8 @@ class Table(IntEnum):
     LEDGER = 7
     IDEMPOTENCY = 8
     META = 9
+    SERVER = 10
+    CLUSTER = 11
 
 
 FOLDERS: dict[Table, str] = {
@@ -38,8 +40,11 @@ FOLDERS: dict[Table, str] = {
     Table.LEDGER: "ledger/",  # <ns>/<plan>/<first tick>
     Table.IDEMPOTENCY: "idem/",  # <key>
     Table.META: "meta/",  # `restored`
+    Table.SERVER: "servers/",  # <id>
+    Table.CLUSTER: "cluster/",  # `identity`
 }
 RESTORED: RecordId = ("restored",)
+IDENTITY: RecordId = ("identity",)
 _BY_FOLDER = {folder.rstrip("/"): table for table, folder in FOLDERS.items()}
 
 REPLICATED = (
@@ -51,6 +56,8 @@ REPLICATED = (
     Table.RUN,
     Table.IDEMPOTENCY,
     Table.META,
+    Table.SERVER,
+    Table.CLUSTER,
 )
 """What every server holds in memory, in load order. History and ledger are read by range."""
 

@@ -10,6 +10,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class PeerFrame(_message.Message):
+    __slots__ = ("data",)
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    def __init__(self, data: _Optional[bytes] = ...) -> None: ...
+
 class ResponseHeader(_message.Message):
     __slots__ = ("cluster_id", "member_id", "revision", "raft_term")
     CLUSTER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -279,7 +285,7 @@ class SimpleAllocation(_message.Message):
     def __init__(self, id: _Optional[str] = ...) -> None: ...
 
 class Node(_message.Message):
-    __slots__ = ("ID", "name", "status", "status_description", "status_update_at", "drain_status", "started_at", "updated_at", "node_class", "secret_id", "capacity", "running", "attributes", "eligibility", "version", "executors", "drain", "eligibility_description")
+    __slots__ = ("ID", "name", "status", "status_description", "status_update_at", "drain_status", "started_at", "updated_at", "node_class", "secret_id", "capacity", "running", "attributes", "eligibility", "version", "executors", "drain", "eligibility_description", "server")
     class AttributesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -305,6 +311,7 @@ class Node(_message.Message):
     EXECUTORS_FIELD_NUMBER: _ClassVar[int]
     DRAIN_FIELD_NUMBER: _ClassVar[int]
     ELIGIBILITY_DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    SERVER_FIELD_NUMBER: _ClassVar[int]
     ID: str
     name: str
     status: str
@@ -323,7 +330,8 @@ class Node(_message.Message):
     executors: _containers.RepeatedScalarFieldContainer[str]
     drain: Drain
     eligibility_description: str
-    def __init__(self, ID: _Optional[str] = ..., name: _Optional[str] = ..., status: _Optional[str] = ..., status_description: _Optional[str] = ..., status_update_at: _Optional[int] = ..., drain_status: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., node_class: _Optional[str] = ..., secret_id: _Optional[str] = ..., capacity: _Optional[int] = ..., running: _Optional[int] = ..., attributes: _Optional[_Mapping[str, str]] = ..., eligibility: _Optional[str] = ..., version: _Optional[str] = ..., executors: _Optional[_Iterable[str]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., eligibility_description: _Optional[str] = ...) -> None: ...
+    server: str
+    def __init__(self, ID: _Optional[str] = ..., name: _Optional[str] = ..., status: _Optional[str] = ..., status_description: _Optional[str] = ..., status_update_at: _Optional[int] = ..., drain_status: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., node_class: _Optional[str] = ..., secret_id: _Optional[str] = ..., capacity: _Optional[int] = ..., running: _Optional[int] = ..., attributes: _Optional[_Mapping[str, str]] = ..., eligibility: _Optional[str] = ..., version: _Optional[str] = ..., executors: _Optional[_Iterable[str]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., eligibility_description: _Optional[str] = ..., server: _Optional[str] = ...) -> None: ...
 
 class Drain(_message.Message):
     __slots__ = ("since", "deadline")
@@ -1280,10 +1288,12 @@ class NodeListResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., totalElements: _Optional[int] = ..., totalPages: _Optional[int] = ...) -> None: ...
 
 class NodeDeleteRequest(_message.Message):
-    __slots__ = ("id",)
+    __slots__ = ("id", "force")
     ID_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
     id: str
-    def __init__(self, id: _Optional[str] = ...) -> None: ...
+    force: bool
+    def __init__(self, id: _Optional[str] = ..., force: bool = ...) -> None: ...
 
 class NodeDeleteResponse(_message.Message):
     __slots__ = ("header",)
@@ -1422,20 +1432,22 @@ class AgentMessage(_message.Message):
     def __init__(self, hello: _Optional[_Union[AgentHello, _Mapping]] = ..., inventory: _Optional[_Union[AgentInventory, _Mapping]] = ..., beat: _Optional[_Union[AgentBeat, _Mapping]] = ..., reports: _Optional[_Union[AgentReports, _Mapping]] = ..., log: _Optional[_Union[AgentLogChunk, _Mapping]] = ..., drain: _Optional[_Union[AgentDrain, _Mapping]] = ...) -> None: ...
 
 class ServerMessage(_message.Message):
-    __slots__ = ("welcome", "assignments", "stops", "reports_ack", "log", "drop")
+    __slots__ = ("welcome", "assignments", "stops", "reports_ack", "log", "drop", "beat")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     ASSIGNMENTS_FIELD_NUMBER: _ClassVar[int]
     STOPS_FIELD_NUMBER: _ClassVar[int]
     REPORTS_ACK_FIELD_NUMBER: _ClassVar[int]
     LOG_FIELD_NUMBER: _ClassVar[int]
     DROP_FIELD_NUMBER: _ClassVar[int]
+    BEAT_FIELD_NUMBER: _ClassVar[int]
     welcome: ServerWelcome
     assignments: ServerAssignments
     stops: ServerStops
     reports_ack: ServerReportsAck
     log: ServerLogRequest
     drop: ServerDrop
-    def __init__(self, welcome: _Optional[_Union[ServerWelcome, _Mapping]] = ..., assignments: _Optional[_Union[ServerAssignments, _Mapping]] = ..., stops: _Optional[_Union[ServerStops, _Mapping]] = ..., reports_ack: _Optional[_Union[ServerReportsAck, _Mapping]] = ..., log: _Optional[_Union[ServerLogRequest, _Mapping]] = ..., drop: _Optional[_Union[ServerDrop, _Mapping]] = ...) -> None: ...
+    beat: ServerBeat
+    def __init__(self, welcome: _Optional[_Union[ServerWelcome, _Mapping]] = ..., assignments: _Optional[_Union[ServerAssignments, _Mapping]] = ..., stops: _Optional[_Union[ServerStops, _Mapping]] = ..., reports_ack: _Optional[_Union[ServerReportsAck, _Mapping]] = ..., log: _Optional[_Union[ServerLogRequest, _Mapping]] = ..., drop: _Optional[_Union[ServerDrop, _Mapping]] = ..., beat: _Optional[_Union[ServerBeat, _Mapping]] = ...) -> None: ...
 
 class AgentHello(_message.Message):
     __slots__ = ("node_id", "secret", "name", "data_center", "capacity", "executors", "attributes", "version", "started_at")
@@ -1467,12 +1479,18 @@ class AgentHello(_message.Message):
     def __init__(self, node_id: _Optional[str] = ..., secret: _Optional[str] = ..., name: _Optional[str] = ..., data_center: _Optional[str] = ..., capacity: _Optional[int] = ..., executors: _Optional[_Iterable[str]] = ..., attributes: _Optional[_Mapping[str, str]] = ..., version: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ServerWelcome(_message.Message):
-    __slots__ = ("heartbeat_ttl", "server")
+    __slots__ = ("heartbeat_ttl", "server", "server_beat")
     HEARTBEAT_TTL_FIELD_NUMBER: _ClassVar[int]
     SERVER_FIELD_NUMBER: _ClassVar[int]
+    SERVER_BEAT_FIELD_NUMBER: _ClassVar[int]
     heartbeat_ttl: int
     server: str
-    def __init__(self, heartbeat_ttl: _Optional[int] = ..., server: _Optional[str] = ...) -> None: ...
+    server_beat: int
+    def __init__(self, heartbeat_ttl: _Optional[int] = ..., server: _Optional[str] = ..., server_beat: _Optional[int] = ...) -> None: ...
+
+class ServerBeat(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class AgentInventory(_message.Message):
     __slots__ = ("held",)

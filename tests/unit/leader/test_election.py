@@ -11,12 +11,12 @@ from jobpool.leader.election import (
     STALLED,
     STEP_ASIDE,
     Barrier,
-    Beat,
     Campaign,
     Election,
     HandOver,
     Resign,
 )
+from jobpool.model.beat import Beat
 from jobpool.model.errors import InvalidArgument
 
 HALF = 50

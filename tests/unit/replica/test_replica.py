@@ -104,7 +104,7 @@ async def test_watched_steps_give_the_same_as_the_leaders_own_objects() -> None:
 def test_a_watched_step_skips_what_nobody_holds_in_memory() -> None:
     step = Step(
         fence(1),
-        (Put("ledger/a/b/1", b""), DeleteRange("hist/", "hist0"), Put("servers/x", b""), Delete("namespaces/a")),
+        (Put("ledger/a/b/1", b""), DeleteRange("hist/", "hist0"), Put("elsewhere/x", b""), Delete("namespaces/a")),
     )
     assert changes_of(step) == [Change(Table.NAMESPACE, ("a",), None)]
 

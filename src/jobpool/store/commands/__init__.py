@@ -19,6 +19,7 @@ from jobpool.store.commands.plans import AddPlan, DeletePlan, StillCatchingUp, S
 from jobpool.store.commands.reports import LoseAttempt, ReportAttempt, Reported
 from jobpool.store.commands.restored import EndSurvivor, MarkRestored, VouchAttempt, is_lost, vouchers
 from jobpool.store.commands.runs import CancelRun, ReportRun, StartRun, TimeOutRun
+from jobpool.store.commands.servers import FoundCluster, JoinServer, RemoveServer
 from jobpool.store.commands.ticks import DecideTicks, ExpirePlan
 from jobpool.store.commands.upkeep import DropHistory, DropLedger, DropMarks, DropVersions
 
@@ -42,7 +43,9 @@ __all__ = [
     "ExpirePlan",
     "FailEvaluation",
     "FinishDrain",
+    "FoundCluster",
     "GrantSlot",
+    "JoinServer",
     "LoseAttempt",
     "MarkRestored",
     "MoveAttempt",
@@ -53,6 +56,7 @@ __all__ = [
     "PlanPatch",
     "RegisterNode",
     "RemoveNode",
+    "RemoveServer",
     "RenameNamespace",
     "ReportAttempt",
     "ReportRun",

@@ -1,0 +1,21 @@
+"""What servers tell each other all the time."""
+
+from msgspec import Struct
+
+from jobpool.kit.pure.durations import Millis
+
+
+class Beat(Struct, frozen=True, array_like=True):
+    """What a server tells the others every 200 ms, and whenever it began or ended a term.
+
+    `term` is the newest it knows; `leads` and `vacant` (that term's leader said that it leads no more) are about it.
+    `heard` is how long ago the sender heard that term's leader itself; None = never. `hears` names the servers that it
+    hears now. `n` is how far it has folded the log.
+    """
+
+    term: int
+    n: int
+    leads: bool
+    vacant: bool = False
+    heard: Millis | None = None
+    hears: tuple[str, ...] = ()

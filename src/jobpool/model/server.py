@@ -1,0 +1,29 @@
+"""A server as the others know it, and the cluster that they form."""
+
+from msgspec import Struct
+
+from jobpool.kit.pure.durations import Millis
+
+
+class ServerRecord(Struct, frozen=True, array_like=True):
+    """`url` is where the other servers reach it: `http(s)://host:port`, its client port.
+
+    `etcd_member` is the id of the etcd member that it supervises, in hex; empty when it has none.
+    """
+
+    id: str
+    name: str
+    url: str
+    version: str
+    joined_at: Millis
+    etcd_member: str = ""
+
+
+class Cluster(Struct, frozen=True, array_like=True):
+    """Made once, by the first leader. `secret` is what servers prove to each other that they know."""
+
+    id: int
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return f"Cluster({self.id:x})"
