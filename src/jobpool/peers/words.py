@@ -216,7 +216,7 @@ class Refused(Struct, frozen=True, array_like=True):
 
 
 class Answered(Struct, frozen=True, array_like=True, tag="answered"):
-    """`n`: whoever has folded it sees what the answer rests on. `value` is of the question's answer type, in msgpack."""
+    """`n`: whoever has folded it sees what the answer rests on. `value`: of the answer type, in msgpack."""
 
     number: int
     n: int

@@ -72,7 +72,7 @@ async def test_a_server_without_state_loads_it_and_follows(store: ShakyStore, on
 
 async def test_keys_of_others_are_steps_that_change_nothing(store: ShakyStore, one: Server) -> None:
     await write(
-        store, Put("elsewhere/x", b"beat"), Put("strangers/key", b"\xff"), Put("namespaces", b""), namespace("a")
+        store, Put("other/x", b"beat"), Put("strangers/key", b"\xff"), Put("namespaces", b""), namespace("a")
     )
     await settle()
     assert (one.replica.n, set(one.replica.state.namespaces), one.replica.broken) == (1, {"a"}, [])
