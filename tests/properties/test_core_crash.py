@@ -15,10 +15,10 @@ from jobpool.model.statuses import NodeStatus
 from jobpool.store.commands import RegisterNode, SetNodeStatus
 from jobpool.store.engines.rules import INITIAL_FENCE
 from jobpool.store.port import Step, Transaction
+from jobpool.testing.audit import Audit, same_state
 from jobpool.testing.clock import FakeClock
 from jobpool.testing.harness import Core, running_core
 from jobpool.testing.store import MemoryStore
-from tests.properties.core_audit import Audit, same_state
 from tests.properties.core_driver import Driver
 
 SLOTS = 8

@@ -8,10 +8,10 @@ import pytest
 from jobpool.kit.pure.durations import SECOND
 from jobpool.leader.term import LeaderConfig
 from jobpool.replica.replica import Replica
+from jobpool.testing.audit import Audit, same_state
 from jobpool.testing.clock import FakeClock
 from jobpool.testing.harness import running_core
 from jobpool.testing.store import MemoryStore
-from tests.properties.core_audit import Audit, same_state
 from tests.properties.core_driver import Driver
 
 SLOTS = 8

@@ -17,11 +17,11 @@ from jobpool.model.statuses import Trigger
 from jobpool.store.codec import decode
 from jobpool.store.keyspace import RESTORED, Table, key_of, parse_key
 from jobpool.store.port import Put, Step, Transaction
+from jobpool.testing.audit import Audit, same_state
 from jobpool.testing.clock import FakeClock
 from jobpool.testing.harness import running_core
 from jobpool.testing.restored import restored_from
 from jobpool.testing.store import MemoryStore
-from tests.properties.core_audit import Audit, same_state
 from tests.properties.core_driver import Driver
 from tests.properties.test_core_crash import SLOTS, a_node_is_there, record, store_of
 

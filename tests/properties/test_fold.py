@@ -30,7 +30,7 @@ from jobpool.store.commands import (
     UpdatePlan,
 )
 from jobpool.store.port import Fence
-from tests.properties.core_audit import same_state
+from jobpool.testing.audit import same_state
 from tests.unit.store.commands.bench import Bench
 
 T = TypeVar("T")

@@ -15,9 +15,9 @@ from jobpool.replica.state import Folded, State
 from jobpool.store.codec import encode
 from jobpool.store.engines.ring import RingLimits
 from jobpool.store.port import Fence, Fenced, Put, Step
+from jobpool.testing.audit import same_state
 from jobpool.testing.clock import FakeClock, settle
 from jobpool.testing.store import Fault, following
-from tests.properties.core_audit import same_state
 from tests.properties.followers import SLOTS, Server, ShakyStore
 
 KINDS: tuple[Fault, ...] = ("refuse", "lost", "landed-but-unknown", "delayed")

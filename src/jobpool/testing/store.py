@@ -44,7 +44,7 @@ async def pairs_of(chunks: AsyncIterator[list[KeyValue]]) -> list[KeyValue]:
     return [pair async for chunk in chunks for pair in chunk]
 
 
-class _Disk:
+class Disk:
     """What survives a crash: the keys, the fence, and what is still on its way."""
 
     def __init__(self) -> None:
@@ -106,9 +106,9 @@ class MemoryStore:
     """
 
     def __init__(self, limits: Limits | None = None, ring: RingLimits | None = None) -> None:
-        self._start(_Disk(), limits or Limits(), ring or RingLimits())
+        self._start(Disk(), limits or Limits(), ring or RingLimits())
 
-    def _start(self, disk: _Disk, limits: Limits, ring: RingLimits) -> None:
+    def _start(self, disk: Disk, limits: Limits, ring: RingLimits) -> None:
         self._disk = disk
         self._limits = limits
         self._ring_limits = ring

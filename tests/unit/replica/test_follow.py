@@ -12,9 +12,9 @@ from jobpool.replica.replica import Replica
 from jobpool.store.codec import encode
 from jobpool.store.engines.ring import RingLimits
 from jobpool.store.port import Fence, Put
+from jobpool.testing.audit import same_state
 from jobpool.testing.clock import FakeClock, settle
 from jobpool.testing.store import following, write
-from tests.properties.core_audit import same_state
 from tests.properties.followers import SLOTS, Server, ShakyStore, lead
 
 
@@ -71,9 +71,7 @@ async def test_a_server_without_state_loads_it_and_follows(store: ShakyStore, on
 
 
 async def test_keys_of_others_are_steps_that_change_nothing(store: ShakyStore, one: Server) -> None:
-    await write(
-        store, Put("other/x", b"beat"), Put("strangers/key", b"\xff"), Put("namespaces", b""), namespace("a")
-    )
+    await write(store, Put("other/x", b"beat"), Put("strangers/key", b"\xff"), Put("namespaces", b""), namespace("a"))
     await settle()
     assert (one.replica.n, set(one.replica.state.namespaces), one.replica.broken) == (1, {"a"}, [])
     await check(store, one)

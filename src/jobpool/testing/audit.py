@@ -53,7 +53,7 @@ def period_of(spec: str) -> Millis:
 class Audit:
     """`state` is the fold of all steps."""
 
-    def __init__(self, steps: Iterable[Step], *, slots: int = 100) -> None:
+    def __init__(self, steps: Iterable[Step] = (), *, slots: int = 100) -> None:
         self.state = State(default_slots=slots)
         self.ended: dict[str, Run] = {}
         self.born: dict[str, Run] = {}
@@ -64,11 +64,12 @@ class Audit:
         self._due: defaultdict[PlanKey, list[Millis]] = defaultdict(list)
         self._definitions: dict[PlanKey, Plan] = {}
         for step in steps:
-            self._step(step)
+            self.step(step)
 
     # ---- one step
 
-    def _step(self, step: Step) -> None:
+    def step(self, step: Step) -> None:
+        """Hold the next step of the log to what must always be true, and fold it. Raises AssertionError."""
         self._check_fence(step.fence)
         changes = changes_of(step)
         loads = {it.id: max(it.capacity, self.state.node_load(it.id)) for it in self.state.nodes.values()}
