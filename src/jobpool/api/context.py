@@ -1,8 +1,6 @@
 """What the nouns share: the replica, the writer, history, the clock, and the answer's header."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Sequence
 from typing import Protocol, TypeVar, overload
 
 from msgspec import Struct
@@ -18,7 +16,7 @@ from jobpool.history.queries import (
     ListEvaluations,
     ListJobs,
 )
-from jobpool.kit.effects.clock import Clock
+from jobpool.kit.effects.clock import Clock, deadline
 from jobpool.kit.effects.dice import Dice
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import DeadlineExceeded, JobpoolError, ResourceExhausted
@@ -124,15 +122,3 @@ class Context(Struct, frozen=True):
                 return await work
         except TimeoutError:
             raise DeadlineExceeded(f"no answer within {patience / 1000:g} s; what became of it is not known") from None
-
-
-@asynccontextmanager
-async def deadline(clock: Clock, span: Millis) -> AsyncIterator[None]:
-    """Raises TimeoutError out of the block once `span` milliseconds of the clock have passed in it."""
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(None) as limit:
-        timer = clock.call_later(span, lambda: limit.reschedule(loop.time()))
-        try:
-            yield
-        finally:
-            timer.cancel()

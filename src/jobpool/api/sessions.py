@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from jobpool.api.agent_outbox import Outbox, Parcel
 from jobpool.api.agent_words import command_of, node_of, says_end
-from jobpool.api.context import Context, deadline
+from jobpool.api.context import Context
 from jobpool.api.service import MessageStream
+from jobpool.kit.effects.clock import deadline
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import Code, InvalidArgument, JobpoolError, ResourceExhausted, Unavailable

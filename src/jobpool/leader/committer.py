@@ -10,7 +10,7 @@ sent before, because an "absent" proves nothing: a delayed transaction can still
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
 from msgspec import Struct
@@ -76,6 +76,7 @@ class _Batch:
         self.ranges: list[DeleteRange] = []
         self.ended: dict[str, object] = {}
         self.bytes = 0
+        self.barrier = False
 
     def decide(self, command: Command[object]) -> Outcome:
         try:
@@ -135,6 +136,7 @@ class Committer:
         self._log = get_logger("committer")
         self._urgent: deque[_Group] = deque()
         self._bulk: deque[_Group] = deque()
+        self._barriers: list[asyncio.Future[None]] = []
         self._commands = 0
         self._arrived = asyncio.Event()
         self._closed: JobpoolError | None = None
@@ -142,6 +144,8 @@ class Committer:
         self._sent = 0
         self._committed_n = replica.n
         self.stats = CommitStats()
+        self.on_commit: Callable[[], None] = lambda: None
+        """Called whenever something is durable."""
 
     # ---- asking for changes
 
@@ -174,6 +178,18 @@ class Committer:
         self._arrived.set()
         return cast("list[R | JobpoolError]", await group.answer)
 
+    async def barrier(self) -> None:
+        """Commit something, if only an empty step: the store takes our word, and the log shows it.
+
+        Raises Unavailable when the term ends, StoreFailed when the store refuses it.
+        """
+        if self._closed is not None:
+            raise self._closed
+        shown: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._barriers.append(shown)
+        self._arrived.set()
+        await shown
+
     @property
     def committed_n(self) -> int:
         """The newest commit that is durable, folded or not."""
@@ -187,7 +203,7 @@ class Committer:
             while True:
                 await self._arrived.wait()
                 self._arrived.clear()
-                while self._urgent or self._bulk:
+                while self._urgent or self._bulk or self._barriers:
                     await self._pace()
                     await self._commit_next()
         except Fenced:
@@ -209,23 +225,41 @@ class Committer:
         for group in (*self._urgent, *self._bulk):
             if not group.answer.done():
                 group.answer.set_exception(ended)
+        for shown in self._barriers:
+            if not shown.done():
+                shown.set_exception(ended)
         self._urgent.clear()
         self._bulk.clear()
+        self._barriers.clear()
         self._commands = 0
 
     async def _commit_next(self) -> None:
         batch = _Batch(self._replica, self._clock.now())
         taken = self._decide(batch)
+        batch.barrier = bool(self._barriers)
+        awaiting = len(self._barriers)
         try:
-            await self._commit_or_singly(batch, taken)
+            refused = await self._commit_or_singly(batch, taken)
         except BaseException:  # the term ends: whoever waits is told so by `_close`
             self._urgent.extendleft(group for group, _ in reversed(taken))
             raise
         for group, count in taken:
             self._commands -= count
             self._answer(group)
+        self._answer_barriers(awaiting, refused)
 
-    async def _commit_or_singly(self, batch: _Batch, taken: list[tuple[_Group, int]]) -> None:
+    def _answer_barriers(self, count: int, refused: StoreFailed | None) -> None:
+        for shown in self._barriers[:count]:
+            if shown.done():
+                continue
+            if refused is None:
+                shown.set_result(None)
+            else:
+                shown.set_exception(refused)
+        del self._barriers[:count]
+
+    async def _commit_or_singly(self, batch: _Batch, taken: list[tuple[_Group, int]]) -> StoreFailed | None:
+        """Returns why the store refused the batch as a whole, if it did."""
         try:
             await self._commit(batch)
         except Fenced:
@@ -233,6 +267,8 @@ class Committer:
         except StoreFailed as failure:
             self._log.error("a commit was refused by the store", event_name="commit_refused", error=str(failure))
             await self._commit_singly(taken)
+            return failure
+        return None
 
     def _decide(self, batch: _Batch) -> list[tuple[_Group, int]]:
         """Take commands until the batch is full: urgent ones first, but never all of it while bulk waits."""
@@ -266,7 +302,7 @@ class Committer:
 
     async def _commit(self, batch: _Batch) -> None:
         """Make the batch durable and fold it. A batch that changes nothing writes nothing."""
-        if not batch.size:
+        if not batch.size and not batch.barrier:
             return
         expects = self._replica.state.fence
         if expects.term != self._term:
@@ -280,6 +316,7 @@ class Committer:
         self.stats.last_ops = len(transaction.ops)
         self.stats.ops += len(transaction.ops)
         self.stats.last_latency = self._clock.monotonic() - begun
+        self.on_commit()
         self._replica.take(transaction.leaves, changes)
 
     async def _send(self, transaction: Transaction) -> None:

@@ -136,6 +136,10 @@ class Election:
         heard = None if self._heard is None else max(0, now - self._heard)
         return Beat(self._term, n, self._leads, self._vacant is not None, heard, tuple(self._present(now)))
 
+    def hears(self, now: Millis) -> frozenset[str]:
+        """The other servers that this one hears."""
+        return frozenset(self._present(now))
+
     # ---- inputs
 
     def beat(self, server: str, beat: Beat, now: Millis) -> None:

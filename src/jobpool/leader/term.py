@@ -55,7 +55,8 @@ class Retention(Protocol):
 
 
 class Term(Struct, frozen=True):
-    """What a duty may use. `state` is the replica's; duties read it and never change it."""
+    """What a duty may use. `state` is the replica's; duties read it and never change it. `heard` are the ids of the
+    servers that are there, this one among them."""
 
     state: State
     writer: Writer
@@ -65,6 +66,7 @@ class Term(Struct, frozen=True):
     store: Store
     retention: Retention
     new_token: Callable[[], str]
+    heard: Callable[[], frozenset[str]] = frozenset
 
 
 class Duty(Protocol):

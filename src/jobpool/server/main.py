@@ -19,10 +19,12 @@ from jobpool.kit.effects.dice import Dice
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.effects.service import Service, run_services
 from jobpool.kit.pure.durations import SECOND
-from jobpool.leader.leadership import Leadership, Reign
+from jobpool.leader.leadership import Leadership
+from jobpool.leader.reign import Reign
 from jobpool.leader.term import LeaderConfig
 from jobpool.model.errors import JobpoolError, StoreFailed
 from jobpool.model.statuses import NodeStatus
+from jobpool.replica.follow import Follower
 from jobpool.replica.replica import Replica
 from jobpool.server.config import ServerConfig
 from jobpool.server.feed import HistoryFeed
@@ -134,7 +136,8 @@ class Server:
 
     async def _run(self, stop: asyncio.Event, started: Callable[[], None] | None) -> None:
         loop = asyncio.get_running_loop()
-        services: list[Service] = [self._history, self.leadership, *self._evaluators]
+        follower = Follower(self._store, self.replica, clock=self._clock, give_up=self.leadership.give_up)
+        services: list[Service] = [self._history, follower, self.leadership, *self._evaluators]
         running = loop.create_task(run_services(services))
         serving = loop.create_task(self._serve(stop, started))
         try:

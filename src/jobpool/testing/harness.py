@@ -20,6 +20,7 @@ from jobpool.model.node import Node
 from jobpool.model.plan import Plan
 from jobpool.model.run import Run
 from jobpool.model.statuses import AllocationStatus, DesiredStatus, NodeStatus, PlanStatus
+from jobpool.replica.follow import Follower
 from jobpool.replica.replica import Replica
 from jobpool.replica.state import Folded, State
 from jobpool.server.local import LocalLeader
@@ -212,7 +213,8 @@ class Core:
     async def serve(self) -> None:
         await self.replica.restore(self.store)
         agents = [_Agents("agents-work", self.work), _Agents("agents-beat", self.beat)]
-        await run_services([self.leadership, *self.evaluators, *agents])
+        follower = Follower(self.store, self.replica, clock=self.clock, give_up=self.leadership.give_up)
+        await run_services([follower, self.leadership, *self.evaluators, *agents])
 
 
 def _refused(outcome: object) -> bool:

@@ -1,7 +1,6 @@
 """Taking the lead, losing it and taking it again; nothing half-begun stays behind."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,7 +10,7 @@ from jobpool.kit.pure.durations import SECOND
 from jobpool.model.errors import StoreFailed, Unavailable
 from jobpool.server.local import LocalLeader
 from jobpool.store.commands import AddNamespace, StartRun
-from jobpool.store.port import Fence, KeyValue, Put
+from jobpool.store.port import Fence, Put
 from jobpool.testing.clock import FakeClock, settle
 from jobpool.testing.harness import running_core
 from jobpool.testing.store import Fault, MemoryStore, write
@@ -118,24 +117,24 @@ async def _lead(store: MemoryStore, clock: FakeClock) -> int:
 class Broken(MemoryStore):
     """Cannot be read for a while."""
 
-    failures = 0
+    broken = False
 
-    async def load(self, prefixes: tuple[str, ...]) -> tuple[Fence, AsyncIterator[list[KeyValue]]]:
-        if self.failures:
-            self.failures -= 1
+    async def fence(self) -> Fence:
+        if self.broken:
             raise StoreFailed("cannot read")
-        return await super().load(prefixes)
+        return await super().fence()
 
 
 async def test_a_store_that_cannot_be_read_for_a_while_ends_no_server() -> None:
     store, clock = Broken(), FakeClock(START)
     async with running_core(store, clock) as core:
-        store.failures = 3
         await store.campaign("rival")
+        store.broken = True
         lost = asyncio.get_running_loop().create_task(core.submit(AddNamespace("x")))
         await core.advance(2 * SECOND)
         with pytest.raises(Unavailable, match="no leader"):
             await core.submit(AddNamespace("y"))
+        store.broken = False
         await core.advance(5 * SECOND)
         await core.submit(AddNamespace("z"))
         assert isinstance(lost.exception(), Unavailable)

@@ -5,7 +5,8 @@ Wall time decides ticks (an int of milliseconds since the epoch, UTC); monotonic
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from jobpool.kit.pure.durations import MINUTE, Millis
@@ -93,3 +94,15 @@ class Alarm:
             self._kicked.clear()
             if timer is not None:
                 timer.cancel()
+
+
+@asynccontextmanager
+async def deadline(clock: Clock, span: Millis) -> AsyncIterator[None]:
+    """Raises TimeoutError out of the block once `span` milliseconds of the clock have passed in it."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+        timer = clock.call_later(span, lambda: limit.reschedule(loop.time()))
+        try:
+            yield
+        finally:
+            timer.cancel()
