@@ -6,23 +6,34 @@ from jobpool.api import originals
 from jobpool.api.context import Context
 from jobpool.api.evaluations import Allocations, Evaluations
 from jobpool.api.jobs import Jobs
-from jobpool.api.logs import Logs
+from jobpool.api.logs import Logs, Outputs
 from jobpool.api.namespaces import Namespaces
 from jobpool.api.nodes import Nodes, Queues
+from jobpool.api.operations import Operations
 from jobpool.api.plans import Plans
-from jobpool.api.service import Handler, Service
+from jobpool.api.service import Handler, Route, Service
 from jobpool.api.sessions import Sessions
 from jobpool.api.snapshots import Snapshots
 
 
-def build_service(context: Context, sessions: Sessions, snapshots: Snapshots) -> Service:
-    return Service(_handlers(context, sessions), agent_session=sessions.serve, snapshot_save=snapshots.save)
+def build_service(
+    context: Context,
+    sessions: Sessions,
+    snapshots: Snapshots,
+    *,
+    operations: Operations | None = None,
+    outputs: Outputs | None = None,
+    route: Route | None = None,
+) -> Service:
+    """Without `operations` the calls of an administrator are not served, without `outputs` only output that is here."""
+    handlers = {**_handlers(context, outputs or sessions), **(operations.handlers if operations is not None else {})}
+    return Service(handlers, agent_session=sessions.serve, snapshot_save=snapshots.save, route=route)
 
 
-def _handlers(context: Context, sessions: Sessions) -> Mapping[str, Handler]:
+def _handlers(context: Context, outputs: Outputs) -> Mapping[str, Handler]:
     plans, namespaces, jobs = Plans(context), Namespaces(context), Jobs(context)
     evaluations, allocations = Evaluations(context), Allocations(context)
-    nodes, queues, logs = Nodes(context), Queues(context), Logs(context, sessions)
+    nodes, queues, logs = Nodes(context), Queues(context), Logs(context, outputs)
     return {
         "PlanAdd": plans.add,
         "PlanList": plans.list,

@@ -30,7 +30,9 @@ from jobpool.store.engines.sqlite_file import (
     open_writer,
     read_fence,
     row_of,
+    vacuum,
 )
+from jobpool.store.operations import Space
 from jobpool.store.port import (
     Delete,
     DeleteRange,
@@ -133,6 +135,21 @@ class SqliteStore:
     async def snapshot(self) -> AsyncIterator[list[KeyValue]]:
         _, chunks = await self.load(("",))
         return chunks
+
+    async def space(self) -> Space:
+        """What the file takes, its log included, and what of it is in use."""
+        reader = self._reader()
+        try:
+            return reader.space()
+        finally:
+            self._release(reader)
+
+    async def vacuum(self) -> None:
+        """Write the file anew without what is free in it. Needs as much room again; commits wait meanwhile."""
+        async with self._writing:
+            if self._closed:
+                raise StoreFailed("the store is closed")
+            await self._in_thread(lambda: vacuum(self._writer, self._path))
 
     async def restore(self, chunks: AsyncIterator[list[KeyValue]]) -> Fence:
         async with self._writing:

@@ -13,6 +13,8 @@ from zlib import crc32
 from jobpool.model.errors import StoreFailed
 from jobpool.store.engines.rules import CHUNK_BYTES, CHUNK_KEYS, FENCE_KEY, INITIAL_FENCE, decode_fence, encode_fence
 from jobpool.store.engines.sqlite_log import check_log
+from jobpool.store.files import explained as explained_file
+from jobpool.store.operations import Space
 from jobpool.store.port import DataDirMismatch, Fence, KeyValue
 
 Row: TypeAlias = tuple[str, bytes, int]
@@ -161,6 +163,16 @@ def read_fence(connection: sqlite3.Connection, path: Path) -> Fence:
     return decode_fence(_checked(row, path).value)
 
 
+def vacuum(connection: sqlite3.Connection, path: Path) -> None:
+    """Write the file anew without free pages. Raises StoreFailed; what was there is then untouched."""
+    with explained(path, "defragment"):
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        connection.execute("VACUUM")
+        # A read that goes on needs the log; it is then cut back later.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+
 def holds_keys(connection: sqlite3.Connection) -> bool:
     """Whether there is any key but the fence."""
     return connection.execute("SELECT 1 FROM kv WHERE k != ? LIMIT 1", (FENCE_KEY,)).fetchone() is not None
@@ -192,6 +204,16 @@ class Reader:
     def fence(self) -> Fence:
         with self._reading():
             return read_fence(self._connection, self._path)
+
+    def space(self) -> Space:
+        """The file with its log, and the pages in use."""
+        path, log = self._path, self._path.with_name(self._path.name + "-wal")
+        with self._reading(), explained_file(path, "read"):
+            pages, free, page = (
+                int(_number_or_text(self._connection, f"PRAGMA {name}"))
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+            return Space(path.stat().st_size + (log.stat().st_size if log.exists() else 0), (pages - free) * page)
 
     def begin(self, written: int) -> Fence:
         """Start a transaction; returns the fence that it shows."""

@@ -87,9 +87,12 @@ class EtcdClient:
             self._turn_from(link)
             raise OutcomeUnknown(failure.reason) from failure
 
-    async def compact(self, revision: int) -> None:
-        """Forget what was before the revision. Raises Compacted when that was done already."""
-        await self._ask_long(_COMPACT, CompactionRequest(revision=revision))
+    async def compact(self, revision: int, *, physical: bool = False) -> None:
+        """Forget what was before the revision; `physical`: return when it is gone from the disk.
+
+        Raises Compacted when that was done already.
+        """
+        await self._ask_long(_COMPACT, CompactionRequest(revision=revision, physical=physical))
 
     async def statuses(self) -> dict[str, StatusResponse | StoreFailed]:
         """What each endpoint says of itself, or why it does not."""
@@ -102,6 +105,14 @@ class EtcdClient:
                 raise answer
             answers[str(link.endpoint)] = answer
         return answers
+
+    async def status(self) -> StatusResponse:
+        """What the endpoint that answered last says of itself."""
+        return await self._ask(_STATUS, StatusRequest())
+
+    async def once(self, method: Method[Q, R], request: Q, *, timeout: Millis) -> R:
+        """Ask the endpoint that answered last, once. Raises Unreachable when it may have done it or not."""
+        return await self._call(self._links[self._preferred], method, request, timeout)
 
     async def members(self) -> MemberListResponse:
         """The members of the cluster."""

@@ -11,14 +11,17 @@ from jobpool.model.errors import InvalidArgument, StoreFailed
 from jobpool.store.engines import rules
 from jobpool.store.engines.etcd.client import EtcdClient
 from jobpool.store.engines.etcd.errors import NoSpace
-from jobpool.store.engines.etcd.etcd_pb2 import RangeRequest
+from jobpool.store.engines.etcd.etcd_pb2 import RangeRequest, StatusResponse
 from jobpool.store.engines.etcd.fences import Held, decode_held, find
 from jobpool.store.engines.etcd.keys import Keyspace, keyspace
+from jobpool.store.engines.etcd.maintenance import EtcdOperations
 from jobpool.store.engines.etcd.messages import held_in, request_of, steps_of
 from jobpool.store.engines.etcd.opening import check_members, ensure_fence, probe_limits
 from jobpool.store.engines.etcd.pages import chunks, pages
+from jobpool.store.engines.etcd.relief import Relief
 from jobpool.store.engines.etcd.restore import Restore
 from jobpool.store.engines.etcd.settings import DEFAULT_PREFIX, Timeouts, Tls, User
+from jobpool.store.engines.etcd.versions import oldest
 from jobpool.store.port import Compacted, Fence, Fenced, KeyValue, Limits, OutcomeUnknown, Step, Transaction
 
 
@@ -67,6 +70,11 @@ class EtcdStore:
     @property
     def limits(self) -> Limits:
         return self._limits
+
+    async def versions(self) -> tuple[str, str]:
+        """The oldest etcd among the endpoints that answer, and what its cluster can have; empty texts without any."""
+        statuses = (await self._client.statuses()).values()
+        return oldest([status.version for status in statuses if isinstance(status, StatusResponse)])
 
     async def fence(self) -> Fence:
         return (await self._sound())[0]
@@ -120,6 +128,14 @@ class EtcdStore:
         transaction = rules.campaign(await self.fence(), server_id)
         await self._send(transaction, may_be_resent=False)
         return transaction.leaves
+
+    def operations(self, *, owned: bool, quota: int = 0) -> EtcdOperations:
+        """What an administrator may ask; for the arguments see there."""
+        return EtcdOperations(self._client, owned=owned, quota=quota)
+
+    def relief(self) -> Relief:
+        """What makes room in an etcd that is jobpool's alone."""
+        return Relief(self._client, self._keys)
 
     async def close(self) -> None:
         """Every watch and read that goes on ends with StoreFailed. Closing twice is harmless."""

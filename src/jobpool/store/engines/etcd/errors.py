@@ -45,6 +45,7 @@ _ADVICE = (
     ("authentication failed", "the user or the password is wrong"),
     ("permission denied", "the user needs a role with readwrite on every key under the prefix (to compact: root)"),
     ("request is too large", "start etcd with --max-request-bytes 1572864 or more"),
+    ("not supported for learner", "its member has no vote yet: `jobpoolctl member promote` at another server"),
     ("message larger than max", "start etcd with --max-request-bytes 1572864 or more"),
 )
 

@@ -15,13 +15,15 @@ from jobpool.store.port import Limits
 
 
 async def check_members(client: EtcdClient) -> None:
-    """Raises StoreFailed when no endpoint answers, one runs a version that loses data, or they are not one cluster."""
+    """Raises Unreachable when no endpoint answers, StoreFailed when one runs a version that loses data or they are not
+    one cluster.
+    """
     statuses = await client.statuses()
     answers = {endpoint: status for endpoint, status in statuses.items() if isinstance(status, StatusResponse)}
     failures = [status for status in statuses.values() if isinstance(status, StoreFailed)]
     silent = [failure.reason for failure in failures if isinstance(failure, Unreachable)]
     if len(silent) == len(statuses):
-        raise StoreFailed(f"no etcd endpoint answers: {'; '.join(silent)}")
+        raise Unreachable(f"no etcd endpoint answers: {'; '.join(silent)}")
     for failure in failures:
         # From 3.5.28 on some versions deny it to all but root; none that is refused here ever did.
         if not isinstance(failure, Unreachable | Denied):

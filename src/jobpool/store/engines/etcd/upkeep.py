@@ -1,0 +1,289 @@
+"""Keeps a member from running out of space, without an operator; every server looks after its own.
+
+Three thresholds, in the order in which they are reached. Old revisions and old history go before what is in use comes
+near the quota. A member whose file holds much that is free is defragmented, which blocks it: one member of the cluster
+at a time, with the others well, and neither while it leads Raft nor while its server leads the scheduling. And when a
+quota was reached all the same, and etcd takes no commit any more, room is made by what it still takes.
+
+It is no duty of the leader because a cluster that takes no commits may have none, and because only a member's own
+server can reach it.
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Protocol
+
+from jobpool.kit.effects.clock import Clock
+from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
+from jobpool.model.errors import JobpoolError
+from jobpool.store.engines.etcd.maintenance import full
+from jobpool.store.engines.etcd.relief import Pruned
+from jobpool.store.operations import Alarm, EngineStatus, Member, Space
+
+LOOK_EVERY: Millis = 15 * SECOND
+LOOK_AGAIN: Millis = SECOND
+"""While nothing can be committed."""
+REST: Millis = 10 * MINUTE
+"""Between two defragmentations of a member: one that is needed more often does not help."""
+LEADER_WAITS: Millis = 5 * MINUTE
+"""The others' turn comes first, so that the lead need not move twice."""
+PATIENCE: Millis = MINUTE
+"""How long another server may take over a member that has no space, before this one does what it can."""
+_KEEP = 1_000
+"""Revisions that are kept for followers although space is short."""
+
+
+class Need(Enum):
+    NONE = 0
+    WANTED = 1
+    URGENT = 2
+
+
+def need(space: Space) -> Need:
+    """Whether defragmenting is worth its pause: etcd counts the whole file against the quota, free pages too."""
+    free = space.size - space.in_use
+    if not space.quota or space.size < 0.6 * space.quota:
+        return Need.NONE
+    if space.size >= 0.85 * space.quota and free >= 0.1 * space.size:
+        return Need.URGENT
+    return Need.WANTED if free >= 0.3 * space.size else Need.NONE
+
+
+def too_much(space: Space) -> int:
+    """Bytes in use that have to go before the quota is reached; 0 while there is room."""
+    return 0 if not space.quota or space.in_use < 0.75 * space.quota else int(space.in_use - 0.65 * space.quota)
+
+
+class Engine(Protocol):
+    """The member, as `maintenance.EtcdOperations` has it."""
+
+    async def status(self) -> EngineStatus: ...
+
+    async def members(self) -> Sequence[Member]: ...
+
+    async def move_raft_leader(self, to: str) -> Member: ...
+
+    async def alarms(self) -> Sequence[Alarm]: ...
+
+    async def disarm(self, alarm: Alarm) -> None: ...
+
+    async def defragment(self) -> None: ...
+
+
+class Room(Protocol):
+    """What makes room, as `relief.Relief` has it."""
+
+    async def compact(self, keep: int) -> None: ...
+
+    async def oldest(self, size: int) -> Pruned: ...
+
+    async def prune(self, size: int) -> Pruned: ...
+
+    async def take_turn(self, server_id: str, now: Millis) -> bool: ...
+
+    async def end_turn(self) -> None: ...
+
+
+class Surroundings(Protocol):
+    """The rest of this server."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether it leads the scheduling."""
+        ...
+
+    @property
+    def others_well(self) -> bool:
+        """Whether every other server of the cluster is heard and has folded what we have, as far as one can."""
+        ...
+
+    async def step_aside(self) -> None:
+        """Hand the lead of the scheduling to another server. Raises JobpoolError when none takes it."""
+        ...
+
+    async def drop_history(self, n: int) -> None:
+        """As the leader: drop the finished runs up to and including commit n, everywhere."""
+        ...
+
+
+class Upkeep:
+    """A service, for the server's whole life."""
+
+    name = "upkeep"
+
+    def __init__(self, engine: Engine, room: Room, surroundings: Surroundings, *, clock: Clock, server_id: str) -> None:
+        self._engine = engine
+        self._room = room
+        self._around = surroundings
+        self._clock = clock
+        self._server_id = server_id
+        self._log = get_logger("upkeep")
+        self._rested_at: Millis | None = None
+        self._wanted_since: Millis | None = None
+        self._waits: tuple[str, Millis] = ("", 0)
+        self._told = self._troubles = frozenset[str]()
+
+    async def run(self) -> None:
+        pause = LOOK_EVERY
+        while True:
+            await self._clock.sleep(pause)
+            self._told, self._troubles = self._troubles, frozenset()
+            try:
+                pause = await self.look()
+            except JobpoolError as failure:
+                pause = LOOK_EVERY
+                self._tell("the database could not be looked after; trying again", failure.reason)
+
+    async def look(self) -> Millis:
+        """One round; when the next one is due. Raises JobpoolError: the next round tries again."""
+        status = await self._engine.status()
+        if status.is_learner:
+            return LOOK_EVERY
+        for error in status.errors:
+            if "CORRUPT" in error:
+                self._tell("etcd has found that the data of its members differ", error)
+        if full(status):
+            return LOOK_AGAIN if await self._relieve(status) else LOOK_EVERY
+        self._waits = ("", 0)
+        if self._around.leads and too_much(status.space):
+            await self._thin_out()
+        await self._tidy(status)
+        return LOOK_EVERY
+
+    # ---- before the quota is reached
+
+    async def _thin_out(self) -> None:
+        await self._room.compact(_KEEP)
+        space = (await self._engine.status()).space
+        if not (most := too_much(space)):
+            return
+        found = await self._room.oldest(most)
+        if found.n < 0:
+            self._tell("the database fills up with what must be kept: raise quota-backend-bytes", _sizes(space))
+            return
+        await self._around.drop_history(found.n)
+        self._log.warning(
+            "finished runs were dropped before their time, for lack of space",
+            event_name="history_dropped",
+            up_to=found.n,
+            bytes=found.size,
+            in_use=space.in_use,
+            quota=space.quota,
+        )
+
+    async def _tidy(self, status: EngineStatus) -> None:
+        now = self._clock.monotonic()
+        if need(status.space) is Need.NONE:
+            self._wanted_since = None
+            return
+        if self._wanted_since is None:
+            self._wanted_since = now
+        if self._rested_at is not None and now - self._rested_at < REST:
+            return
+        alone = sum(not member.is_learner for member in await self._engine.members()) == 1
+        if not alone and not self._around.others_well:
+            return
+        if not alone and self._around.leads and now - self._wanted_since < LEADER_WAITS:
+            return
+        if not await self._room.take_turn(self._server_id, now):
+            return
+        try:
+            if not alone:
+                await self._make_way(status)
+            await self._defragment(status.space)
+        finally:
+            await self._room.end_turn()
+
+    async def _make_way(self, status: EngineStatus) -> None:
+        """What this member and its server lead goes on elsewhere."""
+        if status.raft_leader:
+            await self._engine.move_raft_leader("")
+        if self._around.leads:
+            await self._around.step_aside()
+
+    async def _defragment(self, before: Space) -> Space:
+        began = self._rested_at = self._clock.monotonic()
+        await self._engine.defragment()
+        after = (await self._engine.status()).space
+        self._rested_at = self._clock.monotonic()
+        self._log.info(
+            "the database was defragmented",
+            event_name="defragmented",
+            before=before.size,
+            after=after.size,
+            quota=after.quota,
+            took=self._rested_at - began,
+        )
+        return after
+
+    # ---- when it was
+
+    async def _relieve(self, status: EngineStatus) -> bool:
+        """Whether it may be over soon."""
+        alarms = [alarm for alarm in await self._engine.alarms() if alarm.kind == "NOSPACE"]
+        members = {member.id for member in await self._engine.members()}
+        for alarm in alarms:
+            if alarm.member_id not in members:
+                await self._engine.disarm(alarm)  # of a member that was removed: nobody else will
+        left = sorted((alarm for alarm in alarms if alarm.member_id in members), key=lambda alarm: alarm.member_id)
+        if not left or not self._is_our_turn(left[0].member_id, status.member_id):
+            return True
+        await self._make_room()
+        own = next((alarm for alarm in left if alarm.member_id == status.member_id), None)
+        if own is not None and not await self._release(own):
+            return False
+        if left[0] is not own:
+            await self._engine.disarm(left[0])  # a member that is not there fills nothing, and stops all others
+        return True
+
+    def _is_our_turn(self, first: str, own: str) -> bool:
+        """One after the other, in the order of their ids; a server that does not come forward is passed over."""
+        now = self._clock.monotonic()
+        if self._waits[0] != first:
+            self._waits = (first, now)
+        return first == own or now - self._waits[1] >= PATIENCE
+
+    async def _make_room(self) -> None:
+        await self._room.compact(0)
+        space = (await self._engine.status()).space
+        if most := too_much(space):
+            pruned = await self._room.prune(most)
+            if pruned.n < 0:
+                return
+            await self._room.compact(0)
+            self._log.warning(
+                "the quota was reached, and finished runs were dropped before their time",
+                event_name="history_dropped",
+                up_to=pruned.n,
+                bytes=pruned.size,
+                in_use=space.in_use,
+                quota=space.quota,
+            )
+
+    async def _release(self, alarm: Alarm) -> bool:
+        """Whether there is room again: then etcd is told so."""
+        space = (await self._engine.status()).space
+        if space.size >= 0.85 * space.quota and space.size - space.in_use >= 0.05 * space.size:
+            space = await self._defragment(space)
+        if space.quota and space.size >= 0.95 * space.quota:
+            self._tell("the quota is used up by what must be kept: raise quota-backend-bytes", _sizes(space))
+            return False
+        await self._engine.disarm(alarm)
+        self._log.warning(
+            "the quota was reached; there is room again",
+            event_name="space_relieved",
+            size=space.size,
+            quota=space.quota,
+        )
+        return True
+
+    def _tell(self, what: str, why: str) -> None:
+        """Once, until a round passes without it."""
+        if what not in self._told:
+            self._log.error(what, event_name="upkeep_failed", error=why)
+        self._troubles |= {what}
+
+
+def _sizes(space: Space) -> str:
+    return f"{space.in_use} bytes in use, {space.size} on disk, of {space.quota}"

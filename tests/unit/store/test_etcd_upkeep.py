@@ -1,0 +1,322 @@
+"""A member is kept from running out of space: what is done, in which order, and what is left alone."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from jobpool.kit.pure.durations import HOUR, MINUTE, SECOND, Millis
+from jobpool.model.errors import FailedPrecondition, Unavailable
+from jobpool.store.engines.etcd.relief import Pruned
+from jobpool.store.engines.etcd.upkeep import LEADER_WAITS, LOOK_EVERY, PATIENCE, REST, Need, Upkeep, need, too_much
+from jobpool.store.operations import Alarm, EngineStatus, Member, Space
+from jobpool.testing.clock import FakeClock
+
+MIB = 1024 * 1024
+QUOTA = 1000 * MIB
+
+
+class Database:
+    """One member of three, as its server's upkeep sees it; `done` lists what was done to it.
+
+    `log` is what a compaction frees, `history` what can be dropped, `kept` the rest, `free` what only a
+    defragmentation gives back; all in MiB.
+    """
+
+    def __init__(self, *, kept: int = 0, history: int = 0, log: int = 0, free: int = 0) -> None:
+        self.kept, self.history, self.log, self.free = kept, history, log, free
+        self.own = "b"
+        self.ids = ["a", "b", "c"]
+        self.raft_leader = "a"
+        self.alarmed: list[str] = []
+        self.errors: tuple[str, ...] = ()
+        self.learner = False
+        self.turn_of = ""
+        self.leads = False
+        self.others_well = True
+        self.refusal: Exception | None = None
+        self.done: list[str] = []
+
+    @property
+    def space(self) -> Space:
+        in_use = self.kept + self.history + self.log
+        return Space((in_use + self.free) * MIB, in_use * MIB, QUOTA)
+
+    def fill(self) -> None:
+        """The quota is reached."""
+        self.alarmed = list(self.ids)
+
+    # ---- upkeep.Engine
+
+    async def status(self) -> EngineStatus:
+        alarms = tuple(f"memberID:{member} alarm:NOSPACE " for member in self.alarmed)
+        return EngineStatus(
+            space=self.space,
+            member_id=self.own,
+            leader_id=self.raft_leader,
+            is_learner=self.learner,
+            errors=(*alarms, *self.errors),
+        )
+
+    async def members(self) -> Sequence[Member]:
+        return [Member(one, one) for one in self.ids]
+
+    async def move_raft_leader(self, to: str) -> Member:
+        self.done.append("raft leader moves")
+        if self.refusal is not None:
+            raise self.refusal
+        self.raft_leader = "a"
+        return Member("a", "a")
+
+    async def alarms(self) -> Sequence[Alarm]:
+        return [Alarm(one, "NOSPACE") for one in self.alarmed]
+
+    async def disarm(self, alarm: Alarm) -> None:
+        self.done.append(f"disarm {alarm.member_id}")
+        self.alarmed.remove(alarm.member_id)
+
+    async def defragment(self) -> None:
+        self.done.append("defragment")
+        self.free = 0
+
+    # ---- upkeep.Room
+
+    async def compact(self, keep: int) -> None:
+        self.done.append(f"compact, keep {keep}")
+        self.free += self.log
+        self.log = 0
+
+    async def oldest(self, size: int) -> Pruned:
+        return Pruned(size, 77) if self.history else Pruned(0, -1)
+
+    async def prune(self, size: int) -> Pruned:
+        found = await self.oldest(size)
+        if self.history:
+            self.done.append(f"prune {size // MIB}")
+            self.history -= size // MIB
+            self.log += size // MIB
+        return found
+
+    async def take_turn(self, server_id: str, now: Millis) -> bool:
+        if self.turn_of:
+            return False
+        self.turn_of = server_id
+        return True
+
+    async def end_turn(self) -> None:
+        self.turn_of = ""
+
+    # ---- upkeep.Surroundings
+
+    async def step_aside(self) -> None:
+        self.done.append("step aside")
+        self.leads = False
+
+    async def drop_history(self, n: int) -> None:
+        self.done.append(f"drop history to {n}")
+
+
+def upkeep_of(database: Database, clock: FakeClock) -> Upkeep:
+    return Upkeep(database, database, database, clock=clock, server_id="s2")
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+async def run(database: Database, clock: FakeClock, span: Millis) -> list[str]:
+    """What is done to it while so much time passes."""
+    task = asyncio.get_running_loop().create_task(upkeep_of(database, clock).run())
+    await clock.advance(span)
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return database.done
+
+
+@pytest.mark.parametrize(
+    ("size", "in_use", "wanted"),
+    [
+        (590, 10, Need.NONE),
+        (610, 600, Need.NONE),
+        (610, 400, Need.WANTED),
+        (840, 700, Need.NONE),
+        (860, 700, Need.URGENT),
+        (999, 950, Need.NONE),
+    ],
+)
+def test_when_defragmenting_is_worth_it(*, size: int, in_use: int, wanted: Need) -> None:
+    assert need(Space(size, in_use, 1000)) is wanted
+
+
+def test_without_a_known_quota_nothing_is_needed() -> None:
+    assert need(Space(10**12, 1)) is Need.NONE
+    assert too_much(Space(10**12, 10**12)) == 0
+
+
+def test_what_is_in_use_comes_down_to_two_thirds_of_the_quota() -> None:
+    assert too_much(Space(749, 749, 1000)) == 0
+    assert too_much(Space(800, 800, 1000)) == 150
+
+
+async def test_a_member_with_room_is_left_alone(clock: FakeClock) -> None:
+    assert await run(Database(kept=300, log=100, free=100), clock, HOUR) == []
+
+
+async def test_a_member_that_follows_is_defragmented_and_then_rests(clock: FakeClock) -> None:
+    database = Database(kept=300, free=400)
+    assert await run(database, clock, LOOK_EVERY) == ["defragment"]
+    assert database.turn_of == ""
+
+
+async def test_a_member_rests_between_two_defragmentations(clock: FakeClock) -> None:
+    database = Database(kept=300, free=400)
+    upkeep = upkeep_of(database, clock)
+    await upkeep.look()
+    database.free = 400
+    await clock.advance(REST - 1)
+    await upkeep.look()
+    assert database.done == ["defragment"]
+    await clock.advance(1)
+    await upkeep.look()
+    assert database.done == ["defragment", "defragment"]
+
+
+async def test_one_member_at_a_time(clock: FakeClock) -> None:
+    database = Database(kept=300, free=400)
+    database.turn_of = "s1"
+    assert await run(database, clock, MINUTE) == []
+    database.turn_of = ""
+    assert await run(database, clock, MINUTE) == ["defragment"]
+
+
+async def test_nobody_is_blocked_while_another_server_is_not_well(clock: FakeClock) -> None:
+    database = Database(kept=300, free=400)
+    database.others_well = False
+    assert await run(database, clock, HOUR) == []
+
+
+async def test_the_raft_leader_gives_its_lead_away_first(clock: FakeClock) -> None:
+    database = Database(kept=300, free=400)
+    database.raft_leader = database.own
+    assert await run(database, clock, MINUTE) == ["raft leader moves", "defragment"]
+
+
+async def test_a_raft_leader_that_nobody_follows_is_not_blocked(clock: FakeClock) -> None:
+    database = Database(kept=300, free=400)
+    database.raft_leader = database.own
+    database.refusal = Unavailable("the transfer took too long")
+    assert set(await run(database, clock, MINUTE)) == {"raft leader moves"}
+    assert database.turn_of == ""
+
+
+async def test_the_leader_lets_the_others_go_first_and_steps_aside(clock: FakeClock) -> None:
+    database = Database(kept=300, free=400)
+    database.leads = True
+    assert await run(database, clock, LEADER_WAITS) == []
+    assert await run(database, clock, LEADER_WAITS + 2 * LOOK_EVERY) == ["step aside", "defragment"]
+
+
+async def test_a_member_that_is_alone_asks_nobody(clock: FakeClock) -> None:
+    database = Database(kept=300, free=400)
+    database.ids, database.raft_leader, database.leads, database.others_well = ["b"], "b", True, False
+    assert await run(database, clock, MINUTE) == ["defragment"]
+
+
+async def test_a_learner_is_left_alone(clock: FakeClock) -> None:
+    database = Database(kept=300, free=600)
+    database.learner = True
+    database.fill()
+    assert await run(database, clock, HOUR) == []
+
+
+# ---- what is in use
+
+
+async def test_an_old_log_goes_before_history_does(clock: FakeClock) -> None:
+    database = Database(kept=300, history=200, log=300)
+    database.leads = True
+    assert await run(database, clock, LOOK_EVERY) == ["compact, keep 1000"]
+
+
+async def test_the_leader_drops_history_before_the_quota_is_reached(clock: FakeClock) -> None:
+    database = Database(kept=300, history=500)
+    database.leads = True
+    assert await run(database, clock, LOOK_EVERY) == ["compact, keep 1000", "drop history to 77"]
+
+
+async def test_a_follower_drops_nothing(clock: FakeClock) -> None:
+    assert await run(Database(kept=300, history=500), clock, MINUTE) == []
+
+
+async def test_what_must_be_kept_is_kept_and_told_once(clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> None:
+    database = Database(kept=800)
+    database.leads = True
+    assert set(await run(database, clock, HOUR)) == {"compact, keep 1000"}
+    assert capsys.readouterr().out.count("raise quota-backend-bytes") == 1
+
+
+# ---- the quota is reached
+
+
+async def test_a_log_that_used_up_the_quota_goes(clock: FakeClock) -> None:
+    database = Database(kept=300, log=700)
+    database.fill()
+    database.alarmed = ["b"]
+    done = await run(database, clock, LOOK_EVERY)
+    assert done == ["compact, keep 0", "defragment", "disarm b"]
+    assert not database.alarmed
+
+
+async def test_history_that_used_up_the_quota_goes_without_a_commit(clock: FakeClock) -> None:
+    database = Database(kept=300, history=700)
+    database.alarmed = ["b"]
+    done = await run(database, clock, LOOK_EVERY)
+    assert done == ["compact, keep 0", "prune 350", "compact, keep 0", "defragment", "disarm b"]
+
+
+async def test_members_take_turns(clock: FakeClock) -> None:
+    database = Database(kept=300, log=700)
+    database.fill()
+    upkeep = upkeep_of(database, clock)
+    await upkeep.look()
+    assert database.done == []
+    database.alarmed.remove("a")
+    await upkeep.look()
+    assert database.done == ["compact, keep 0", "defragment", "disarm b"]
+    assert database.alarmed == ["c"]
+
+
+async def test_a_member_whose_server_is_gone_is_passed_over(clock: FakeClock) -> None:
+    database = Database(kept=300, log=700)
+    database.fill()
+    assert await run(database, clock, PATIENCE) == []
+    done = await run(database, clock, PATIENCE + 2 * LOOK_EVERY)
+    assert done == ["compact, keep 0", "defragment", "disarm b", "disarm a"]
+    assert database.alarmed == ["c"]
+
+
+async def test_the_alarm_of_a_removed_member_is_disarmed(clock: FakeClock) -> None:
+    database = Database(kept=300)
+    database.alarmed = ["d"]
+    assert await run(database, clock, LOOK_EVERY) == ["disarm d"]
+
+
+async def test_what_must_be_kept_keeps_the_alarm(clock: FakeClock) -> None:
+    database = Database(kept=990)
+    database.alarmed = ["b"]
+    done = await run(database, clock, MINUTE)
+    assert set(done) == {"compact, keep 0"}
+    assert len(done) == MINUTE // LOOK_EVERY
+    assert database.alarmed == ["b"]
+
+
+async def test_a_round_that_fails_is_tried_again(clock: FakeClock) -> None:
+    class Silent(Database):
+        async def status(self) -> EngineStatus:
+            if clock.monotonic() < 5 * MINUTE:
+                raise FailedPrecondition("no answer")
+            return await super().status()
+
+    assert await run(Silent(kept=300, free=400), clock, 5 * MINUTE + SECOND) == ["defragment"]
