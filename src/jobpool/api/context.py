@@ -92,7 +92,7 @@ class Context(Struct, frozen=True):
     def header(self) -> pb.ResponseHeader:
         fence = self.state.fence
         return pb.ResponseHeader(
-            cluster_id=self.identity.cluster_id,
+            cluster_id=self.state.cluster.id if self.state.cluster is not None else self.identity.cluster_id,
             member_id=self.identity.member_id,
             revision=fence.n,
             raft_term=fence.term,

@@ -1,10 +1,12 @@
 """The output of runs, read by offset from the agent that has it."""
 
+from typing import Protocol
+
+from jobpool.api.agent_session import NoOutput
 from jobpool.api.checks import check_id
 from jobpool.api.context import Context
 from jobpool.api.jobs import find_run
 from jobpool.api.service import Call
-from jobpool.api.sessions import NoOutput, Sessions
 from jobpool.model.errors import InvalidArgument
 from jobpool.model.run import allocation_id
 from jobpool.wire import jobpool_pb2 as pb
@@ -13,10 +15,18 @@ _MAX_LIMIT = 256 * 1024
 _DEFAULT_LIMIT = 64 * 1024
 
 
+class Outputs(Protocol):
+    """Where the output of allocations is read."""
+
+    async def read_log(self, node_id: str, allocation: str, *, offset: int, limit: int) -> pb.AgentLogChunk:
+        """Raises Unavailable when the agent cannot be asked or is silent, NoOutput when it has none to give."""
+        ...
+
+
 class Logs:
-    def __init__(self, context: Context, sessions: Sessions) -> None:
+    def __init__(self, context: Context, outputs: Outputs) -> None:
         self._context = context
-        self._sessions = sessions
+        self._outputs = outputs
 
     async def read(self, request: pb.JobLogsRequest, call: Call) -> pb.JobLogsResponse:
         if request.offset < 0:
@@ -29,7 +39,7 @@ class Logs:
         number = request.attempt or len(run.attempts)
         if not 1 <= number <= len(run.attempts):
             raise InvalidArgument("attempt", f"must be 1 to {len(run.attempts)}, found {request.attempt}")
-        chunk = await self._sessions.read_log(
+        chunk = await self._outputs.read_log(
             run.attempts[number - 1].node_id,
             allocation_id(run.id, number),
             offset=request.offset,

@@ -53,7 +53,7 @@ class Plans:
 
     async def add(self, request: pb.SchedulePlanAddRequest, call: Call) -> pb.SchedulePlanAddResponse:
         namespace = check_namespace("namespace", request.namespace)
-        plan_id = check_name("id", request.id) if request.id else self._mint()
+        plan_id = check_name("id", request.id) if request.id else self._mint(call)
         patch = add_patch(request)
         added = await self._context.write(AddPlan(namespace, plan_id, patch, self._context.default_time_zone), call)
         return pb.SchedulePlanAddResponse(header=self._context.header(), data=self._message(added))
@@ -109,7 +109,7 @@ class Plans:
         command = StartRun(
             namespace,
             plan_id,
-            self._mint(),
+            self._mint(call),
             parameters=request.parameters if request.HasField("parameters") else None,
             mark=sha256("\0".join((namespace, plan_id, key)).encode()).hexdigest() if key else "",
             ignore_overlap=bool(request.overlap),
@@ -151,8 +151,8 @@ class Plans:
 
     # ---- what they share
 
-    def _mint(self) -> str:
-        return self._context.dice.ulid(self._context.clock.now())
+    def _mint(self, call: Call) -> str:
+        return call.minted or self._context.dice.ulid(self._context.clock.now())
 
     def _message(self, plan: Plan) -> pb.Plan:
         return plan_message(plan, self._context.state.cursor(*plan.key))

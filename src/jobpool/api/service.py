@@ -30,6 +30,13 @@ _READS = frozenset(
 )
 
 
+_UNARY = frozenset(
+    name for name, method in METHODS.items() if not method.client_streaming and not method.server_streaming
+)
+WRITES = _UNARY - _READS
+"""The unary calls that change something."""
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """What a handler may want to know about a call besides its request."""
 
@@ -39,6 +46,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """`address:port` of the caller; empty when not known."""
     metadata: Mapping[str, str] = {}
     """gRPC metadata or HTTP headers, names in lower case."""
+    minted: str = ""
+    """The id that the server which was asked has chosen for what the call creates; empty: none yet."""
+    forwarded: bool = False
+    """Whether another server sent it here."""
     timeout: Millis | None = None
     """Milliseconds the caller was still ready to wait when the call arrived; None: it did not say."""
 
@@ -76,6 +87,9 @@ Handler: TypeAlias = Callable[..., Awaitable[Message]]
 
 StreamHandler: TypeAlias = Callable[[MessageStream], Awaitable[None]]
 
+Route: TypeAlias = Callable[[str, Message, Call, Callable[[Call], Awaitable[Message]]], Awaitable[Message]]
+"""`async (rpc, request, call, here) -> response`: where a call is answered; `here` answers it by this server."""
+
 PiecesHandler: TypeAlias = Callable[[Call], AsyncGenerator[bytes, None]]
 
 
@@ -92,14 +106,16 @@ class Service:
         agent_session: StreamHandler | None = None,
         snapshot_save: PiecesHandler | None = None,
         outgoing: Outgoing | None = None,
+        route: Route | None = None,
     ) -> None:
-        """Raises ValueError for a name that is no unary RPC of the definition."""
+        """`route` None: all are answered here. Raises ValueError for a name that is no unary RPC of the definition."""
         for name in handlers:
             if name not in METHODS or METHODS[name].client_streaming or METHODS[name].server_streaming:
                 raise ValueError(f"no unary call of the API is named {name!r}")
         self._handlers = dict(handlers)
         self._agent_session = agent_session
         self._snapshot_save = snapshot_save
+        self._route = route
         self.outgoing = outgoing or Outgoing()
         self._log = get_logger("api")
 
@@ -111,7 +127,10 @@ class Service:
         if name in _READS:
             self.outgoing.admit()
         try:
-            response = await handler(request, call)
+            if self._route is None:
+                response = await handler(request, call)
+            else:
+                response = await self._route(name, request, call, lambda again: handler(request, again))
             if not isinstance(response, response_type(name)):
                 raise TypeError(f"{name} answered with {type(response).__name__}")
         except JobpoolError:
@@ -119,6 +138,13 @@ class Service:
         except Exception as error:  # noqa: BLE001 — the edge: a caller gets an answer, the log the traceback
             raise self._hidden(name, error) from None
         return response
+
+    async def forwarded(self, name: str, request: bytes, call: Call) -> bytes:
+        """The same for a call that another server took, in protobuf. Raises JobpoolError, nothing else."""
+        if name not in _UNARY:
+            raise _unimplemented(name)
+        response = await self.call(name, request_type(name).FromString(request), call)
+        return response.SerializeToString()
 
     async def session(self, stream: MessageStream) -> None:
         """Serve one agent's stream to its end. Raises JobpoolError, nothing else."""

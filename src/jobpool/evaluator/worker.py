@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from jobpool.kit.effects.clock import Clock
+from jobpool.kit.effects.clock import Clock, deadline
 from jobpool.kit.effects.dice import Dice
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.durations import SECOND, Millis
@@ -24,6 +24,8 @@ _BATCH = 256
 _TRIES = 5
 _TYPES = (SERVICE_QUEUE,)
 _NO_LEADER_WAIT: Millis = SECOND // 4
+_SEEN_WITHIN: Millis = 5 * SECOND
+"""An evaluator whose server is so far behind gives back what it has, and takes nothing until it has caught up."""
 
 
 class EvaluatorStats(Struct):
@@ -82,7 +84,7 @@ class Evaluator:
                 await self._evaluate(list(deliveries))
             except JobpoolError as failure:
                 # The leader is gone, and with it the leases of what was in hand: it is delivered again.
-                self._log.info("the leader's queue is not there", event_name="no_queue", error=str(failure))
+                self._log.debug("the leader's queue is not there", event_name="no_queue", error=str(failure))
                 await self._clock.sleep(_NO_LEADER_WAIT)
 
     async def _evaluate(self, deliveries: list[Delivery]) -> None:
@@ -91,7 +93,8 @@ class Evaluator:
         for _ in range(_TRIES):
             if not deliveries:
                 return
-            await self._replica.wait_for(newest)
+            if not await self._has_seen(newest):
+                break
             verdicts = decide(deliveries, self._replica.state, self._dice)
             answers = await self._evaluations.settle(verdicts)
             self._count(verdicts, answers)
@@ -99,9 +102,24 @@ class Evaluator:
             deliveries = [
                 delivery for delivery, answer in zip(deliveries, answers, strict=True) if answer is Settled.REFUSED
             ]
+        await self._give_back(deliveries)
+        await self._replica.wait_for(newest)
+
+    async def _has_seen(self, n: int) -> bool:
+        """Whether this server has folded n, within a while."""
+        try:
+            async with deadline(self._clock, _SEEN_WITHIN):
+                await self._replica.wait_for(n)
+        except TimeoutError:
+            self._log.warning("this server is behind", event_name="behind", n=self._replica.n, wanted=n)
+            return False
+        return True
+
+    async def _give_back(self, deliveries: Sequence[Delivery]) -> None:
+        n = self._replica.n
         await self._evaluations.settle(
             [
-                Verdict(item.evaluation.job_id, item.evaluation.number, item.token, VerdictKind.GIVE_BACK, newest)
+                Verdict(item.evaluation.job_id, item.evaluation.number, item.token, VerdictKind.GIVE_BACK, n)
                 for item in deliveries
             ]
         )

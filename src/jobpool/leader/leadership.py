@@ -39,8 +39,8 @@ class Others(Protocol):
 
     def send_beat(self, beat: Beat) -> None: ...
 
-    def call(self, server_id: str) -> None:
-        """Ask that server to take over."""
+    def call(self, server_id: str) -> bool:
+        """Ask that server to take over. False when there is no way to it."""
         ...
 
 
@@ -50,8 +50,8 @@ class Alone:
     def send_beat(self, beat: Beat) -> None:
         """Nobody hears it."""
 
-    def call(self, server_id: str) -> None:
-        """Nobody is there."""
+    def call(self, server_id: str) -> bool:
+        return False
 
 
 def nothing_first(state: State) -> Sequence[Command[object]]:
@@ -198,6 +198,15 @@ class Leadership:
         self._election.handing_over(self._clock.monotonic())
         self._step(self._election)
         await self._ruled()
+
+    async def move(self, heir: str) -> None:
+        """Let another server lead, and go on as one of the others. Raises NotLeader."""
+        reign = self.reign
+        if self._election is not None:
+            self._election.lost(reign.number, self._clock.monotonic())
+        self._end_reign()
+        await self._ruled()
+        self._others.call(heir)
 
     def _end_reign(self) -> None:
         if self._ruling is not None:

@@ -15,7 +15,8 @@ from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import StoreFailed
 from jobpool.replica.replica import Replica, changes_of, place
 from jobpool.store.codec import CorruptRecord
-from jobpool.store.port import Compacted, Fence, Step, Store
+from jobpool.store.keyspace import FOLDERS, Table
+from jobpool.store.port import Compacted, DeleteRange, Fence, Step, Store
 
 _FIRST_REST: Millis = 50
 _LONGEST_REST: Millis = 400
@@ -33,15 +34,27 @@ class StepMissing(StoreFailed):
 
 
 class Follower:
-    """A service. `give_up` ends this server's term, if it has one, and returns once it has."""
+    """A service. `give_up` ends this server's term, if it has one, and returns once it has.
+
+    `dropped` is told when another server's commit has deleted the segments of history below some n.
+    """
 
     name = "follower"
 
-    def __init__(self, store: Store, replica: Replica, *, clock: Clock, give_up: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        replica: Replica,
+        *,
+        clock: Clock,
+        give_up: Callable[[], Awaitable[None]],
+        dropped: Callable[[int], None] = lambda before: None,
+    ) -> None:
         self._store = store
         self._replica = replica
         self._clock = clock
         self._give_up = give_up
+        self._dropped = dropped
         self._log = get_logger("follower")
         self._behind: Millis | None = clock.monotonic()
         self._seen = replica.state.fence
@@ -108,6 +121,9 @@ class Follower:
             if step.fence.incarnation != held.incarnation or step.fence.n != held.n + 1:
                 raise StepMissing(held, step.fence)
             self._replica.apply(step.fence, changes_of(step))
+            for op in step.ops:
+                if isinstance(op, DeleteRange) and (before := _segments_before(op)):
+                    self._dropped(before)
         self._seen = step.fence
 
     def _note_progress(self, newest: Fence) -> None:
@@ -134,3 +150,10 @@ class Follower:
         """The first time at once, then longer and longer while no step comes."""
         if self._failures > 1:
             await self._clock.sleep(exponential(self._failures - 1, base=_FIRST_REST, limit=_LONGEST_REST))
+
+
+def _segments_before(op: DeleteRange) -> int:
+    """The n below which it deletes every segment of history; 0 when it deletes something else."""
+    folder = FOLDERS[Table.SEGMENT]
+    last = op.last.removeprefix(folder)
+    return int(last) if op.first.startswith(folder) and op.last.startswith(folder) and last.isdecimal() else 0

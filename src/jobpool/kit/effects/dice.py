@@ -21,11 +21,25 @@ class Dice:
         """A number in [0, 1)."""
         return self._random.random()
 
+    def fork(self) -> "Dice":
+        """Another one, as repeatable as this."""
+        return Dice(self._random.getrandbits(64))
+
     def ulid(self, now: Millis) -> str:
         """A fresh id that sorts by `now`."""
         return ulid(now, self._random.getrandbits(80))
 
 
+def new_key() -> bytes:
+    """256 bits that nobody can guess."""
+    return secrets.token_bytes(32)
+
+
 def new_secret() -> str:
     """256 bits that nobody can guess, as URL-safe text."""
     return secrets.token_urlsafe(32)
+
+
+def new_nonce() -> bytes:
+    """32 bytes that were never there before."""
+    return secrets.token_bytes(32)

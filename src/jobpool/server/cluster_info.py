@@ -1,0 +1,88 @@
+"""What this server knows of the servers, for those who ask."""
+
+from collections.abc import Sequence
+
+from jobpool.api.operations import ServerSeen
+from jobpool.api.sessions import Sessions
+from jobpool.kit.effects.clock import Clock, deadline
+from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.leader.leadership import Leadership
+from jobpool.model.errors import FailedPrecondition, Unavailable
+from jobpool.model.server import ServerRecord
+from jobpool.replica.replica import Replica
+from jobpool.server.membership import Membership
+
+_MOVED_WITHIN: Millis = 5 * SECOND
+
+
+class ServersSeen:
+    """Implements `api.operations.ClusterInfo`."""
+
+    def __init__(
+        self,
+        me: ServerRecord,
+        leadership: Leadership,
+        replica: Replica,
+        membership: Membership,
+        sessions: Sessions,
+        *,
+        clock: Clock,
+    ) -> None:
+        self._me = me
+        self._leadership = leadership
+        self._replica = replica
+        self._membership = membership
+        self._sessions = sessions
+        self._clock = clock
+
+    @property
+    def server_id(self) -> str:
+        return self._me.id
+
+    def servers(self) -> Sequence[ServerSeen]:
+        records = {**self._replica.state.servers}
+        records.setdefault(self._me.id, self._me)
+        return [self._seen(record) for record in sorted(records.values(), key=lambda record: (record.name, record.id))]
+
+    def _seen(self, record: ServerRecord) -> ServerSeen:
+        leads = record.id == self._leadership.leader
+        if record.id == self._me.id:
+            return ServerSeen(record, 0, leads, self._replica.n)
+        told = self._membership.beats.get(record.id)
+        if told is None:
+            return ServerSeen(record, None, leads, 0)
+        return ServerSeen(record, self._clock.monotonic() - told[0], leads, told[1].n)
+
+    @property
+    def lag(self) -> int:
+        newest = max((beat.n for _, beat in self._membership.beats.values()), default=0)
+        return max(0, newest - self._replica.n)
+
+    @property
+    def agents(self) -> int:
+        return len(self._sessions)
+
+    async def move_leader(self, to: str) -> str:
+        if not self._leadership.leads:
+            raise Unavailable("there is no leader; try again", field="leader")
+        heirs = self._leadership.heard - {self._me.id}
+        if to == self._me.id:
+            return to
+        if not heirs or (to and to not in heirs):
+            wanted = f"server {to} is not there" if to else "there is no other server"
+            raise FailedPrecondition(f"{wanted}: it could not take over", field="to")
+        heir = to or max(heirs, key=lambda server_id: (self._n_of(server_id), server_id))
+        await self._leadership.move(heir)
+        try:
+            async with deadline(self._clock, _MOVED_WITHIN):
+                while (leader := self._leadership.leader) is None:
+                    await self._leadership.leader_changes()
+        except TimeoutError:
+            raise Unavailable(f"nobody has taken over within {_MOVED_WITHIN // SECOND} s") from None
+        if leader != heir:
+            raise Unavailable(f"server {leader} took over before {heir} did")
+        return leader
+
+    def _n_of(self, server_id: str) -> int:
+        told = self._membership.beats.get(server_id)
+        return 0 if told is None else told[1].n

@@ -1,0 +1,153 @@
+"""All of a server that needs no socket, process or file of its own: what `server.main` runs, and what a simulation of
+whole clusters runs too.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from jobpool.api.agent_desk import LocalDesk
+from jobpool.api.context import Context, History, Identity
+from jobpool.api.handlers import build_service
+from jobpool.api.operations import Operations
+from jobpool.api.sessions import Sessions
+from jobpool.api.snapshots import Snapshots
+from jobpool.evaluator.worker import Evaluator
+from jobpool.kit.effects.clock import Clock
+from jobpool.kit.effects.dice import Dice, new_key
+from jobpool.kit.effects.service import Service
+from jobpool.leader.leadership import Leadership
+from jobpool.leader.term import LeaderConfig, Retention
+from jobpool.model.beat import Beat
+from jobpool.model.server import Cluster, ServerRecord
+from jobpool.peers.mesh import Mesh
+from jobpool.peers.stream import Dial
+from jobpool.replica.follow import Follower
+from jobpool.replica.replica import Replica
+from jobpool.replica.state import State
+from jobpool.server.answers import Answers
+from jobpool.server.cluster_info import ServersSeen
+from jobpool.server.desk import ClusterDesk
+from jobpool.server.evaluations import ClusterEvaluations
+from jobpool.server.forwarding import Forwarding
+from jobpool.server.leader_path import LeaderPath
+from jobpool.server.local import LocalLeader
+from jobpool.server.membership import Membership
+from jobpool.server.outputs import ClusterOutputs
+from jobpool.store.change import Command
+from jobpool.store.commands import AddNamespace, FoundCluster, JoinServer
+from jobpool.store.operations import Operations as Engine
+from jobpool.store.port import Store
+
+DEFAULT_NAMESPACE = "default"
+
+
+class CoreConfig(Struct, frozen=True, kw_only=True):
+    """`identity` is what answers bear; its cluster id is the cluster's if this server is the first to lead."""
+
+    me: ServerRecord
+    identity: Identity
+    leader: LeaderConfig = LeaderConfig()
+    evaluators: int = 1
+    default_time_zone: str = "Asia/Shanghai"
+    allow_remote_snapshot: bool = False
+
+
+class _Others:
+    """The way of `Leadership` to the other servers."""
+
+    def __init__(self) -> None:
+        self.mesh: Mesh | None = None
+
+    def send_beat(self, beat: Beat) -> None:
+        if self.mesh is not None:
+            self.mesh.send_beat(beat)
+
+    def call(self, server_id: str) -> bool:
+        return self.mesh is not None and self.mesh.call(server_id)
+
+
+class Core:
+    """Load with `replica.restore` before `services` run. `service` answers calls, `mesh` other servers."""
+
+    def __init__(
+        self,
+        store: Store,
+        replica: Replica,
+        *,
+        config: CoreConfig,
+        history: History,
+        retention: Retention,
+        engine: Engine,
+        dial: Dial,
+        clock: Clock,
+        dice: Dice,
+    ) -> None:
+        self.replica = replica
+        self._config = config
+        me = config.me
+        others = _Others()
+        self.leadership = Leadership(
+            store,
+            replica,
+            clock=clock,
+            dice=dice,
+            config=config.leader,
+            retention=retention,
+            server_id=me.id,
+            others=others,
+            opening=self._opening,
+        )
+        local = LocalLeader(self.leadership)
+        context = Context(
+            replica=replica,
+            leader=local,
+            history=history,
+            clock=clock,
+            dice=dice,
+            identity=config.identity,
+            default_time_zone=config.default_time_zone,
+        )
+        desk = LocalDesk(local, replica, clock, server_id=me.id)
+        self.answers = Answers(self.leadership, replica, desk)
+        self.follower = Follower(
+            store, replica, clock=clock, give_up=self.leadership.give_up, dropped=retention.dropped_before
+        )
+        # The mesh is made in two steps: what hears it needs the way to the leader, which is through the mesh.
+        self.membership = Membership(me, self.leadership, replica, clock=clock, follower=self.follower)
+        self.mesh = Mesh(me.id, dial, clock=clock, dice=dice, answerer=self.answers, ears=self.membership)
+        others.mesh = self.mesh
+        path = LeaderPath(self.leadership, self.mesh, replica, clock=clock, me=me.id)
+        cluster_desk = ClusterDesk(path, desk, self.leadership, me=me.id)
+        self.sessions = Sessions(context, cluster_desk)
+        self.membership.connect(self.mesh, path=path, desk=cluster_desk, answers=self.answers, sessions=self.sessions)
+        self.evaluators = [
+            Evaluator(
+                ClusterEvaluations(path, local, self.leadership, gives_way=at >= max(1, config.evaluators // 4)),
+                replica,
+                clock=clock,
+                dice=dice.fork(),
+                number=at,
+            )
+            for at in range(config.evaluators)
+        ]
+        self.seen = ServersSeen(me, self.leadership, replica, self.membership, self.sessions, clock=clock)
+        self.service = build_service(
+            context,
+            self.sessions,
+            Snapshots(store, clock, allow_remote=config.allow_remote_snapshot),
+            operations=Operations(context, engine, self.seen),
+            outputs=ClusterOutputs(self.sessions, replica, self.mesh, me=me.id),
+            route=Forwarding(path, clock=clock, dice=dice, member_id=config.identity.member_id),
+        )
+        self.answers.service, self.answers.sessions = self.service, self.sessions
+
+    @property
+    def services(self) -> Sequence[Service]:
+        """In start order."""
+        return [self.follower, self.mesh, self.leadership, self.sessions, self.membership, *self.evaluators]
+
+    def _opening(self, state: State) -> Sequence[Command[object]]:
+        """What every term begins with. Saying what is so already writes nothing."""
+        cluster = state.cluster or Cluster(self._config.identity.cluster_id, new_key())
+        return (FoundCluster(cluster), JoinServer(self._config.me), AddNamespace(DEFAULT_NAMESPACE, if_absent=True))

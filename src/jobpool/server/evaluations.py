@@ -1,0 +1,43 @@
+"""The leader's queue of evaluations, wherever the leader is."""
+
+from collections.abc import Sequence
+
+from jobpool.kit.pure.durations import HOUR, SECOND, Millis
+from jobpool.leader.leadership import Leadership, NotLeader
+from jobpool.model.queued import Delivery
+from jobpool.model.verdict import Settled, Verdict
+from jobpool.peers.words import SettleEvaluations, TakeEvaluations
+from jobpool.server.leader_path import LeaderPath
+from jobpool.server.local import LocalLeader
+
+_SETTLE_WITHIN: Millis = 10 * SECOND
+
+
+class ClusterEvaluations:
+    """Implements `ports.Evaluations` for one evaluator. Waits for a leader as long as it takes.
+
+    One that `gives_way` takes nothing while its own server leads others: the leader has enough to do.
+    """
+
+    def __init__(self, path: LeaderPath, local: LocalLeader, leadership: Leadership, *, gives_way: bool) -> None:
+        self._path = path
+        self._local = local
+        self._leadership = leadership
+        self._gives_way = gives_way
+
+    async def dequeue(self, types: Sequence[str], limit: int, *, timeout: Millis) -> Sequence[Delivery]:
+        async def here() -> list[Delivery]:
+            if self._gives_way and len(self._leadership.heard) > 1:
+                await self._leadership.leader_changes()
+                raise NotLeader
+            return list(await self._local.dequeue(types, limit, timeout=timeout))
+
+        question = TakeEvaluations(list(types), limit)
+        return await self._path.ask(here, question, list[Delivery], patience=HOUR, timeout=timeout or HOUR, again=True)
+
+    async def settle(self, verdicts: Sequence[Verdict]) -> Sequence[Settled]:
+        async def here() -> list[Settled]:
+            return list(await self._local.settle(verdicts))
+
+        question = SettleEvaluations(list(verdicts))
+        return await self._path.ask(here, question, list[Settled], patience=0, timeout=_SETTLE_WITHIN, again=False)

@@ -1,0 +1,99 @@
+"""The way to whoever leads: this server or another, now or within a while."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from jobpool.kit.effects.clock import Clock, deadline
+from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.leader.leadership import Leadership, NotLeader
+from jobpool.model.errors import DeadlineExceeded, JobpoolError, Unavailable
+from jobpool.peers.conversation import LinkDown
+from jobpool.peers.mesh import Mesh
+from jobpool.peers.words import Question
+from jobpool.replica.replica import Replica
+
+T = TypeVar("T")
+
+LEADER_WITHIN: Millis = 3 * SECOND
+"""How long a change waits for somebody to lead before it is refused."""
+
+_LOOK_AGAIN: Millis = 100
+MAYBE_MADE = "the leader was lost while it worked on this; the change may have been made: look before you repeat it"
+
+
+class LeaderPath:
+    """Asks the leader. What it answered is folded here before it is passed on."""
+
+    def __init__(self, leadership: Leadership, mesh: Mesh, replica: Replica, *, clock: Clock, me: str) -> None:
+        self._leadership = leadership
+        self._mesh = mesh
+        self._replica = replica
+        self._clock = clock
+        self._me = me
+
+    async def ask(
+        self,
+        here: Callable[[], Awaitable[T]],
+        question: Question,
+        reply: type[T],
+        *,
+        patience: Millis,
+        timeout: Millis,
+        again: bool,
+    ) -> T:
+        """The leader's answer: by `here` when this server leads, else to `question`.
+
+        A leader is waited for `patience` ms, its answer `timeout` ms. `again`: what may have been done already may be
+        asked once more. Raises what the leader raises, Unavailable, DeadlineExceeded.
+        """
+        waited_from = self._clock.monotonic()
+        while True:
+            try:
+                if self._leadership.leads:
+                    return await here()
+                return await self._elsewhere(question, reply, timeout)
+            except Unavailable as failure:
+                if not again and not is_definite(failure):
+                    raise
+                if self._clock.monotonic() - waited_from >= patience:
+                    raise
+            await self._leader_changes(_LOOK_AGAIN)
+
+    async def _elsewhere(self, question: Question, reply: type[T], timeout: Millis) -> T:
+        leader = self._leadership.leader
+        if leader is None or leader == self._me:
+            raise NotLeader
+        loop = asyncio.get_running_loop()
+        asking = loop.create_task(self._ask(leader, question, reply, timeout))
+        changing = loop.create_task(self._leadership.leader_changes())
+        try:
+            await asyncio.wait([asking, changing], return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                raise Unavailable(MAYBE_MADE)
+            return asking.result()
+        finally:
+            changing.cancel()
+            asking.cancel()
+            await asyncio.gather(asking, changing, return_exceptions=True)
+
+    async def _ask(self, leader: str, question: Question, reply: type[T], timeout: Millis) -> T:
+        told = await self._mesh.ask(leader, question, reply, timeout=timeout)
+        try:
+            async with deadline(self._clock, timeout):
+                await self._replica.wait_for(told.n)
+        except TimeoutError:
+            raise DeadlineExceeded("it was done, but this server does not see it yet: it is behind") from None
+        return told.value
+
+    async def _leader_changes(self, within: Millis) -> None:
+        try:
+            async with deadline(self._clock, within):
+                await self._leadership.leader_changes()
+        except TimeoutError:
+            return
+
+
+def is_definite(failure: JobpoolError) -> bool:
+    """Whether a failure says that nothing was done: nobody led there, or nothing was sent."""
+    return failure.field == "leader" or (isinstance(failure, LinkDown) and not failure.sent)

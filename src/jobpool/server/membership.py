@@ -1,0 +1,233 @@
+"""A server among others: it joins, says which agents it holds, and sends them away when it is cut off.
+
+What a server that sees no new commits is told would come too late: so it does not keep agents that others could serve.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from jobpool.api.sessions import Sessions
+from jobpool.kit.effects.clock import Clock, deadline
+from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.leader.leadership import Leadership
+from jobpool.model.beat import Beat
+from jobpool.model.errors import JobpoolError
+from jobpool.model.server import Cluster, ServerRecord
+from jobpool.peers.mesh import Mesh
+from jobpool.peers.words import HoldAgents, Join
+from jobpool.replica.follow import Follower
+from jobpool.replica.replica import Replica
+from jobpool.replica.state import Folded
+from jobpool.server.answers import Answers
+from jobpool.server.desk import ClusterDesk
+from jobpool.server.leader_path import LeaderPath
+from jobpool.store.commands import JoinServer
+
+_LOOK_EVERY: Millis = 250
+_BEHIND: Millis = SECOND
+_ANSWER_WITHIN: Millis = 5 * SECOND
+_RETRY: Millis = SECOND // 2
+CUT_OFF = "this server is cut off from the store; another one can serve you"
+
+
+class Membership:
+    """A service, and the ears of the mesh. `lag` is how long this server has not seen what it knows to be there."""
+
+    name = "membership"
+
+    def __init__(
+        self,
+        me: ServerRecord,
+        leadership: Leadership,
+        replica: Replica,
+        *,
+        clock: Clock,
+        follower: Follower,
+    ) -> None:
+        self._me = me
+        self._leadership = leadership
+        self._replica = replica
+        self._clock = clock
+        self._follower = follower
+        self._cluster: Cluster | None = None
+        self._beats: dict[str, tuple[Millis, Beat]] = {}
+        self._promised: tuple[int, Millis] | None = None
+        self._suspended = False
+        self._gone: set[str] = set()
+        self._changed = asyncio.Event()
+        self._log = get_logger("membership")
+
+    def connect(self, mesh: Mesh, *, path: LeaderPath, desk: ClusterDesk, answers: Answers, sessions: Sessions) -> None:
+        """Keep the mesh's links as the store has them, from now on. Before anything else is asked of this."""
+        self._mesh = mesh
+        self._path = path
+        self._desk = desk
+        self._answers = answers
+        self._sessions = sessions
+        self._replica.listen(self._observe)
+        self._replica.on_restore(self._relink)
+        self._relink()
+
+    @property
+    def beats(self) -> dict[str, tuple[Millis, Beat]]:
+        """What each other server said last, and when by the monotonic clock."""
+        return self._beats
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether it does not see what happens, so that others should be asked."""
+        return self._suspended
+
+    @property
+    def lag(self) -> Millis:
+        promised = 0 if self._promised is None else self._clock.monotonic() - self._promised[1]
+        return max(self._follower.lag, promised)
+
+    # ---- ears of the mesh
+
+    def beat(self, server_id: str, beat: Beat) -> None:
+        now = self._clock.monotonic()
+        self._beats[server_id] = (now, beat)
+        if self._promised is None and beat.n > self._replica.n:
+            self._promised = (beat.n, now)
+        self._leadership.beat(server_id, beat)
+
+    def called(self, server_id: str) -> None:
+        self._leadership.called()
+
+    def agents_heard(self, server_id: str, agents: Sequence[tuple[str, int, Millis]]) -> None:
+        for node_id, session, ttl in agents:
+            self._desk.heard_elsewhere(node_id, session, ttl)
+
+    def gone(self, server_id: str) -> None:
+        self._gone.add(server_id)
+        self._changed.set()
+
+    def linked(self, server_id: str) -> None:
+        """What was told on the link before may be lost."""
+        self._changed.set()
+
+    # ---- commits
+
+    def _observe(self, folded: Folded) -> None:
+        if self._promised is not None and folded.n >= self._promised[0]:
+            self._promised = None
+        if folded.servers or self._replica.state.cluster is not self._cluster:
+            self._relink()
+
+    def _relink(self) -> None:
+        state = self._replica.state
+        self._cluster = state.cluster
+        if self._promised is not None and self._replica.n >= self._promised[0]:
+            self._promised = None
+        self._mesh.set_servers(state.servers.values(), state.cluster)
+        self._changed.set()
+
+    # ---- running
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._belong())
+            group.create_task(self._hold())
+            group.create_task(self._look())
+
+    async def _belong(self) -> None:
+        """See to it that the store has this server's record, as it is now."""
+        while True:
+            known = self._replica.state.servers.get(self._me.id)
+            if known is None or not _is_same(known, self._me):
+                await self._join()
+            await self._changed.wait()
+            self._changed.clear()
+
+    async def _join(self) -> None:
+        async def here() -> ServerRecord:
+            return await self._leadership.reign.committer.submit(JoinServer(self._me))
+
+        try:
+            await self._path.ask(
+                here, Join(self._me), ServerRecord, patience=_ANSWER_WITHIN, timeout=_ANSWER_WITHIN, again=True
+            )
+        except JobpoolError as failure:
+            self._log.warning("this server could not join", event_name="join_failed", error=str(failure))
+            await self._clock.sleep(_RETRY)
+            self._changed.set()
+
+    async def _hold(self) -> None:
+        """Tell every leader which agents are here; those that it does not think to be here come anew."""
+        told: str | None = None
+        while True:
+            leader = self._leadership.leader
+            if leader is not None and leader != told:
+                told = leader if await self._tell_holding() else None
+            if told == self._leadership.leader or self._leadership.leader is None:
+                told = self._leadership.leader
+                await self._leadership.leader_changes()
+            else:
+                await self._clock.sleep(_RETRY)
+
+    async def _tell_holding(self) -> bool:
+        agents = self._sessions.holding()
+        question = HoldAgents(self._me.id, agents)
+
+        async def here() -> list[str]:
+            return await self._leadership.reign.attendance.hold(self._me.id, agents)
+
+        try:
+            strangers = await self._path.ask(here, question, list[str], patience=0, timeout=_ANSWER_WITHIN, again=False)
+        except JobpoolError as failure:
+            self._log.info("the leader was not told", event_name="hold_failed", error=str(failure))
+            return False
+        self._sessions.dismiss(strangers)
+        return True
+
+    async def _look(self) -> None:
+        while True:
+            await self._clock.sleep(_LOOK_EVERY)
+            self._judge_lag()
+            self._tell_heard()
+            await self._take_back()
+
+    def _judge_lag(self) -> None:
+        behind = self.lag >= _BEHIND
+        if behind and not self._suspended:
+            self._log.warning("agents are sent to other servers", event_name="suspended", behind_ms=self.lag)
+            self._sessions.suspend(CUT_OFF)
+        elif self._suspended and not behind:
+            self._log.info("agents are served again", event_name="resumed")
+            self._sessions.resume()
+        self._suspended = behind
+
+    def _tell_heard(self) -> None:
+        leader = self._leadership.leader
+        if leader is None or leader == self._me.id:
+            return
+        heard = self._desk.drain_heard()
+        if heard:
+            self._mesh.tell_heard(leader, heard)
+
+    async def _take_back(self) -> None:
+        """What evaluators of servers have in hand that are not there goes to others."""
+        if not self._leadership.leads:
+            self._gone.clear()
+            return
+        silent = self._answers.lent_to - self._leadership.heard
+        for server_id in silent | (self._gone & self._answers.lent_to):
+            await self._answers.take_back(server_id)
+        self._gone.clear()
+
+
+def _is_same(known: ServerRecord, me: ServerRecord) -> bool:
+    return (known.name, known.url, known.version, known.etcd_member) == (me.name, me.url, me.version, me.etcd_member)
+
+
+async def until_led(leadership: Leadership, clock: Clock, *, within: Millis) -> bool:
+    """Whether somebody leads, as far as this server knows, within so long."""
+    try:
+        async with deadline(clock, within):
+            while leadership.leader is None:
+                await leadership.leader_changes()
+    except TimeoutError:
+        return False
+    return True
