@@ -11,11 +11,9 @@ from typing import cast
 
 from grpclib.config import Configuration
 from grpclib.const import Handler as MethodHandler
-from grpclib.const import Status
 from grpclib.encoding.proto import ProtoCodec, ProtoStatusDetailsCodec
 from grpclib.events import _DispatchServerEvents
-from grpclib.exceptions import GRPCError
-from grpclib.protocol import Buffer, H2Protocol
+from grpclib.protocol import H2Protocol
 from grpclib.protocol import Stream as H2Stream
 from grpclib.server import Handler
 from h2.config import H2Configuration
@@ -23,6 +21,7 @@ from h2.errors import ErrorCodes
 from h2.events import AlternativeServiceAvailable, UnknownFrameReceived
 
 from jobpool.api.connections import Connections
+from jobpool.kit.effects.channel import BoundedBuffer
 
 MAX_MESSAGE = 1_572_864 + 512 * 1024
 """Bytes of one inbound message."""
@@ -127,7 +126,7 @@ class _Calls(Handler):
             release_stream()
             return
         assert stream.id is not None
-        stream.buffer = _BoundedBuffer(partial(stream.connection.ack, stream.id))
+        stream.buffer = BoundedBuffer(partial(stream.connection.ack, stream.id), limit=MAX_MESSAGE)
         super().accept(stream, [header for header in headers if not header[0].endswith("-bin")], release_stream)
         self._in_progress += 1
         self._tasks[stream].add_done_callback(self._ended)
@@ -144,18 +143,6 @@ class _Calls(Handler):
         self._in_progress -= 1
         if self._when_idle is not None and not self._in_progress:
             task.get_loop().call_later(_LINGER_SECONDS, self._when_idle)
-
-
-class _BoundedBuffer(Buffer):
-    """Bytes of one stream. Refuses to collect a message that is too large, and one that ends early."""
-
-    async def read(self, size: int) -> bytes:
-        if size > MAX_MESSAGE:
-            raise GRPCError(Status.RESOURCE_EXHAUSTED, f"wanted a message of at most {MAX_MESSAGE} bytes, found {size}")
-        try:
-            return await super().read(size)
-        except AssertionError:
-            raise GRPCError(Status.INVALID_ARGUMENT, "the message ends before its length says") from None
 
 
 _DISPATCH = _DispatchServerEvents()

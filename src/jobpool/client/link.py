@@ -4,27 +4,25 @@ The difference that matters to a caller is whether the request can have arrived:
 """
 
 import asyncio
-import socket
-import sys
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
-from grpclib.client import Channel, Handler, Stream
+from grpclib.client import Channel, Stream
 from grpclib.const import Cardinality
 from grpclib.exceptions import GRPCError, StreamTerminatedError
-from grpclib.protocol import H2Protocol
 
 from jobpool.client.endpoints import Endpoint
-from jobpool.client.errors import Unreachable, connect_failure, from_grpc
+from jobpool.client.errors import Unreachable, from_grpc
 from jobpool.client.tls import TlsConfig, client_context
+from jobpool.kit.effects.channel import LiveChannel, connect_failure
 from jobpool.kit.pure.durations import Millis, format_duration
 from jobpool.model.errors import DeadlineExceeded, JobpoolError, Unavailable
 
 SERVICE = "jobpool.v1.Schedule"
 DEAD_AFTER: Millis = 10_000
-"""Bytes unacknowledged for so long mean that the machine is gone; the kernel alone would wait a quarter of an hour."""
+"""Bytes unacknowledged for so long mean that the machine is gone."""
 
 Asked = TypeVar("Asked", bound=Message)
 Reply = TypeVar("Reply", bound=Message)
@@ -122,17 +120,4 @@ class Link:
         context = None
         if self.endpoint.secure:
             context = client_context(self._tls or TlsConfig(), protocol="h2")
-        return _Channel(self.endpoint.host, self.endpoint.port, ssl=context)
-
-
-class _NoticesDeadPeers(H2Protocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        connected: socket.socket | None = transport.get_extra_info("socket")
-        if sys.platform == "linux" and connected is not None:
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER)
-        super().connection_made(transport)
-
-
-class _Channel(Channel):
-    def _protocol_factory(self) -> H2Protocol:
-        return _NoticesDeadPeers(Handler(), self._config, self._h2_config)
+        return LiveChannel(self.endpoint.host, self.endpoint.port, tls=context, dead_after=DEAD_AFTER)

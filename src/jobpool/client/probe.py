@@ -7,8 +7,9 @@ from contextlib import suppress
 from msgspec import Struct
 
 from jobpool.client.endpoints import Endpoint
-from jobpool.client.errors import Unreachable, connect_failure
+from jobpool.client.errors import Unreachable
 from jobpool.client.tls import TlsConfig, client_context
+from jobpool.kit.effects.channel import connect_failure
 from jobpool.kit.pure.durations import Millis, format_duration
 from jobpool.model.errors import Unavailable
 
