@@ -1,0 +1,49 @@
+"""What an etcd member's upkeep asks of the rest of the server."""
+
+from jobpool.leader.leadership import Leadership
+from jobpool.replica.replica import Replica
+from jobpool.server.cluster_info import ServersSeen
+from jobpool.server.feed import HistoryFeed
+from jobpool.server.membership import Membership
+from jobpool.store.commands import DropHistory
+
+_CLOSE = 1_000
+"""Commits that a server may be behind and still count as well: under load the newest are always on their way."""
+
+
+class Surroundings:
+    """Implements `store.engines.etcd.upkeep.Surroundings`."""
+
+    def __init__(
+        self,
+        leadership: Leadership,
+        replica: Replica,
+        membership: Membership,
+        *,
+        seen: ServersSeen,
+        feed: HistoryFeed,
+    ) -> None:
+        self._leadership = leadership
+        self._replica = replica
+        self._membership = membership
+        self._seen = seen
+        self._feed = feed
+
+    @property
+    def leads(self) -> bool:
+        return self._leadership.leads
+
+    @property
+    def others_well(self) -> bool:
+        others = set(self._replica.state.servers) - {self._seen.server_id}
+        beats = self._membership.beats
+        return others <= self._leadership.heard and all(
+            server_id in beats and beats[server_id][1].n + _CLOSE >= self._replica.n for server_id in others
+        )
+
+    async def step_aside(self) -> None:
+        await self._seen.move_leader("")
+
+    async def drop_history(self, n: int) -> None:
+        await self._leadership.reign.committer.submit(DropHistory(n))
+        self._feed.dropped_before(n + 1)
