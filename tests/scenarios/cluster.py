@@ -23,6 +23,7 @@ from jobpool.store.commands import (
     NamespaceSettings,
     PeriodicPatch,
     PlanPatch,
+    RemoveNode,
     ReportAttempt,
     RetryPatch,
     SetEligibility,
@@ -31,6 +32,7 @@ from jobpool.store.commands import (
     SwitchPlan,
     UpdateNamespace,
     UpdatePlan,
+    releases,
 )
 from jobpool.store.keyspace import Table
 from jobpool.testing.clock import FakeClock, settle
@@ -125,7 +127,7 @@ class Cluster:
 
     async def start(self, words: Words, options: Options) -> None:
         for job_id in words[1:]:
-            await self._core.submit(StartRun("default", words[0], job_id))
+            await self._core.submit(StartRun("default", words[0], job_id, ignore_overlap=options.get("overlap") == "allow"))
 
     async def cancel(self, words: Words, options: Options) -> None:
         await self._core.submit(CancelRun(self._run(words[0]).id))
@@ -158,7 +160,13 @@ class Cluster:
         return [str(await self._core.submit(late))]
 
     async def revive(self, words: Words, options: Options) -> None:
-        await self._core.revive_node(words[0])
+        await self._core.revive_node(words[0], empty="empty" in words[1:])
+
+    async def remove_node(self, words: Words, options: Options) -> None:
+        """What an operator's delete does; `force`: the machine is gone for good."""
+        while given_up := releases(self._core.state, words[0], 10, for_good=True) if "force" in words[1:] else []:
+            await self._core.submit_all(given_up)
+        await self._core.submit(RemoveNode(words[0]))
 
     async def ledger(self, words: Words, options: Options) -> Iterable[str]:
         folder = f"ledger/default/{words[0]}/"
@@ -218,8 +226,12 @@ def _changes(before: Run | None, after: Run) -> Iterable[str]:
     if new is not None and old is None:
         told = f" to tell its callee: {after.status} ({after.reason})" if after.ended else ""
         yield f"is placed on {new.node_id}{told}"
-    elif new is not None and old is not None and new.desired is not old.desired:
-        yield f"is to {new.desired} on {new.node_id}"
+    elif new is not None and old is not None:
+        if AllocationStatus.UNKNOWN in (new.status, old.status) and new.status is not old.status:
+            lost = new.status is AllocationStatus.UNKNOWN
+            yield f"is out of reach on {new.node_id}" if lost else f"is heard of again on {new.node_id}"
+        if new.desired is not old.desired:
+            yield f"is to {new.desired} on {new.node_id}"
     elif old is not None and new is None and not after.accepted:
         again = after.evaluations[-1].not_before
         yield f"lost its attempt: {after.attempts[-1].description or after.attempts[-1].status}" + (

@@ -7,7 +7,7 @@ import pytest
 from tests.scenarios.cluster import Cluster
 from tests.scenarios.story import stories, told
 
-STORIES = [path for name in ("periodic*", "slots*", "nodes*", "drain*") for path in stories(f"{name}.txt")]
+STORIES = [path for name in ("periodic*", "slots*", "nodes*", "reach*", "drain*") for path in stories(f"{name}.txt")]
 
 
 @pytest.mark.parametrize("path", STORIES)

@@ -104,12 +104,25 @@ class Context(Struct, frozen=True):
         Raises ResourceExhausted while too many changes wait, and DeadlineExceeded when the outcome did not come in
         time: then it is not known.
         """
+        self._admit(call)
+        return await self._within(self.leader.submit(command), call, _LONGEST_WRITE)
+
+    async def write_all(self, commands: Sequence[Command[R]], call: Call) -> Sequence[R]:
+        """As `write`. Raises the first failure; what was not refused is committed all the same."""
+        self._admit(call)
+        answers: list[R] = []
+        for outcome in await self._within(self.leader.submit_all(commands), call, _LONGEST_WRITE):
+            if isinstance(outcome, JobpoolError):
+                raise outcome
+            answers.append(outcome)
+        return answers
+
+    def _admit(self, call: Call) -> None:
         waiting = self.leader.waiting
         if waiting > MAX_WAITING_WRITES:
             raise ResourceExhausted(f"{waiting} changes are waiting to be committed; try again")
         if call.timeout is not None and call.timeout <= 0:
             raise DeadlineExceeded("the caller's time was over before anything was done")
-        return await self._within(self.leader.submit(command), call, _LONGEST_WRITE)
 
     async def read(self, work: Awaitable[T], call: Call) -> T:
         """What was asked of history, within the caller's patience. Raises DeadlineExceeded."""

@@ -8,12 +8,13 @@ from jobpool.model.errors import InvalidArgument, NotFound
 from jobpool.model.node import Node
 from jobpool.model.statuses import EvaluationStatus, JobStatus, NodeStatus
 from jobpool.store.change import Command
-from jobpool.store.commands import CancelDrain, RemoveNode, SetEligibility, StartDrain
+from jobpool.store.commands import CancelDrain, RemoveNode, SetEligibility, StartDrain, releases
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import node_message
 
 _MAX_DESCRIPTION = 512
 _LONGEST_DRAIN: Millis = 365 * DAY
+_GIVEN_UP_AT_ONCE = 200
 
 
 class Nodes:
@@ -46,8 +47,16 @@ class Nodes:
         return pb.NodeDetailResponse(header=self._context.header(), data=self._message(node))
 
     async def delete(self, request: pb.NodeDeleteRequest, call: Call) -> pb.NodeDeleteResponse:
-        await self._context.write(RemoveNode(check_id("id", request.id)), call)
+        node_id = check_id("id", request.id)
+        if request.force:
+            await self._give_up(node_id, call)
+        await self._context.write(RemoveNode(node_id), call)
         return pb.NodeDeleteResponse(header=self._context.header())
+
+    async def _give_up(self, node_id: str, call: Call) -> None:
+        """What is on a node that is down ends or is tried elsewhere. Broken off half-way, it goes on when repeated."""
+        while commands := releases(self._context.state, node_id, _GIVEN_UP_AT_ONCE, for_good=True):
+            await self._context.write_all(commands, call)
 
     async def eligibility(self, request: pb.NodeEligibilityRequest, call: Call) -> pb.NodeEligibilityResponse:
         node_id = check_id("id", request.id)

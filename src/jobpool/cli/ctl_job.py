@@ -11,6 +11,7 @@ from jobpool.cli.ctl_options import Paging, PrefixGroup, Settings, paged, since_
 from jobpool.cli.ctl_session import run
 from jobpool.cli.ctl_views import JOBS
 from jobpool.cli.output import note, zone_named
+from jobpool.model.statuses import JobStatus
 
 if TYPE_CHECKING:
     from jobpool.client import Client
@@ -86,12 +87,17 @@ def update(settings: Settings, job_id: str, *, status: str, description: str, re
 @click.option("--description", default="", help="Why.")
 @click.pass_obj
 def cancel(settings: Settings, job_id: str, *, description: str) -> None:
-    """Stop a run; if it runs, its agent is told."""
+    """Stop a run; if it runs, its agent is told, as soon as it can be reached."""
     from jobpool.wire import jobpool_pb2 as pb
 
     request = pb.JobCancelRequest(id=job_id, description=description)
     answer = run(settings, lambda client: client.job_cancel(request))
     show_changed(settings, answer, view=JOBS)
+    if answer.data.status == JobStatus.UNKNOWN:
+        note(
+            f"node {answer.data.node_id} does not answer: its agent is told to stop the run when it is back; "
+            f"if the machine is gone for good: jobpoolctl node delete {answer.data.node_id} --force"
+        )
 
 
 @job.command("logs")

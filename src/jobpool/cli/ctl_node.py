@@ -58,12 +58,13 @@ def show_node(settings: Settings, node_id: str) -> None:
 
 @node.command("delete")
 @click.argument("node_id")
+@click.option("--force", is_flag=True, help="Its machine is gone for good: give up the runs that wait for its agent.")
 @click.pass_obj
-def delete_node(settings: Settings, node_id: str) -> None:
-    """Forget a node that will not come back."""
+def delete_node(settings: Settings, node_id: str, *, force: bool) -> None:
+    """Forget a node that is down and will not come back."""
     from jobpool.wire import jobpool_pb2 as pb
 
-    request = pb.NodeDeleteRequest(id=node_id)
+    request = pb.NodeDeleteRequest(id=node_id, force=force)
     done(settings, run(settings, lambda client: client.node_delete(request)), said=f"node {node_id} deleted")
 
 

@@ -1,7 +1,8 @@
 """Deadlines: a run that has taken longer than its timeout ends as expired.
 
 Agents enforce timeouts themselves; this is for asynchronous runs that a callee has accepted, and for agents that
-cannot speak any more (with a grace, so that the agent's own word comes first).
+cannot speak any more (with a grace, so that the agent's own word comes first). Where a run must not overlap with the
+next one, what the agent may need to stop its command is added: out of reach it enforces the timeout all the same.
 
 The wall clock says how much of its time a run has left when it is met; from then on monotonic time counts, so that a
 clock that is set forward ends nothing that runs.
@@ -12,10 +13,11 @@ from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.delay_queue import DelayQueue
 from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
 from jobpool.leader.term import Term
-from jobpool.model.errors import JobpoolError
+from jobpool.model.errors import InvalidArgument, JobpoolError
+from jobpool.model.parameters import shell_parameters
 from jobpool.model.run import Run
-from jobpool.replica.state import Folded
-from jobpool.store.commands import TimeOutRun
+from jobpool.replica.state import Folded, State
+from jobpool.store.commands import TimeOutRun, waits_for_agent
 
 _BATCH = 500
 _CALLBACK_PATIENCE: Millis = 10 * MINUTE
@@ -31,6 +33,17 @@ def deadline_of(run: Run, grace: Millis) -> Millis | None:
     if run.started_at is None:
         return None
     return run.started_at + run.timeout + (0 if run.accepted else grace)
+
+
+def time_to_stop(run: Run, state: State) -> Millis:
+    """How long after its timeout the run may still be at work, when it would be in the way of the next one."""
+    plan = state.plan_version(run.namespace, run.plan_id, run.plan_version)
+    if plan is None or run.executor != "shell" or not waits_for_agent(run, state):
+        return 0
+    try:
+        return shell_parameters(plan.parameters if run.parameters is None else run.parameters).kill_after
+    except InvalidArgument:
+        return 0  # no agent can run it either
 
 
 class Deadlines:
@@ -58,7 +71,7 @@ class Deadlines:
             self._alarm.kick()
 
     def _track(self, run: Run) -> None:
-        due = deadline_of(run, self._term.config.timeout_grace)
+        due = deadline_of(run, self._term.config.timeout_grace + time_to_stop(run, self._term.state))
         if due is None:
             self._forget(run.id)
         elif self._known.get(run.id) != due:

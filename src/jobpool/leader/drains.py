@@ -3,8 +3,6 @@
 Level-triggered: what is due is read from the node's record and from what is on it, so a new leader goes on half-way.
 """
 
-from itertools import islice
-
 from jobpool.kit.effects.clock import Alarm
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.delay_queue import DelayQueue
@@ -14,7 +12,7 @@ from jobpool.model.errors import JobpoolError
 from jobpool.model.node import Node
 from jobpool.replica.state import Folded, State
 from jobpool.store.change import Command
-from jobpool.store.commands import FinishDrain, MoveAttempt
+from jobpool.store.commands import FinishDrain, MoveAttempt, is_asked_to_stop
 
 _BATCH = 200
 _AT_ONCE: Millis = 0
@@ -28,18 +26,23 @@ def due_of(node: Node, state: State) -> Millis | None:
 
 
 def drain_commands(node_id: str, state: State, now: Millis, *, limit: int = _BATCH) -> list[Command[bool]]:
-    """The next step of a drain: its end, or up to `limit` moves; none when it is not time. Pure."""
+    """The next step of a drain: its end, or up to `limit` moves. Pure.
+
+    None when it is not time, or when agents have been asked to stop all that is left.
+    """
     node = state.node(node_id)
     due = due_of(node, state) if node is not None else None
     if due is None or due > now:
         return []
     moves: list[Command[bool]] = []
-    for job_id in islice(state.node_runs(node_id), limit):
+    for job_id in state.node_runs(node_id):
         run = state.run(job_id)
         attempt = run.open_attempt if run is not None else None
-        if attempt is not None:
+        if run is not None and attempt is not None and not is_asked_to_stop(run, state):
             moves.append(MoveAttempt(job_id, node_id, attempt.fence))
-    return moves or [FinishDrain(node_id)]
+            if len(moves) == limit:
+                break
+    return moves if moves or state.node_load(node_id) else [FinishDrain(node_id)]
 
 
 class Drains:
@@ -103,6 +106,8 @@ class Drains:
 
     async def _step(self, node_id: str) -> None:
         commands = drain_commands(node_id, self._term.state, self._term.clock.now())
+        if not commands:
+            return
         outcomes = await self._term.writer.submit_all(commands)
         failures = [outcome for outcome in outcomes if isinstance(outcome, JobpoolError)]
         if failures:

@@ -1,35 +1,20 @@
-"""Losses: the runs of nodes that are down are ended or evaluated again, each by its own command.
+"""Losses: the runs of nodes that are down are ended, evaluated again or held, each by its own command.
 
-Level-triggered: as long as a node is down and something is on it, this goes on. A crash half-way loses nothing.
+Level-triggered: as long as a node is down and something is on it that is not held for its agent, this goes on. A crash
+half-way loses nothing.
 """
 
 import asyncio
-from itertools import islice
 
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.durations import SECOND
 from jobpool.leader.term import Term
 from jobpool.model.errors import JobpoolError
 from jobpool.model.statuses import NodeStatus
-from jobpool.replica.state import Folded, State
-from jobpool.store.commands import LoseAttempt
+from jobpool.replica.state import Folded
+from jobpool.store.commands import releases
 
 _BATCH = 200
-WHY = "its node stopped answering"
-
-
-def lost_attempts(state: State, node_id: str, limit: int) -> list[LoseAttempt]:
-    """Commands for up to `limit` runs of a node that is down; none when it is not. Pure."""
-    node = state.node(node_id)
-    if node is not None and node.status is not NodeStatus.DOWN:
-        return []
-    commands = []
-    for job_id in islice(state.node_runs(node_id), limit):
-        run = state.run(job_id)
-        attempt = run.open_attempt if run is not None else None
-        if attempt is not None:
-            commands.append(LoseAttempt(job_id, attempt.number, node_id, attempt.fence, WHY))
-    return commands
 
 
 class Losses:
@@ -67,7 +52,7 @@ class Losses:
                 await self._release(node_id)
 
     async def _release(self, node_id: str) -> None:
-        while commands := lost_attempts(self._term.state, node_id, _BATCH):
+        while commands := releases(self._term.state, node_id, _BATCH):
             outcomes = await self._term.writer.submit_all(commands)
             failures = [outcome for outcome in outcomes if isinstance(outcome, JobpoolError)]
             if failures:

@@ -5,9 +5,9 @@ from jobpool.model.statuses import AllocationStatus, EvaluationStatus, JobStatus
 _ENDS = (JobStatus.COMPLETE, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED)
 
 JOB: dict[JobStatus, frozenset[JobStatus]] = {
-    JobStatus.PENDING: frozenset({JobStatus.RUNNING, *_ENDS}),
+    JobStatus.PENDING: frozenset({JobStatus.RUNNING, JobStatus.UNKNOWN, *_ENDS}),
     # Back to pending: the attempt failed or its node was lost, and the run will be placed again.
-    JobStatus.RUNNING: frozenset({JobStatus.PENDING, *_ENDS}),
+    JobStatus.RUNNING: frozenset({JobStatus.PENDING, JobStatus.UNKNOWN, *_ENDS}),
     JobStatus.UNKNOWN: frozenset({JobStatus.RUNNING, JobStatus.PENDING, *_ENDS}),
     JobStatus.COMPLETE: frozenset(),
     JobStatus.SKIPPED: frozenset(),
@@ -47,9 +47,9 @@ _ALLOCATION_ENDS = (
 )
 
 ALLOCATION: dict[AllocationStatus, frozenset[AllocationStatus]] = {
-    AllocationStatus.PENDING: frozenset({AllocationStatus.RUNNING, *_ALLOCATION_ENDS}),
-    AllocationStatus.RUNNING: frozenset(_ALLOCATION_ENDS),
-    AllocationStatus.UNKNOWN: frozenset({AllocationStatus.RUNNING, *_ALLOCATION_ENDS}),
+    AllocationStatus.PENDING: frozenset({AllocationStatus.RUNNING, AllocationStatus.UNKNOWN, *_ALLOCATION_ENDS}),
+    AllocationStatus.RUNNING: frozenset({AllocationStatus.UNKNOWN, *_ALLOCATION_ENDS}),
+    AllocationStatus.UNKNOWN: frozenset({AllocationStatus.PENDING, AllocationStatus.RUNNING, *_ALLOCATION_ENDS}),
     **{status: frozenset() for status in _ALLOCATION_ENDS},
 }
 

@@ -18,7 +18,7 @@ from jobpool.leader.term import LeaderConfig, Retention
 from jobpool.model.errors import JobpoolError
 from jobpool.model.node import Node
 from jobpool.model.plan import Plan
-from jobpool.model.run import Run
+from jobpool.model.run import Run, allocation_id
 from jobpool.model.statuses import AllocationStatus, DesiredStatus, NodeStatus, PlanStatus
 from jobpool.replica.follow import Follower
 from jobpool.replica.replica import Replica
@@ -28,12 +28,14 @@ from jobpool.store.change import Command
 from jobpool.store.commands import (
     AddNamespace,
     AddPlan,
+    LoseAttempt,
     PeriodicPatch,
     PlanPatch,
     RegisterNode,
     ReportAttempt,
     Reported,
     SetNodeStatus,
+    vouchers,
 )
 from jobpool.store.port import Store
 from jobpool.testing.clock import FakeClock, settle
@@ -113,15 +115,23 @@ class Core:
         await self.submit(RegisterNode(node))
         await self.submit(SetNodeStatus(node_id, NodeStatus.READY, "node is ready"))
 
-    async def revive_node(self, node_id: str) -> None:
-        """A node that was silent, or down, is back, says what it holds, and goes on with it."""
+    async def revive_node(self, node_id: str, *, empty: bool = False) -> None:
+        """A node that was silent, or down, is back, says what it holds, and goes on with it. `empty`: that is nothing."""
         self.silent.discard(node_id)
         node = self.state.node(node_id)
         assert node is not None
         await self.submit(RegisterNode(node))
         self.leadership.reign.heartbeats.beat(node_id)
-        for job_id in self.state.node_runs(node_id):
-            self._ask(self.state.runs[job_id])
+        runs = [self.state.runs[job_id] for job_id in self.state.node_runs(node_id)]
+        if empty:
+            await self.submit_all([_lost(run) for run in runs])
+        else:
+            # What is of a snapshot it vouches for only where a test says so.
+            known = [run for run in runs if not run.predates(self.state.era)]
+            held = {allocation_id(run.id, len(run.attempts)): run.attempts[-1].fence for run in known}
+            await self.submit_all(vouchers(self.state, node_id, held))
+            for run in runs:
+                self._ask(run)
         await self.submit(SetNodeStatus(node_id, NodeStatus.READY, "node is ready"))
 
     async def add_plan(self, plan_id: str, *, spec: str, namespace: str = "default", **fields: object) -> Plan:
@@ -215,6 +225,12 @@ class Core:
         agents = [_Agents("agents-work", self.work), _Agents("agents-beat", self.beat)]
         follower = Follower(self.store, self.replica, clock=self.clock, give_up=self.leadership.give_up)
         await run_services([follower, self.leadership, *self.evaluators, *agents])
+
+
+def _lost(run: Run) -> LoseAttempt:
+    attempt = run.attempts[-1]
+    why = "its agent does not know of it any more"
+    return LoseAttempt(run.id, attempt.number, attempt.node_id, attempt.fence, why)
 
 
 def _refused(outcome: object) -> bool:

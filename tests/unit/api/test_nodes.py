@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
+from jobpool.model.errors import JobpoolError
 from jobpool.testing.clock import settle
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import timestamp
@@ -98,6 +99,76 @@ async def test_only_a_node_that_is_down_and_idle_is_deleted(world: World) -> Non
     assert (await world.ask("NodeDetail", pb.NodeDetailRequest(id="node-1"))).data.status == "down"
     await world.ask("NodeDelete", delete)
     assert ids((await world.ask("NodeList", listing())).data) == []
+
+
+async def out_of_reach(world: World, **plan: Any) -> list[pb.Assignment]:
+    """The assignments of three runs of a plan that forbids overlap; their node is down."""
+    agent = await world.agent().join()
+    await world.add_plan(overlap="skip", **plan)
+    for _ in range(3):
+        await world.run_plan(overlap="allow")
+    agent.stream.hang_up()
+    await world.clock.advance(5 * MINUTE)
+    assert (await shown(world)).status == "down"
+    assert {run.status for run in world.state.runs.values()} == {"unknown"}
+    return agent.stream.assigned
+
+
+async def test_a_node_whose_runs_wait_for_its_agent_is_deleted_only_by_force(world: World) -> None:
+    items = await out_of_reach(world)
+    refusal = await world.refusal("NodeDelete", pb.NodeDeleteRequest(id="node-1"))
+    assert (refusal.code, refusal.field) == ("FAILED_PRECONDITION", "id")
+    assert "3 runs still with node node-1" in refusal.text
+    other = await world.agent("node-2").join()
+    await world.ask("NodeDelete", pb.NodeDeleteRequest(id="node-1", force=True))
+    assert [node.ID for node in (await world.ask("NodeList", listing())).data] == ["node-2"]
+    await world.clock.advance(SECOND)
+    assert sorted(item.allocation_id for item in other.stream.assigned) == sorted(f"{item.job_id}-a2" for item in items)
+    back = await world.agent().join(*[(item.allocation_id, item.fence) for item in items])
+    assert sorted(back.stream.held("drop")) == sorted((item.allocation_id, item.fence) for item in items)
+
+
+async def test_force_deletes_no_node_that_is_not_down(world: World) -> None:
+    await given(world)
+    refusal = await world.refusal("NodeDelete", pb.NodeDeleteRequest(id="node-1", force=True))
+    assert (refusal.code, refusal.text.count("wait until it is down")) == ("FAILED_PRECONDITION", 1)
+
+
+async def test_force_goes_on_where_it_was_broken_off(world: World) -> None:
+    await out_of_reach(world, delivery="at-most-once")
+    for _ in range(4):
+        world.store.fail_next_commit("refuse")
+    with pytest.raises(JobpoolError):
+        await world.core.through(world.ask("NodeDelete", pb.NodeDeleteRequest(id="node-1", force=True)))
+    assert (await shown(world)).status == "down"
+    await world.clock.advance(10 * SECOND)
+    await world.core.through(world.ask("NodeDelete", pb.NodeDeleteRequest(id="node-1", force=True)))
+    assert {(run.status, run.reason) for run in world.history.runs.values()} == {("failed", "node_lost")}
+    assert world.state.slots_used("default") == 0
+
+
+async def test_a_cancel_of_a_run_out_of_reach_is_passed_on_when_its_agent_is_back(world: World) -> None:
+    [item, *_] = await out_of_reach(world)
+    job = (await world.ask("JobCancel", pb.JobCancelRequest(id=item.job_id, description="enough"))).data
+    assert (job.status, job.reason, job.node_id, job.info) == ("unknown", "node_lost", "node-1", "enough")
+    agent = await world.agent().join((item.allocation_id, item.fence))
+    assert agent.stream.held("stops") == [(item.allocation_id, item.fence)]
+    await agent.finish(item, "cancelled")
+    assert (world.history.runs[item.job_id].status, world.history.runs[item.job_id].info) == ("cancelled", "enough")
+
+
+@pytest.mark.invariant("H-8")
+async def test_a_run_out_of_reach_goes_on_when_its_agent_has_it_still_and_elsewhere_when_not(world: World) -> None:
+    kept, waiting, gone = await out_of_reach(world)
+    agent = await world.agent().join((kept.allocation_id, kept.fence), (waiting.allocation_id, waiting.fence))
+    status = {job_id: run.status.value for job_id, run in world.state.runs.items()}
+    assert status == {kept.job_id: "pending", waiting.job_id: "pending", gone.job_id: "pending"}
+    assert len(world.state.runs[kept.job_id].attempts) == 1
+    assert agent.stream.held("drop") == agent.stream.held("stops") == []
+    [again] = agent.stream.assigned
+    assert (again.job_id, again.attempt) == (gone.job_id, 2)
+    await agent.finish(kept)
+    assert world.history.runs[kept.job_id].status == "complete"
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,7 @@ SENT: list[tuple[str, str, Message]] = [
     ("allocation detail a", "AllocationDetail", pb.ScheduleAllocationDetailRequest(id="a")),
     ("node detail n", "NodeDetail", pb.NodeDetailRequest(id="n")),
     ("node delete n", "NodeDelete", pb.NodeDeleteRequest(id="n")),
+    ("node delete n --force", "NodeDelete", pb.NodeDeleteRequest(id="n", force=True)),
     ("node eligibility n --enable", "NodeEligibility", pb.NodeEligibilityRequest(id="n", eligible=True)),
     (
         "node eligibility n --disable --description why",
@@ -117,6 +118,17 @@ async def test_sent(run: Ctl, api: FakeApi, *, words: str, rpc: str, request_: M
 )
 async def test_said(run: Ctl, words: str, said: str) -> None:
     assert (await run(*words.split())).out == said
+
+
+@pytest.mark.parametrize(("status", "told"), [("unknown", True), ("running", False)])
+async def test_who_cancels_a_run_out_of_reach_is_told_that_it_waits(
+    run: Ctl, api: FakeApi, *, status: str, told: bool
+) -> None:
+    api.answers("JobCancel", pb.JobCancelResponse(data=pb.Job(id="j", status=status, node_id="rack-3")))
+    outcome = await run("job", "cancel", "j")
+    assert outcome.code == 0
+    assert ("told to stop the run when it is back" in outcome.err) == told
+    assert ("jobpoolctl node delete rack-3 --force" in outcome.err) == told
 
 
 async def test_a_plan_that_never_fires_again(run: Ctl) -> None:

@@ -10,8 +10,8 @@ from jobpool.leader.deadlines import deadline_of
 from jobpool.leader.term import LeaderConfig
 from jobpool.model.reasons import Reason
 from jobpool.model.schedule import Overlap
-from jobpool.model.statuses import AllocationStatus, JobStatus
-from jobpool.store.commands import RetryPatch, StartRun
+from jobpool.model.statuses import AllocationStatus, JobStatus, NodeStatus
+from jobpool.store.commands import RetryPatch, SetNodeStatus, StartRun
 from jobpool.testing.clock import FakeClock
 from jobpool.testing.harness import Core, running_core
 from jobpool.testing.store import MemoryStore
@@ -133,3 +133,46 @@ def test_only_a_started_run_has_a_deadline() -> None:
     assert deadline_of(run, GRACE) is None
     bench.report(run, AllocationStatus.RUNNING)
     assert deadline_of(bench.live("r1"), GRACE) == bench.now + MINUTE + GRACE
+
+
+SHELL: dict[str, Any] = {"executor": "shell", "parameters": '{"command": "true", "kill_after": "5m"}'}
+
+
+@pytest.mark.parametrize(("overlap", "longer"), [(Overlap.SKIP, 5 * MINUTE), (Overlap.ALLOW, 0)])
+async def test_a_command_that_must_not_overlap_has_the_time_that_it_may_take_to_stop(
+    overlap: Overlap, longer: Millis
+) -> None:
+    async with running_core(MemoryStore(), FakeClock()) as core:
+        core.answers = None
+        await core.add_node("a", executors=("shell",))
+        await core.add_plan("p", spec="0 0 1 1 *", timeout=MINUTE, overlap=overlap, **SHELL)
+        await core.submit(StartRun("default", "p", "r1"))
+        await core.advance(0)
+        await report(core)
+        await core.advance(MINUTE + GRACE + longer - 1)
+        assert not core.finished
+        await core.advance(1)
+        assert [run.status for run in core.finished] == [JobStatus.EXPIRED]
+
+
+async def test_a_run_on_a_node_out_of_reach_expires_where_it_is() -> None:
+    async with running_core(MemoryStore(), FakeClock()) as core:
+        await running(core, overlap=Overlap.SKIP)
+        await report(core)
+        core.silent.add("a")
+        await core.submit(SetNodeStatus("a", NodeStatus.DOWN))
+        await core.advance(SECOND)
+        assert core.state.runs["r1"].status is JobStatus.UNKNOWN
+        await core.advance(MINUTE + GRACE)
+        assert [(run.status, len(run.attempts)) for run in core.finished] == [(JobStatus.EXPIRED, 1)]
+        assert core.state.node_load("a") == 0
+
+
+async def test_a_run_out_of_reach_whose_start_nobody_told_does_not_expire() -> None:
+    """Its agent may have begun it at any time, or not at all."""
+    async with running_core(MemoryStore(), FakeClock()) as core:
+        await running(core, overlap=Overlap.SKIP)
+        core.silent.add("a")
+        await core.submit(SetNodeStatus("a", NodeStatus.DOWN))
+        await core.advance(HOUR)
+        assert core.state.runs["r1"].status is JobStatus.UNKNOWN

@@ -6,7 +6,8 @@ import pytest
 
 from jobpool.kit.pure.durations import MINUTE, SECOND
 from jobpool.leader.drains import drain_commands, due_of
-from jobpool.model.statuses import AllocationStatus, JobStatus, NodeStatus
+from jobpool.model.schedule import Overlap
+from jobpool.model.statuses import AllocationStatus, DesiredStatus, JobStatus, NodeStatus
 from jobpool.store.commands import (
     AddNamespace,
     CancelDrain,
@@ -32,7 +33,7 @@ async def occupied(core: Core, runs: int, **fields: Any) -> None:
     await core.add_node("a", capacity=500)
     await core.add_plan("p", spec="0 0 1 1 *", **fields)
     for at in range(runs):
-        await core.submit(StartRun("default", "p", f"r{at:04}"))
+        await core.submit(StartRun("default", "p", f"r{at:04}", ignore_overlap=True))
     await core.advance(SECOND)
     assert core.state.node_load("a") == runs
     await core.add_node("b", capacity=500)
@@ -115,6 +116,46 @@ async def test_a_node_that_goes_away_does_not_wedge_it() -> None:
         await core.submit(RemoveNode("a"))
         await core.advance(2 * MINUTE)
         await core.submit(AddNamespace("still-leading"))
+
+
+@pytest.mark.invariant("D-1")
+async def test_what_must_not_overlap_is_stopped_before_it_is_placed_elsewhere() -> None:
+    async with running_core(MemoryStore(), FakeClock(START)) as core:
+        await occupied(core, 1, overlap=Overlap.SKIP)
+        core.obedient = False
+        await core.through(core.submit(StartDrain("a", MINUTE)))
+        await core.advance(61 * SECOND)
+        run = core.state.runs["r0000"]
+        assert (run.attempts[-1].desired, core.state.node_load("a")) == (DesiredStatus.STOP, 1)
+        n = core.replica.n
+        await core.advance(10 * MINUTE)
+        assert core.replica.n == n  # nothing spins on it, and the drain is not over
+        await core.submit(core.report(run, AllocationStatus.CANCELLED))
+        await core.advance(SECOND)
+        assert [it.node_id for it in core.state.runs["r0000"].attempts] == ["a", "b"]
+        assert core.state.nodes["a"].drain is None
+
+
+@pytest.mark.invariant("D-1")
+@pytest.mark.parametrize("empty", [True, False])
+async def test_a_drain_of_a_node_out_of_reach_is_over_when_its_agent_has_spoken(empty: bool) -> None:
+    store, clock = MemoryStore(), FakeClock(START)
+    async with running_core(store, clock) as core:
+        await occupied(core, 2, overlap=Overlap.SKIP)
+        core.silent.add("a")
+        await core.submit(StartDrain("a", MINUTE))
+        await core.submit(SetNodeStatus("a", NodeStatus.DOWN, "gone"))
+        await core.advance(2 * MINUTE)
+        assert {it.status for it in core.state.runs.values()} == {JobStatus.UNKNOWN}
+        assert {it.attempts[0].desired for it in core.state.runs.values()} == {DesiredStatus.STOP}
+    async with running_core(store.reopened(), clock, silent=["a"], answers=None) as core:
+        await core.advance(MINUTE)
+        assert core.state.nodes["a"].drain is not None
+        await core.through(core.revive_node("a", empty=empty))
+        await core.advance(SECOND)
+        assert core.state.nodes["a"].drain is None
+        assert {it.attempts[-1].node_id for it in core.state.runs.values()} == {"b"}
+        assert {it.losses for it in core.state.runs.values()} == {int(empty)}
 
 
 @pytest.mark.invariant("D-3")

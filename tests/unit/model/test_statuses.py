@@ -28,9 +28,7 @@ TABLES: list[tuple[type[StrEnum], Mapping[Any, frozenset[Any]], frozenset[Any]]]
 BORN_ONLY = {
     JobStatus.PENDING,
     JobStatus.SKIPPED,
-    JobStatus.UNKNOWN,
     AllocationStatus.PENDING,
-    AllocationStatus.UNKNOWN,
     NodeStatus.DISCONNECTED,
 }
 """What no other status leads to: a record begins with it, or nothing sets it yet."""

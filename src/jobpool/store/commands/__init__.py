@@ -4,7 +4,15 @@ Admits what decides on the leader, in order. A command names what is wanted, nev
 a JobpoolError, and decides at most 64 operations.
 """
 
-from jobpool.store.commands.drains import CancelDrain, FinishDrain, MoveAttempt, SetEligibility, StartDrain
+from jobpool.store.commands.drains import (
+    CancelDrain,
+    FinishDrain,
+    MoveAttempt,
+    SetEligibility,
+    StartDrain,
+    is_asked_to_stop,
+)
+from jobpool.store.commands.lifecycle import waits_for_agent
 from jobpool.store.commands.namespaces import (
     AddNamespace,
     DeleteNamespace,
@@ -21,6 +29,7 @@ from jobpool.store.commands.restored import EndSurvivor, MarkRestored, VouchAtte
 from jobpool.store.commands.runs import CancelRun, ReportRun, StartRun, TimeOutRun
 from jobpool.store.commands.servers import FoundCluster, JoinServer, RemoveServer
 from jobpool.store.commands.ticks import DecideTicks, ExpirePlan
+from jobpool.store.commands.unreachable import ReleaseAttempt, releases
 from jobpool.store.commands.upkeep import DropHistory, DropLedger, DropMarks, DropVersions
 
 __all__ = [
@@ -55,6 +64,7 @@ __all__ = [
     "Placed",
     "PlanPatch",
     "RegisterNode",
+    "ReleaseAttempt",
     "RemoveNode",
     "RemoveServer",
     "RenameNamespace",
@@ -72,6 +82,9 @@ __all__ = [
     "UpdateNamespace",
     "UpdatePlan",
     "VouchAttempt",
+    "is_asked_to_stop",
     "is_lost",
+    "releases",
     "vouchers",
+    "waits_for_agent",
 ]

@@ -12,16 +12,13 @@ from msgspec.structs import replace
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import FailedPrecondition, NotFound
 from jobpool.model.node import Drain, Node
-from jobpool.model.reasons import Reason
-from jobpool.model.schedule import Delivery
-from jobpool.model.statuses import AllocationStatus, EvaluationTrigger, JobStatus
+from jobpool.model.run import Run
+from jobpool.model.statuses import AllocationStatus, DesiredStatus
 from jobpool.ports import ClusterView
 from jobpool.store.change import Decided, put_run
-from jobpool.store.commands.lifecycle import archived, finished, tried_again, with_attempt
+from jobpool.store.commands.lifecycle import waits_for_agent, with_attempt
 from jobpool.store.commands.nodes import put_node
-from jobpool.store.commands.reports import LoseAttempt
-
-WHY = "its node was drained"
+from jobpool.store.commands.reports import DRAINED, LoseAttempt, moved
 
 
 class SetEligibility(Struct, frozen=True):
@@ -87,7 +84,8 @@ class FinishDrain(Struct, frozen=True):
 class MoveAttempt(Struct, frozen=True, gc=False):
     """The node's time is over and the attempt is still there: it ends here, and what may be repeated goes elsewhere.
 
-    Not a loss: it does not count towards `poison`. Whether anything was changed.
+    Of a plan that forbids overlap the agent is asked to stop it, and its word that it has ends it. Not a loss: it does
+    not count towards `poison`. Whether anything was changed.
     """
 
     job_id: str
@@ -100,18 +98,25 @@ class MoveAttempt(Struct, frozen=True, gc=False):
         if run is None or attempt is None or attempt.fence != self.fence or attempt.node_id != self.node_id:
             return Decided(False)
         deadline = node.drain.deadline if node is not None and node.drain is not None else None
-        if deadline is None or deadline > now:
+        if deadline is None or deadline > now or is_asked_to_stop(run, view):
             return Decided(False)
+        if waits_for_agent(run, view):
+            stopping = replace(attempt, desired=DesiredStatus.STOP, updated_at=now)
+            return Decided(True, (put_run(with_attempt(run, stopping)),))
         if run.ended or run.cancel_requested or run.predates(view.era):  # not to be repeated: as if the node were lost
-            lost = LoseAttempt(run.id, attempt.number, self.node_id, self.fence, WHY).decide(view, now)
+            lost = LoseAttempt(run.id, attempt.number, self.node_id, self.fence, DRAINED).decide(view, now)
             return Decided(True, lost.changes, lost.ended)
-        closed = replace(attempt, status=AllocationStatus.CANCELLED, finished_at=now, updated_at=now, description=WHY)
-        moved = with_attempt(run, closed)
-        if run.delivery is Delivery.AT_MOST_ONCE:
-            info = f"{WHY} and the plan says at-most-once"
-            changes, ended = archived(finished(moved, JobStatus.FAILED, Reason.NODE_DRAINED, now, info=info))
-            return Decided(True, changes, ended)
-        return Decided(True, (put_run(tried_again(moved, EvaluationTrigger.NODE_UPDATE, now, why=WHY)),))
+        closed = replace(
+            attempt, status=AllocationStatus.CANCELLED, finished_at=now, updated_at=now, description=DRAINED
+        )
+        decided = moved(with_attempt(run, closed), view, now)
+        return Decided(True, decided.changes, decided.ended)
+
+
+def is_asked_to_stop(run: Run, view: ClusterView) -> bool:
+    """Whether nothing is left to be done but to wait for the agent's word."""
+    attempt = run.open_attempt
+    return attempt is not None and attempt.desired is DesiredStatus.STOP and waits_for_agent(run, view)
 
 
 def _known(view: ClusterView, node_id: str) -> Node:

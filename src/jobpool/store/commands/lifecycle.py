@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.reasons import Reason
 from jobpool.model.run import Attempt, Evaluation, Run
+from jobpool.model.schedule import Overlap
 from jobpool.model.statuses import (
     TERMINAL_EVALUATION,
     AllocationStatus,
@@ -13,6 +14,7 @@ from jobpool.model.statuses import (
     EvaluationTrigger,
     JobStatus,
 )
+from jobpool.ports import ClusterView
 from jobpool.store.change import Change, Decided, put_run
 from jobpool.store.keyspace import Table
 
@@ -133,3 +135,37 @@ def tried_again(run: Run, trigger: EvaluationTrigger, now: Millis, *, not_before
         reason=Reason.RETRY_WAIT if not_before else run.reason,
     )
     return with_evaluation(waiting, trigger, now, not_before=not_before, description=why)
+
+
+def waits_for_agent(run: Run, view: ClusterView) -> bool:
+    """Whether only its agent's word ends an attempt of the run: the plan, as the run started with it, forbids overlap.
+
+    A callback does no work. Of a run from before a restore nobody knows anything, unless its agent has vouched for it.
+    """
+    if run.ended or (run.predates(view.era) and not run.vouched):
+        return False
+    plan = view.plan_version(run.namespace, run.plan_id, run.plan_version)
+    return plan is not None and plan.overlap is not Overlap.ALLOW
+
+
+def out_of_reach(run: Run, now: Millis, *, why: str) -> Run:
+    """The run with its open attempt, whose fate is open until the agent is back. It keeps its slot."""
+    attempt = replace(run.attempts[-1], status=AllocationStatus.UNKNOWN, updated_at=now, description=why)
+    info = run.info if run.cancel_requested else why
+    return replace(with_attempt(run, attempt), status=JobStatus.UNKNOWN, reason=Reason.NODE_LOST, info=info)
+
+
+def heard_of(run: Run) -> Run:
+    """The run without what was said of it while its agent was out of reach."""
+    if run.status is not JobStatus.UNKNOWN:
+        return run
+    return replace(run, reason=Reason.NONE, info=run.info if run.cancel_requested else "")
+
+
+def back_in_reach(run: Run, now: Millis) -> Run:
+    """The run as it was before its agent was out of reach: the agent has it still."""
+    started = run.attempts[-1].started_at is not None
+    status = AllocationStatus.RUNNING if started else AllocationStatus.PENDING
+    attempt = replace(run.attempts[-1], status=status, updated_at=now, description="")
+    back = replace(heard_of(run), status=JobStatus.RUNNING if started else JobStatus.PENDING)
+    return with_attempt(back, attempt)

@@ -77,10 +77,15 @@ class RemoveNode(Struct, frozen=True):
         node = view.node(self.node_id)
         if node is None:
             raise NotFound("node", self.node_id, field="id")
-        if node.status is not NodeStatus.DOWN or view.node_load(node.id):
+        if node.status is not NodeStatus.DOWN:
             raise FailedPrecondition(
-                f"node {node.id} is {node.status} with {view.node_load(node.id)} runs; "
-                "stop its agent and wait until it is down",
+                f"node {node.id} is {node.status}; stop its agent and wait until it is down", field="id"
+            )
+        if (held := view.node_load(node.id)) > 0:
+            raise FailedPrecondition(
+                f"{held} run{'s' * (held != 1)} still with node {node.id}: those of plans that forbid overlap wait for "
+                "its agent, which may be at work out of reach; bring it back or, if the machine is gone for good, "
+                "delete the node with force",
                 field="id",
             )
         if self.if_down_since is not None and node.updated_at > self.if_down_since:

@@ -15,13 +15,14 @@ from jobpool.model.plan import POISON_LOSSES, Plan
 from jobpool.model.reasons import Reason
 from jobpool.model.run import Attempt, Run
 from jobpool.model.schedule import Delivery, Retry
-from jobpool.model.statuses import AllocationStatus, EvaluationTrigger, JobStatus
+from jobpool.model.statuses import AllocationStatus, DesiredStatus, EvaluationTrigger, JobStatus
 from jobpool.ports import ClusterView
 from jobpool.store.change import Decided, put_run
 from jobpool.store.commands.lifecycle import (
     MAX_CALLBACK_ATTEMPTS,
     archived,
     finished,
+    heard_of,
     tried_again,
     with_attempt,
     with_evaluation,
@@ -35,8 +36,9 @@ _JOB_END = {
     AllocationStatus.SKIPPED: JobStatus.FAILED,
 }
 
-
 FATE_UNKNOWN = "the server was restored from a snapshot; what became of this run since then is not known"
+DRAINED = "its node was drained"
+_TOO_LATE = "too late it said:"
 
 
 class Reported(StrEnum):
@@ -70,9 +72,9 @@ class ReportAttempt(Struct, frozen=True, gc=False):
             return Decided(Reported.REPEATED if view.recently_finished(self.job_id) else Reported.UNKNOWN)
         attempt = run.attempt
         if attempt is None or attempt.fence != self.fence or attempt.node_id != self.node_id:
-            return Decided(Reported.STALE)
+            return self._too_late(run, now)
         if attempt.ended or run.accepted:
-            return Decided(Reported.REPEATED)
+            return self._too_late(run, now) if self._contradicts(run, attempt) else Decided(Reported.REPEATED)
         if run.ended:
             return self._callback(run, attempt, view, now)
         if self.status is AllocationStatus.RUNNING:
@@ -83,10 +85,14 @@ class ReportAttempt(Struct, frozen=True, gc=False):
         if attempt.status is AllocationStatus.RUNNING and not self.accepted:
             return Decided(Reported.REPEATED)
         begun = replace(
-            attempt, status=AllocationStatus.RUNNING, started_at=self._started(attempt, now), updated_at=now
+            attempt,
+            status=AllocationStatus.RUNNING,
+            started_at=self._started(attempt, now),
+            updated_at=now,
+            description="",
         )
         running = replace(
-            with_attempt(run, begun),
+            with_attempt(heard_of(run), begun),
             status=JobStatus.RUNNING,
             started_at=begun.started_at,
             accepted=self.accepted,
@@ -105,7 +111,9 @@ class ReportAttempt(Struct, frozen=True, gc=False):
             description=self.description,
             exit_code=self.exit_code,
         )
-        run = replace(with_attempt(run, closed), started_at=started_at, exit_code=self.exit_code, result=self.result)
+        run = replace(
+            with_attempt(heard_of(run), closed), started_at=started_at, exit_code=self.exit_code, result=self.result
+        )
         delay = None if self._is_final(run) or run.predates(view.era) else _retry_delay(run, self.reason, view)
         if delay is not None:
             why = f"attempt {attempt.number} failed: {self.description or self.reason}"
@@ -117,12 +125,28 @@ class ReportAttempt(Struct, frozen=True, gc=False):
                 why=why,
             )
             return Decided(Reported.ACCEPTED, (put_run(again),))
+        if self._makes_room(run, attempt):
+            return moved(run, view, now)
         status = JobStatus.CANCELLED if self._stopped(run) else _JOB_END[self.status]
         info = run.info if status is JobStatus.CANCELLED and run.info else self.description
         info = "" if status is JobStatus.COMPLETE else info
         reason = Reason.CANCELLED if status is JobStatus.CANCELLED else self.reason
         changes, ended = archived(finished(run, status, reason, now, info=info, at=finished_at))
         return Decided(Reported.ACCEPTED, changes, ended)
+
+    def _too_late(self, run: Run, now: Millis) -> Decided[Reported]:
+        """An end of an attempt that was given up is refused, and noted with that attempt while the run lives."""
+        given_up = next((it for it in run.attempts if it.fence == self.fence and it.node_id == self.node_id), None)
+        if given_up is None or self.status is AllocationStatus.RUNNING or _TOO_LATE in given_up.description:
+            return Decided(Reported.STALE)
+        noted = replace(given_up, description=f"{given_up.description}; {_TOO_LATE} {self.status}", updated_at=now)
+        attempts = tuple(noted if it is given_up else it for it in run.attempts)
+        return Decided(Reported.STALE, (put_run(replace(run, attempts=attempts, updated_at=now)),))
+
+    def _contradicts(self, run: Run, attempt: Attempt) -> bool:
+        """The attempt was given up here, and ended in another way there."""
+        trigger = run.evaluations[-1].trigger
+        return attempt.ended and trigger is EvaluationTrigger.NODE_UPDATE and self.status is not attempt.status
 
     def _is_final(self, run: Run) -> bool:
         return run.cancel_requested or self.status in (AllocationStatus.COMPLETE, AllocationStatus.CANCELLED)
@@ -131,6 +155,11 @@ class ReportAttempt(Struct, frozen=True, gc=False):
         return self.status is AllocationStatus.CANCELLED or (
             run.cancel_requested and self.status is not AllocationStatus.COMPLETE
         )
+
+    def _makes_room(self, run: Run, attempt: Attempt) -> bool:
+        """The agent has stopped it because its node has to be empty, and not because the run was cancelled."""
+        asked = attempt.desired is DesiredStatus.STOP and not run.cancel_requested
+        return asked and self.status is AllocationStatus.CANCELLED
 
     def _started(self, attempt: Attempt, now: Millis) -> Millis:
         """The agent's start, but never before the placement nor after now: its clock may be off."""
@@ -178,6 +207,19 @@ def _retry_of(plan: Plan | None) -> Retry:
     return plan.retry if plan is not None else Retry()
 
 
+def moved(run: Run, view: ClusterView, now: Millis) -> Decided[Reported]:
+    """The run after its attempt ended because its node has to be empty: elsewhere, if it may be repeated.
+
+    Not a loss: it does not count towards `poison`.
+    """
+    if run.predates(view.era):
+        return _ended(run, JobStatus.FAILED, Reason.NODE_DRAINED, f"{DRAINED} and the server was restored", now)
+    if run.delivery is Delivery.AT_MOST_ONCE:
+        return _ended(run, JobStatus.FAILED, Reason.NODE_DRAINED, f"{DRAINED} and the plan says at-most-once", now)
+    again = tried_again(run, EvaluationTrigger.NODE_UPDATE, now, why=DRAINED)
+    return Decided(Reported.ACCEPTED, (put_run(again),))
+
+
 class LoseAttempt(Struct, frozen=True, gc=False):
     """The node that had the attempt is gone, or does not know of it any more."""
 
@@ -193,7 +235,7 @@ class LoseAttempt(Struct, frozen=True, gc=False):
         if run is None or attempt is None or attempt.fence != self.fence or attempt.node_id != self.node_id:
             return Decided(Reported.STALE)
         closed = replace(attempt, status=AllocationStatus.FAILED, finished_at=now, updated_at=now, description=self.why)
-        lost = replace(with_attempt(run, closed), losses=run.losses + 1)
+        lost = replace(with_attempt(heard_of(run), closed), losses=run.losses + 1)
         if run.ended:
             return callback_ended(lost, now, told=run.predates(view.era))
         if run.cancel_requested:

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.reasons import Reason
-from jobpool.model.run import Run, allocation_id
-from jobpool.model.statuses import JobStatus
+from jobpool.model.run import Attempt, Run, allocation_id
+from jobpool.model.statuses import AllocationStatus, JobStatus
 from jobpool.ports import ClusterView
 from jobpool.store.change import Change, Decided, put_run
-from jobpool.store.commands.lifecycle import ending, finished, untold
+from jobpool.store.commands.lifecycle import back_in_reach, ending, finished, untold
 from jobpool.store.commands.reports import FATE_UNKNOWN, Reported
 from jobpool.store.keyspace import RESTORED, Table
 
@@ -31,7 +31,7 @@ class MarkRestored(Struct, frozen=True):
 
 
 class VouchAttempt(Struct, frozen=True, gc=False):
-    """The agent that had the attempt in the snapshot has it still."""
+    """The agent that had the attempt has it still: in the snapshot, or when it was out of reach."""
 
     job_id: str
     attempt: int
@@ -43,9 +43,17 @@ class VouchAttempt(Struct, frozen=True, gc=False):
         attempt = run.open_attempt if run is not None else None
         if run is None or attempt is None or attempt.fence != self.fence or attempt.node_id != self.node_id:
             return Decided(Reported.STALE)
-        if run.vouched or not run.predates(view.era):
+        if not _wants_word(run, attempt, view):
             return Decided(Reported.REPEATED)
-        return Decided(Reported.ACCEPTED, (put_run(replace(run, vouched=True, updated_at=now)),))
+        if run.predates(view.era):
+            run = replace(run, vouched=True, updated_at=now)
+        if attempt.status is AllocationStatus.UNKNOWN:
+            run = back_in_reach(run, now)
+        return Decided(Reported.ACCEPTED, (put_run(run),))
+
+
+def _wants_word(run: Run, attempt: Attempt, view: ClusterView) -> bool:
+    return (run.predates(view.era) and not run.vouched) or attempt.status is AllocationStatus.UNKNOWN
 
 
 def vouchers(view: ClusterView, node_id: str, held: Mapping[str, int]) -> list[VouchAttempt]:
@@ -54,7 +62,7 @@ def vouchers(view: ClusterView, node_id: str, held: Mapping[str, int]) -> list[V
     for job_id in view.node_runs(node_id):
         run = view.run(job_id)
         attempt = run.open_attempt if run is not None else None
-        if run is None or attempt is None or run.vouched or not run.predates(view.era):
+        if run is None or attempt is None or not _wants_word(run, attempt, view):
             continue
         if held.get(allocation_id(job_id, attempt.number)) == attempt.fence:
             commands.append(VouchAttempt(job_id, attempt.number, node_id, attempt.fence))

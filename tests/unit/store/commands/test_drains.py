@@ -10,8 +10,8 @@ from jobpool.model.errors import FailedPrecondition, NotFound
 from jobpool.model.node import Drain, Node
 from jobpool.model.reasons import Reason
 from jobpool.model.run import Run
-from jobpool.model.schedule import Delivery
-from jobpool.model.statuses import AllocationStatus, JobStatus, NodeStatus
+from jobpool.model.schedule import Delivery, Overlap
+from jobpool.model.statuses import AllocationStatus, DesiredStatus, JobStatus, NodeStatus
 from jobpool.store.change import Command
 from jobpool.store.codec import decode, encode
 from jobpool.store.commands import (
@@ -27,7 +27,7 @@ from jobpool.store.commands import (
     StartDrain,
     StartRun,
 )
-from jobpool.store.commands.drains import WHY
+from jobpool.store.commands.reports import DRAINED
 from jobpool.store.keyspace import Table
 from tests.unit.store.commands.bench import NOON, REST, Bench
 
@@ -160,12 +160,13 @@ def test_a_moved_run_waits_for_another_node_and_the_old_one_is_not_heard_any_mor
     assert bench.do(move(run)) is True
     waiting = bench.live("r1")
     assert (waiting.status, waiting.holds_slot, waiting.losses, waiting.retries) == (JobStatus.PENDING, True, 0, 0)
-    assert (waiting.attempts[0].status, waiting.attempts[0].description) == (AllocationStatus.CANCELLED, WHY)
+    assert (waiting.attempts[0].status, waiting.attempts[0].description) == (AllocationStatus.CANCELLED, DRAINED)
     assert bench.do(FinishDrain("a")) is True
     assert bench.do(move(run)) is False
     moved = bench.place(waiting, "b")
     assert bench.report(run, AllocationStatus.COMPLETE) is Reported.STALE
-    assert bench.live("r1") == moved
+    assert bench.live("r1").attempts[1:] == moved.attempts[1:]
+    assert bench.live("r1").attempts[0].description == f"{DRAINED}; too late it said: complete"
     assert bench.report(moved, AllocationStatus.COMPLETE) is Reported.ACCEPTED
 
 
@@ -223,3 +224,58 @@ def test_a_node_stored_before_there_were_drains_is_eligible() -> None:
     assert decode(Table.NODE, old) == node
     drained = replace(node, eligible=False, drain=Drain(NOON, NOON + 1))
     assert decode(Table.NODE, encode(drained)) == drained
+
+
+# ---- plans that forbid overlap
+
+
+def test_a_run_that_must_not_overlap_is_stopped_first_and_moved_by_its_agents_word() -> None:
+    bench = Bench()
+    run = placed(bench, overlap=Overlap.SKIP)
+    bench.report(run, AllocationStatus.RUNNING)
+    bench.do(StartDrain("a", 0))
+    assert bench.do(move(run)) is True
+    stopping = bench.live("r1")
+    assert (stopping.status, stopping.open_attempt is not None) == (JobStatus.RUNNING, True)
+    assert stopping.attempts[0].desired is DesiredStatus.STOP
+    n = bench.state.fence.n
+    assert bench.do(move(run)) is False
+    assert bench.do(FinishDrain("a")) is False
+    assert bench.state.fence.n == n
+    assert bench.report(stopping, AllocationStatus.CANCELLED) is Reported.ACCEPTED
+    waiting = bench.live("r1")
+    assert (waiting.status, waiting.holds_slot, waiting.losses, waiting.retries) == (JobStatus.PENDING, True, 0, 0)
+    assert waiting.evaluations[-1].description == DRAINED
+    assert bench.do(FinishDrain("a")) is True
+
+
+@pytest.mark.parametrize("end", [AllocationStatus.COMPLETE, AllocationStatus.FAILED, AllocationStatus.EXPIRED])
+def test_one_that_ended_before_it_could_be_stopped_has_ended(end: AllocationStatus) -> None:
+    bench = Bench()
+    run = placed(bench, overlap=Overlap.SKIP)
+    bench.do(StartDrain("a", 0))
+    bench.do(move(run))
+    bench.report(run, end)
+    assert [it.status for it in bench.ended] == [JobStatus(end)]
+
+
+@pytest.mark.invariant("R-4")
+def test_one_that_may_neither_overlap_nor_be_repeated_ends_once_it_has_stopped() -> None:
+    bench = Bench()
+    run = placed(bench, overlap=Overlap.SKIP, delivery=Delivery.AT_MOST_ONCE)
+    bench.do(StartDrain("a", 0))
+    bench.do(move(run))
+    assert not bench.ended
+    bench.report(run, AllocationStatus.CANCELLED)
+    assert [(it.status, it.reason) for it in bench.ended] == [(JobStatus.FAILED, Reason.NODE_DRAINED)]
+
+
+def test_one_that_is_to_be_cancelled_is_cancelled_by_its_agents_word() -> None:
+    bench = Bench()
+    run = placed(bench, overlap=Overlap.SKIP)
+    bench.do(StartDrain("a", 0))
+    bench.do(move(run))
+    bench.do(CancelRun("r1", "enough"))
+    assert not bench.ended
+    bench.report(run, AllocationStatus.CANCELLED)
+    assert [(it.status, it.info) for it in bench.ended] == [(JobStatus.CANCELLED, "enough")]

@@ -90,7 +90,7 @@ def test_only_a_node_that_is_down_and_empty_can_be_removed() -> None:
     with pytest.raises(FailedPrecondition, match="ready"):
         bench.do(RemoveNode("a"))
     bench.do(SetNodeStatus("a", NodeStatus.DOWN))
-    with pytest.raises(FailedPrecondition, match="1 runs"):
+    with pytest.raises(FailedPrecondition, match=r"1 run still with node a.*delete the node with force"):
         bench.do(RemoveNode("a"))
     bench.report(run, AllocationStatus.COMPLETE)
     bench.do(RemoveNode("a", if_down_since=bench.now - 1))

@@ -94,14 +94,45 @@ def test_a_report_of_a_run_nobody_knows_is_told_apart() -> None:
     assert bench.do(ReportAttempt("r0", 1, "a", 1, AllocationStatus.COMPLETE)) is Reported.UNKNOWN
 
 
-def test_a_stale_fence_and_another_node_change_nothing() -> None:
+@pytest.mark.invariant("H-5")
+def test_a_result_of_an_attempt_that_was_given_up_is_refused_and_noted_once() -> None:
     bench = Bench()
     run = placed(bench)
     lose(bench, run)
     again = bench.place(bench.live("r1"))
     assert again.attempts[-1].fence > run.attempts[-1].fence
-    n = bench.state.fence.n
+    assert bench.report(run, AllocationStatus.RUNNING) is Reported.STALE
+    assert bench.live("r1") == again
     assert bench.report(run, AllocationStatus.COMPLETE) is Reported.STALE
+    noted = bench.live("r1")
+    assert (noted.status, noted.attempts[1:]) == (again.status, again.attempts[1:])
+    assert noted.attempts[0].status is AllocationStatus.FAILED
+    assert noted.attempts[0].description == "its node stopped answering; too late it said: complete"
+    assert bench.report(run, AllocationStatus.COMPLETE) is Reported.STALE
+    assert bench.live("r1") == noted
+
+
+@pytest.mark.invariant("H-5")
+def test_a_result_that_comes_before_the_run_is_placed_again_is_too_late_too() -> None:
+    bench = Bench()
+    run = placed(bench)
+    lose(bench, run)
+    assert bench.report(run, AllocationStatus.COMPLETE) is Reported.STALE
+    waiting = bench.live("r1")
+    assert waiting.status is JobStatus.PENDING
+    assert waiting.attempts[0].description == "its node stopped answering; too late it said: complete"
+    bench.report(bench.place(waiting), AllocationStatus.COMPLETE)
+    assert [end.status for end in bench.ended] == [JobStatus.COMPLETE]
+
+
+def test_a_foreign_fence_and_another_node_change_nothing() -> None:
+    bench = Bench()
+    run = placed(bench)
+    lose(bench, run)
+    again = bench.place(bench.live("r1"))
+    n = bench.state.fence.n
+    foreign = replace(run.attempts[-1], fence=again.attempts[-1].fence + 1)
+    assert bench.report(replace(run, attempts=(foreign,)), AllocationStatus.COMPLETE) is Reported.STALE
     elsewhere = replace(again.attempts[-1], node_id="b")
     assert bench.report(replace(again, attempts=(elsewhere,)), AllocationStatus.COMPLETE) is Reported.STALE
     assert bench.state.fence.n == n
