@@ -10,10 +10,12 @@ from collections.abc import Sequence
 
 import click
 
+from jobpool.cli.ctl_care import alarm, defrag, move_leader
 from jobpool.cli.ctl_endpoint import endpoint, version
 from jobpool.cli.ctl_errors import BAD_ARGUMENTS, FAILED, INTERRUPTED, report, report_usage
 from jobpool.cli.ctl_eval import allocation, evaluation
 from jobpool.cli.ctl_job import job
+from jobpool.cli.ctl_member import member
 from jobpool.cli.ctl_namespace import namespace
 from jobpool.cli.ctl_node import node, queue
 from jobpool.cli.ctl_options import PrefixGroup, Settings
@@ -21,7 +23,22 @@ from jobpool.cli.ctl_plan import plan
 from jobpool.cli.ctl_snapshot import snapshot
 from jobpool.model.errors import JobpoolError
 
-GROUPS = (namespace, plan, job, evaluation, allocation, node, queue, snapshot, endpoint, version)
+GROUPS = (
+    namespace,
+    plan,
+    job,
+    evaluation,
+    allocation,
+    node,
+    queue,
+    snapshot,
+    endpoint,
+    member,
+    move_leader,
+    alarm,
+    defrag,
+    version,
+)
 
 root = PrefixGroup(
     name="jobpoolctl",

@@ -1,6 +1,7 @@
-"""`jobpoolctl endpoint health` and `jobpoolctl version`: the plain HTTP questions to each server."""
+"""`jobpoolctl endpoint` and `jobpoolctl version`: the same question to each server."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -8,7 +9,7 @@ import msgspec
 
 import jobpool
 from jobpool.cli.ctl_options import Leaf, PrefixGroup, Settings
-from jobpool.cli.ctl_session import tls_of
+from jobpool.cli.ctl_session import ask_each, endpoints_of, tls_of
 from jobpool.cli.output import Lines, note, show_plain_json, show_table
 from jobpool.kit.effects.clock import SystemClock
 from jobpool.kit.pure.durations import Millis, format_duration
@@ -17,6 +18,7 @@ from jobpool.model.errors import JobpoolError
 if TYPE_CHECKING:
     from jobpool.client import Endpoint
     from jobpool.client.probe import Answer
+    from jobpool.wire import jobpool_pb2 as pb
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -32,12 +34,18 @@ def endpoint() -> None:
     """The servers themselves."""
 
 
+_cluster = click.option(
+    "--cluster", is_flag=True, help="All servers of the cluster, as the one that answers knows them."
+)
+
+
 @endpoint.command("health")
+@_cluster
 @click.pass_context
-def health(ctx: click.Context) -> None:
+def health(ctx: click.Context, *, cluster: bool) -> None:
     """Ask each server whether it is healthy; exit code 1 when one is not."""
     settings: Settings = ctx.obj
-    found = asyncio.run(_ask_all(settings))
+    found = asyncio.run(_ask_all(settings, cluster=cluster))
     if settings.write_out == "json":
         show_plain_json([_as_fields(one) for one in found])
     elif settings.write_out == "table":
@@ -46,6 +54,56 @@ def health(ctx: click.Context) -> None:
         for one in found:
             _say(one)
     if any(one.error for one in found):
+        ctx.exit(1)
+
+
+@endpoint.command("status")
+@_cluster
+@click.pass_context
+def status(ctx: click.Context, *, cluster: bool) -> None:
+    """What each server says of itself: who leads, how far it is, its database; exit code 1 when one does not answer."""
+    from jobpool.cli.ctl_status import COLUMNS, cells_of, fields_of, status_of
+
+    settings: Settings = ctx.obj
+
+    async def ask() -> "list[tuple[str, pb.ServerStatusResponse | JobpoolError]]":
+        endpoints = await endpoints_of(settings, cluster=cluster)
+        return list(zip(endpoints, await ask_each(settings, endpoints, status_of), strict=True))
+
+    found = asyncio.run(ask())
+    if settings.write_out == "json":
+        show_plain_json([fields_of(*one) for one in found])
+    elif settings.write_out == "table":
+        show_table(COLUMNS, [cells_of(*one) for one in found])
+    else:
+        Lines().show([cells_of(*one) for one in found])
+    if any(isinstance(answer, JobpoolError) for _, answer in found):
+        ctx.exit(1)
+
+
+@endpoint.command("hashkv")
+@_cluster
+@click.option("--rev", type=click.IntRange(min=0), default=0, help="Of this revision.  [default: the newest]")
+@click.pass_context
+def hashkv(ctx: click.Context, *, cluster: bool, rev: int) -> None:
+    """Compare what the servers' databases hold; exit code 1 when they differ or one does not answer."""
+    from jobpool.cli.ctl_status import differ, hash_fields, hashes_of
+
+    settings: Settings = ctx.obj
+    found = asyncio.run(hashes_of(settings, cluster=cluster, revision=rev))
+    rows = [hash_fields(*one) for one in found]
+    if settings.write_out == "json":
+        show_plain_json(rows)
+    else:
+        cells = [tuple("" if value is None else str(value) for value in row.values()) for row in rows]
+        if settings.write_out == "table":
+            show_table(("Endpoint", "Hash", "Revision", "Compacted", "Error"), cells)
+        else:
+            Lines().show(cells)
+    if differ([answer for _, answer in found]):
+        note("the databases differ at one revision: one of them is damaged (docs/operations.md, “Alarms”)")
+        ctx.exit(1)
+    if any(isinstance(answer, JobpoolError) for _, answer in found):
         ctx.exit(1)
 
 
@@ -66,7 +124,7 @@ def version(settings: Settings, server: bool) -> None:
 async def _versions(settings: Settings) -> list[dict[str, str]]:
     """Raises Unreachable or Unavailable for the first server that does not answer."""
     found = []
-    for there in _endpoints(settings):
+    for there in _endpoints(settings, settings.endpoints):
         answer = await _ask(settings, there, "/version")
         found.append({"endpoint": there.url} | {name: str(value) for name, value in answer.fields.items()})
     return found
@@ -76,8 +134,9 @@ def _told(fields: dict[str, str]) -> str:
     return "  ".join(f"{name} {value}" for name, value in fields.items() if value and name != "endpoint")
 
 
-async def _ask_all(settings: Settings) -> list[Health]:
-    return await asyncio.gather(*(_health(settings, there) for there in _endpoints(settings)))
+async def _ask_all(settings: Settings, *, cluster: bool) -> list[Health]:
+    there = _endpoints(settings, await endpoints_of(settings, cluster=cluster))
+    return await asyncio.gather(*(_health(settings, one) for one in there))
 
 
 async def _health(settings: Settings, there: "Endpoint") -> Health:
@@ -101,11 +160,11 @@ async def _ask(settings: Settings, there: "Endpoint", path: str) -> "Answer":
     return await ask(there, path, tls=tls_of(settings), timeout=settings.command_timeout)
 
 
-def _endpoints(settings: Settings) -> "list[Endpoint]":
+def _endpoints(settings: Settings, texts: Sequence[str]) -> "list[Endpoint]":
     from jobpool.client import parse_endpoint
 
     secure = tls_of(settings) is not None
-    return [parse_endpoint(text, secure=secure) for text in settings.endpoints]
+    return [parse_endpoint(text, secure=secure) for text in texts]
 
 
 def _as_fields(one: Health) -> dict[str, object]:

@@ -1,10 +1,11 @@
 """From a command to the servers and back: the one place where `jobpoolctl` enters asyncio."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jobpool.cli.ctl_options import Settings
+from jobpool.model.errors import JobpoolError, Unavailable
 
 if TYPE_CHECKING:
     from jobpool.client import Client, TlsConfig
@@ -35,3 +36,42 @@ def run(settings: Settings, action: "Callable[[Client], Coroutine[Any, Any, Resu
             return await action(client)
 
     return asyncio.run(within())
+
+
+async def ask_each(
+    settings: Settings, endpoints: "Sequence[str]", action: "Callable[[Client], Coroutine[Any, Any, Result]]"
+) -> list[Result | JobpoolError]:
+    """Do `action` at every endpoint by itself, all at once; the answers or what they failed with, in their order."""
+    return list(await asyncio.gather(*(_one(settings, endpoint, action) for endpoint in endpoints)))
+
+
+async def _one(
+    settings: Settings, endpoint: str, action: "Callable[[Client], Coroutine[Any, Any, Result]]"
+) -> Result | JobpoolError:
+    from jobpool.client import Client
+
+    tls, timeout = tls_of(settings), settings.command_timeout
+    try:
+        async with Client([endpoint], tls, timeout=timeout, dial_timeout=settings.dial_timeout) as client:
+            return await action(client)
+    except JobpoolError as error:
+        return error
+
+
+async def endpoints_of(settings: Settings, *, cluster: bool) -> list[str]:
+    """Those that were given, or those of all servers of their cluster.
+
+    Raises Unavailable when a server of the cluster has said no address, and what asking for them raises.
+    """
+    from jobpool.client import Client
+    from jobpool.wire import jobpool_pb2 as pb
+
+    if not cluster:
+        return list(settings.endpoints)
+    tls, timeout = tls_of(settings), settings.command_timeout
+    async with Client(settings.endpoints, tls, timeout=timeout, dial_timeout=settings.dial_timeout) as client:
+        servers = (await client.server_list(pb.ServerListRequest())).data
+    silent = [server.name for server in servers if not server.url]
+    if silent:
+        raise Unavailable(f"the address of {', '.join(silent)} is not known: name the endpoints by --endpoints")
+    return [server.url for server in servers]

@@ -172,3 +172,42 @@ class Calls(Protocol):
 
     async def job_logs(self, request: pb.JobLogsRequest) -> pb.JobLogsResponse:
         return await self.call("JobLogs", request, reply=pb.JobLogsResponse, repeatable=True)
+
+    async def server_status(self, request: pb.ServerStatusRequest) -> pb.ServerStatusResponse:
+        return await self.call("ServerStatus", request, reply=pb.ServerStatusResponse, repeatable=True)
+
+    async def server_list(self, request: pb.ServerListRequest) -> pb.ServerListResponse:
+        return await self.call("ServerList", request, reply=pb.ServerListResponse, repeatable=True)
+
+    async def member_list(self, request: pb.MemberListRequest) -> pb.MemberListResponse:
+        return await self.call("MemberList", request, reply=pb.MemberListResponse, repeatable=True)
+
+    async def member_add(self, request: pb.MemberAddRequest) -> pb.MemberAddResponse:
+        return await self.call("MemberAdd", request, reply=pb.MemberAddResponse)
+
+    async def member_remove(self, request: pb.MemberRemoveRequest) -> pb.MemberRemoveResponse:
+        return await self.call("MemberRemove", request, reply=pb.MemberRemoveResponse)
+
+    async def member_update(self, request: pb.MemberUpdateRequest) -> pb.MemberUpdateResponse:
+        return await self.call("MemberUpdate", request, reply=pb.MemberUpdateResponse)
+
+    async def member_promote(self, request: pb.MemberPromoteRequest) -> pb.MemberPromoteResponse:
+        return await self.call("MemberPromote", request, reply=pb.MemberPromoteResponse)
+
+    async def move_leader(self, request: pb.MoveLeaderRequest) -> pb.MoveLeaderResponse:
+        return await self.call("MoveLeader", request, reply=pb.MoveLeaderResponse)
+
+    async def move_raft_leader(self, request: pb.MoveRaftLeaderRequest) -> pb.MoveRaftLeaderResponse:
+        return await self.call("MoveRaftLeader", request, reply=pb.MoveRaftLeaderResponse)
+
+    async def alarm_list(self, request: pb.AlarmListRequest) -> pb.AlarmListResponse:
+        return await self.call("AlarmList", request, reply=pb.AlarmListResponse, repeatable=True)
+
+    async def alarm_disarm(self, request: pb.AlarmDisarmRequest) -> pb.AlarmDisarmResponse:
+        return await self.call("AlarmDisarm", request, reply=pb.AlarmDisarmResponse)
+
+    async def defragment(self, request: pb.DefragmentRequest) -> pb.DefragmentResponse:
+        return await self.call("Defragment", request, reply=pb.DefragmentResponse)
+
+    async def hash_kv(self, request: pb.HashKVRequest) -> pb.HashKVResponse:
+        return await self.call("HashKV", request, reply=pb.HashKVResponse, repeatable=True)

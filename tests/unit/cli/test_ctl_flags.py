@@ -19,7 +19,7 @@ class Page(TypedDict):
 
 async def test_unique_beginnings_of_names(run: Ctl, api: FakeApi) -> None:
     assert (await run("na", "l")).code == 0
-    assert (await run("al", "det", "a1")).code == 0
+    assert (await run("all", "det", "a1")).code == 0
     assert [rpc for rpc, _ in api.requests] == ["NameSpaceList", "AllocationDetail"]
 
 

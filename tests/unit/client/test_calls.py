@@ -40,7 +40,7 @@ class Recorder(Calls):
 
 
 def name_of(method: MethodDescriptor) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", method.name.replace("NameSpace", "Namespace")).lower()
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", method.name.replace("NameSpace", "Namespace").replace("KV", "Kv")).lower()
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)

@@ -1,0 +1,131 @@
+"""What `jobpoolctl endpoint` makes of the servers' answers about themselves and their databases."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from jobpool.cli.ctl_options import Settings
+from jobpool.cli.ctl_session import ask_each, endpoints_of
+from jobpool.client import Client
+from jobpool.model.errors import JobpoolError
+from jobpool.wire import jobpool_pb2 as pb
+
+Status: TypeAlias = "pb.ServerStatusResponse | JobpoolError"
+Hash: TypeAlias = "pb.HashKVResponse | JobpoolError"
+
+COLUMNS = (
+    "Endpoint",
+    "Name",
+    "Version",
+    "Engine",
+    "DB size",
+    "In use",
+    "Is leader",
+    "Raft leader",
+    "Term",
+    "N",
+    "Lag",
+    "Agents",
+    "Raft term",
+    "Raft index",
+    "Errors",
+)
+_FIELDS = (
+    "is_leader",
+    "raft_leader",
+    "version",
+    "n",
+    "term",
+    "lag",
+    "id",
+    "name",
+    "url",
+    "engine",
+    "leader_id",
+    "leader_name",
+    "agents",
+    "db_size",
+    "db_size_in_use",
+    "db_quota",
+    "etcd_version",
+    "member_id",
+    "is_learner",
+    "raft_term",
+    "raft_index",
+    "raft_applied_index",
+)
+
+
+async def status_of(client: Client) -> pb.ServerStatusResponse:
+    return await client.server_status(pb.ServerStatusRequest())
+
+
+def fields_of(endpoint: str, answer: Status) -> dict[str, object]:
+    """For programs: every row has every field; they are null where the server did not answer."""
+    if isinstance(answer, JobpoolError):
+        return {"endpoint": endpoint} | dict.fromkeys(_FIELDS) | {"errors": [], "error": answer.reason}
+    values = {name: getattr(answer, name) for name in _FIELDS}
+    return {"endpoint": endpoint} | values | {"errors": list(answer.errors)}
+
+
+def cells_of(endpoint: str, answer: Status) -> tuple[str, ...]:
+    if isinstance(answer, JobpoolError):
+        return (endpoint, *[""] * (len(COLUMNS) - 2), answer.reason)
+    return (
+        endpoint,
+        answer.name,
+        answer.version,
+        f"{answer.engine} {answer.etcd_version}".strip(),
+        _bytes(answer.db_size) + (f" of {_bytes(answer.db_quota)}" if answer.db_quota else ""),
+        _bytes(answer.db_size_in_use),
+        "leader" if answer.is_leader else "follower",
+        "learner" if answer.is_learner else "raft leader" if answer.raft_leader else "",
+        f"term {answer.term}",
+        f"n {answer.n}",
+        f"lag {answer.lag}",
+        f"{answer.agents} agents",
+        f"raft term {answer.raft_term}" if answer.raft_term else "",
+        f"index {answer.raft_index}" if answer.raft_index else "",
+        "; ".join(error.strip() for error in answer.errors),
+    )
+
+
+async def hashes_of(settings: Settings, *, cluster: bool, revision: int) -> list[tuple[str, Hash]]:
+    """At one revision for all: without a given one, the newest of the first that answers."""
+
+    async def ask(client: Client) -> pb.HashKVResponse:
+        return await client.hash_kv(pb.HashKVRequest(revision=revision))
+
+    endpoints = await endpoints_of(settings, cluster=cluster)
+    found = await ask_each(settings, endpoints, ask)
+    if revision == 0 and len(endpoints) > 1:
+        revision = min((answer.revision for answer in found if not isinstance(answer, JobpoolError)), default=0)
+        found = await ask_each(settings, endpoints, ask) if revision else found
+    return list(zip(endpoints, found, strict=True))
+
+
+def hash_fields(endpoint: str, answer: Hash) -> dict[str, object]:
+    if isinstance(answer, JobpoolError):
+        return {"endpoint": endpoint, "hash": None, "revision": None, "compact_revision": None, "error": answer.reason}
+    return {
+        "endpoint": endpoint,
+        "hash": answer.hash,
+        "revision": answer.revision,
+        "compact_revision": answer.compact_revision,
+        "error": None,
+    }
+
+
+def differ(answers: Sequence[Hash]) -> bool:
+    """Whether two databases have another hash where they should have the same."""
+    told = [answer for answer in answers if not isinstance(answer, JobpoolError)]
+    hashes = {(answer.revision, answer.compact_revision, answer.hash) for answer in told}
+    return len(hashes) > len({(revision, compacted) for revision, compacted, _ in hashes})
+
+
+def _bytes(size: int) -> str:
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
