@@ -13,6 +13,7 @@ from grpclib.health.service import OVERALL, Health
 from grpclib.reflection.service import ServerReflection
 from grpclib.server import Stream
 
+from jobpool.api.peers import Accept, peer_methods
 from jobpool.api.service import METHODS, Call, Service, request_type, response_type
 from jobpool.api.status import grpc_error
 from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
@@ -34,13 +35,13 @@ class _Servable(Protocol):
 
 
 class GrpcCalls:
-    """Every gRPC method of the server by path. `serving` is what the health service says."""
+    """Every gRPC method of the server by path; `peers` serves the streams of other servers, if there are to be any."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, peers: Accept | None = None) -> None:
         self._service = service
         self._status = ServiceStatus()
         self._status.set(True)
-        self.mapping: dict[str, Handler] = {}
+        self.mapping: dict[str, Handler] = {} if peers is None else peer_methods(peers)
         ours, original = (_Named(self._methods(name)) for name in SERVICE_NAMES)
         health = Health({OVERALL: [self._status], ours: [self._status], original: [self._status]})
         for servable in (original, *ServerReflection.extend([ours, health])):

@@ -19,6 +19,7 @@ from jobpool.api.connections import Connections
 from jobpool.api.grpc import GrpcCalls
 from jobpool.api.http1 import Http1, http_config
 from jobpool.api.http2 import Http2
+from jobpool.api.peers import Accept
 from jobpool.api.rest import Gateway
 from jobpool.api.service import Service
 from jobpool.kit.effects.logging import get_logger
@@ -49,14 +50,21 @@ class Listener:
     """Serves the gRPC calls and the REST gateway of a service. Use it as `async with`, or `start` and `close`."""
 
     def __init__(
-        self, service: Service, gateway: Gateway, config: ListenerConfig, *, tls: ssl.SSLContext | None = None
+        self,
+        service: Service,
+        gateway: Gateway,
+        config: ListenerConfig,
+        *,
+        tls: ssl.SSLContext | None = None,
+        peers: Accept | None = None,
     ) -> None:
-        """Raises InvalidArgument for a URL that is none, or an https URL without `tls`."""
+        """`peers` serves the streams of other servers. Raises InvalidArgument for a URL that is none, or an https URL
+        without `tls`."""
         self._binds = [_parse(url, tls) for url in config.urls]
         if not self._binds:
             raise InvalidArgument("listen-client-urls", "wanted at least one URL, found none")
         self._config = config
-        self._grpc = GrpcCalls(service)
+        self._grpc = GrpcCalls(service, peers)
         self._http = http_config(gateway)
         self._connections = Connections(config.max_connections)
         self._servers: list[asyncio.Server] = []

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from grpclib.client import Stream
 from grpclib.const import Cardinality
 from grpclib.exceptions import GRPCError, StreamTerminatedError
+from h2.exceptions import H2Error
 
 from jobpool.kit.effects.channel import BoundedBuffer, LiveChannel, connect_failure
 from jobpool.kit.pure.durations import SECOND, Millis
@@ -90,7 +91,7 @@ def _told(call: _Call | None = None) -> Iterator[None]:
     """What can go wrong with a stream, in the words of the one error tree."""
     try:
         yield
-    except StreamTerminatedError as error:
+    except (StreamTerminatedError, H2Error) as error:
         raise _refusal(call) or StreamBroken(f"the connection broke: {error}") from error
     except GRPCError as error:
         raise _said(error) from error

@@ -46,7 +46,11 @@ class Mesh:
                 await asyncio.get_running_loop().create_future()
         finally:
             self._group = None
-            self._acceptor.close()
+            self.close()
+
+    def close(self) -> None:
+        """End the streams of others, and admit nobody any more. Our own links stay until `run` ends."""
+        self._acceptor.close()
 
     def set_servers(self, records: Iterable[ServerRecord], cluster: Cluster | None) -> None:
         """Those that belong to the cluster, this one included or not. Links follow ids and addresses."""
