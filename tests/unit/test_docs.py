@@ -22,12 +22,14 @@ from jobpool.cli.ctl import root
 from jobpool.cli.ctl_plan_file import read_documents
 from jobpool.cli.ctl_plan_request import add_request
 from jobpool.cli.server_flags import FLAGS
+from jobpool.kit.pure.settings import parse_yaml
 from jobpool.leader import SERVICES
 from jobpool.model import transitions
 from jobpool.model.errors import HTTP_STATUS, Code, InvalidArgument
 from jobpool.model.parameters import NoopParameters, RestParameters, ShellParameters
 from jobpool.model.reasons import Reason
-from jobpool.server.load import KEYS, TLS_KEYS
+from jobpool.server.keys import KEYS, TLS_KEYS
+from jobpool.server.load import load
 from jobpool.store.commands.plan_rules import blank_plan, check_plan
 from jobpool.store.keyspace import FOLDERS
 from jobpool.timetable import ScheduleOptions, parse, ticks
@@ -229,11 +231,31 @@ def test_every_parameter_is_documented(executor: str, parameters: type[RestParam
 
 
 def test_every_key_of_the_server_is_documented_with_its_default() -> None:
-    rows = {words(row[0])[0]: (words(row[1]) or [row[1]])[0] for row in table("configuration.md", "keys: server")}
+    parts = [table("configuration.md", f"keys: {part}") for part in ("server", "member", "external")]
+    rows = {words(row[0])[0]: (words(row[1]) or [row[1]])[0] for part in parts for row in part}
     assert set(rows) == {"config-file", *KEYS, *TLS_KEYS}
     for name, _, help_text in FLAGS:
         told = re.search(r"\[default: (.*)\]$", help_text)
         assert rows[name] == (told[1] if told else "none"), name
+
+
+def configurations() -> Iterator[tuple[str, str]]:
+    """The servers' configuration files in the repository, and those in its documents."""
+    for path in sorted((ROOT / "config").glob("server*.yaml")):
+        yield path.name, path.read_text()
+    for page in PAGES:
+        for block in re.findall(r"^```yaml\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
+            if "listen-client-urls:" in block:
+                yield page.name, block
+
+
+@pytest.mark.parametrize(("place", "content"), [*configurations()], ids=lambda value: value[:24].splitlines()[0])
+def test_configurations_in_the_documents_are_accepted(place: str, content: str, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("secret")
+    settings = parse_yaml(content.encode(), place)
+    if "etcd-password-file" in settings:
+        settings["etcd-password-file"] = str(tmp_path / "password")
+    load({}, {}, settings, path=place)
 
 
 def test_every_key_of_the_agent_is_documented_with_its_default() -> None:
@@ -267,9 +289,8 @@ def test_every_command_is_documented() -> None:
 
 
 def test_every_served_route_is_documented() -> None:
-    served = re.findall(
-        r'^        "(\w+)": (?!originals\.)', (SOURCE / "api" / "handlers.py").read_text(), re.MULTILINE
-    )
+    tables = (SOURCE / "api" / "handlers.py").read_text() + (SOURCE / "api" / "operations.py").read_text()
+    served = re.findall(r'^ {8,12}"(\w+)": (?!originals\.)', tables, re.MULTILINE)
     rows = table("api.md", "routes")
     assert [row[0] for row in rows if row[0] not in METHODS] == []
     assert sorted(row[0] for row in rows) == sorted(served)

@@ -3,18 +3,21 @@
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from jobpool.cli.options import advice, double_dashes, on_signals, read_config
-from jobpool.cli.server_flags import CONFIG_FILE, NAMES, with_flags
+from jobpool.cli.server_flags import CONFIG_FILE, NAMES, SECTIONS, with_flags
+from jobpool.server.keys import REFUSED_KEYS, variable, why_no_flag
 
 if TYPE_CHECKING:
     from jobpool.server.config import ServerConfig
     from jobpool.server.main import Server
+
+Opened = TypeVar("Opened")
 
 COMMANDS = {
     "dev": ("jobpool.cli.dev", "A server, an agent and a sample plan in one process, to try jobpool out."),
@@ -24,7 +27,7 @@ COMMANDS = {
 
 
 class Program(click.Group):
-    """Imports a sub-command only when it is called, and knows which flags belong to what this version lacks."""
+    """Imports a sub-command only when it is called, and knows why some flags of etcd are none here."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -35,6 +38,17 @@ class Program(click.Group):
         command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
         return command if isinstance(command, click.Command) else None
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        told = {param.opts[0].lstrip("-"): param.get_help_record(ctx) for param in self.get_params(ctx)}
+        others = [record for name, record in told.items() if name not in NAMES and record is not None]
+        for title, flags in SECTIONS.items():
+            records = [record for name, _, _ in flags if (record := told[name]) is not None]
+            with formatter.section(title):
+                formatter.write_dl(records)
+        with formatter.section("Other options"):
+            formatter.write_dl(others)
+        self.format_commands(ctx, formatter)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
@@ -43,10 +57,8 @@ class Program(click.Group):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            from jobpool.server.load import ETCD_KEYS, NEEDS_ETCD
-
-            if error.option_name.lstrip("-") in ETCD_KEYS:
-                raise click.UsageError(f"{error.option_name} {NEEDS_ETCD}.", ctx) from None
+            if reason := why_no_flag(error.option_name.lstrip("-")):
+                raise click.UsageError(f"{error.option_name}: {reason}.", ctx) from None
             raise
 
 
@@ -62,9 +74,9 @@ def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> No
     cls=Program,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
-    epilog="Every flag is also an environment variable (JOBPOOL_SERVER_DATA_DIR for --data-dir) and a key of the "
-    "configuration file. Flags win over the environment, the environment over the file. Durations are written 90s, "
-    "10m, 1h30m or 7d.",
+    epilog="A flag is also an environment variable (JOBPOOL_SERVER_DATA_DIR for --data-dir) and a key of the "
+    "configuration file, where those for certificates stand in blocks; --force-new-cluster is a flag only. Flags win "
+    "over the environment, the environment over the file. Durations are written 90s, 10m, 1h30m or 7d.",
 )
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
@@ -84,7 +96,7 @@ def program(ctx: click.Context, /, **given: str | bool | None) -> None:
 def _start(flags: dict[str, str]) -> int:
     from jobpool.kit.effects.logging import configure
     from jobpool.model.errors import JobpoolError
-    from jobpool.server.load import load, variable
+    from jobpool.server.load import load
 
     try:
         path = flags.pop(CONFIG_FILE, "") or os.environ.get(variable(CONFIG_FILE), "")
@@ -113,14 +125,29 @@ async def _serve(config: "ServerConfig") -> None:
 
     stop = asyncio.Event()
     on_signals(stop.set)
-    server = await open_server(config)
-    await server.run(stop, started=lambda: _announce(config, server))
+    server = await unless(stop, open_server(config))
+    if server is not None:
+        await server.run(stop, started=lambda: _announce(config, server))
+
+
+async def unless(stop: asyncio.Event, opening: Coroutine[object, None, Opened]) -> Opened | None:
+    """What is opened, which may wait for other servers; None when it is told to stop before: then it is cancelled."""
+    loop = asyncio.get_running_loop()
+    told, opened = loop.create_task(stop.wait()), loop.create_task(opening)
+    try:
+        await asyncio.wait((told, opened), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        told.cancel()
+        if not opened.done():
+            opened.cancel()
+            await asyncio.wait((opened,))
+    return None if opened.cancelled() else opened.result()
 
 
 def _announce(config: "ServerConfig", server: "Server") -> None:
     from jobpool.cli.server_banner import banner, client_urls
     from jobpool.kit.effects.logging import get_logger
-    from jobpool.server.load import exposed
+    from jobpool.server.addresses import exposed
 
     log = get_logger("jobpool")
     for url in exposed(config):
@@ -131,7 +158,7 @@ def _announce(config: "ServerConfig", server: "Server") -> None:
         )
     urls = client_urls(config.listen_client_urls, server.addresses)
     if config.log_format == "json":
-        log.info("started", event_name="started", urls=urls, data_dir=config.directory, engine="embedded")
+        log.info("started", event_name="started", urls=urls, data_dir=config.directory, engine=config.engine)
     else:
         click.echo(banner(config, urls), err=True)
 
@@ -139,7 +166,7 @@ def _announce(config: "ServerConfig", server: "Server") -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command line (default: the process's); ends in SystemExit."""
     words = sys.argv[1:] if arguments is None else arguments
-    program(double_dashes(words, NAMES), prog_name="jobpool")
+    program(double_dashes(words, (*NAMES, *REFUSED_KEYS)), prog_name="jobpool")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from importlib import metadata
 import msgspec
 
 from jobpool import __version__
+from jobpool.etcd.config import MemberConfig, members_of
 from jobpool.kit.pure.settings import split_url
-from jobpool.server.config import ServerConfig
+from jobpool.server.config import ExternalEtcd, ServerConfig
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 — what it is, not a place to bind to
 _FOUND_BY_ITSELF = ("http://localhost:2379", "http://127.0.0.1:2379")
@@ -53,10 +54,21 @@ def client_urls(listen: Sequence[str], addresses: Sequence[tuple[str, int]]) -> 
 def banner(config: ServerConfig, urls: Sequence[str]) -> str:
     return (
         f"jobpool {__version__} answers at {', '.join(urls)}\n"
-        f"  data: {os.path.abspath(config.directory)} (engine: embedded)\n"
+        f"  data: {os.path.abspath(config.directory)} (engine: {_engine(config)})\n"
         f"  try:  {jobpoolctl(urls)} plan list\n"
         f"        {urls[0]}/v3/schedule/plans"
     )
+
+
+def _engine(config: ServerConfig) -> str:
+    match config.etcd:
+        case None:
+            return "embedded"
+        case ExternalEtcd(endpoints=endpoints):
+            return f"etcd at {', '.join(endpoints)}"
+        case MemberConfig() as member:
+            names = members_of(member.cluster)
+            return f"etcd, {member.name} of {', '.join(names)}" if len(names) > 1 else "etcd"
 
 
 def jobpoolctl(urls: Sequence[str]) -> str:

@@ -59,10 +59,27 @@ def arguments(config: MemberConfig, version: tuple[int, int, int], *, client_url
         ("enable-log-rotation", True),
         ("log-rotation-config-json", _ROTATION),
     ]
-    if config.wal_dir:
-        pairs.append(("wal-dir", _absolute(config.wal_dir)))
+    pairs += _unusual(config)
     known = [pair for pair in pairs if version < _DROPPED_IN or pair[0] not in _DROPPED]
     return [*(f"--{key}={_spelled(value)}" for key, value in known), *_peer_tls(config.peer_tls), *_renamed(version)]
+
+
+def _unusual(config: MemberConfig) -> list[tuple[str, str | int | bool]]:
+    """What few set: told only when it is not as etcd has it, so that a version may have forgotten the flag."""
+    pairs: list[tuple[str, str | int | bool]] = []
+    if config.wal_dir:
+        pairs.append(("wal-dir", _absolute(config.wal_dir)))
+    if not config.initial_election_tick_advance:
+        pairs.append(("initial-election-tick-advance", False))
+    if config.backend_batch_interval:
+        pairs.append(("backend-batch-interval", f"{config.backend_batch_interval}ms"))
+    if config.backend_batch_limit:
+        pairs.append(("backend-batch-limit", config.backend_batch_limit))
+    if config.backend_bbolt_freelist_type != MemberConfig(data_dir=Path()).backend_bbolt_freelist_type:
+        pairs.append(("backend-bbolt-freelist-type", config.backend_bbolt_freelist_type))
+    if config.force_new_cluster:
+        pairs.append(("force-new-cluster", True))
+    return pairs
 
 
 def _renamed(version: tuple[int, int, int]) -> list[str]:
@@ -77,6 +94,10 @@ def _peer_tls(tls: PeerTls) -> list[str]:
         flags.append("--peer-client-cert-auth=true")
     if tls.auto_tls:
         flags.append("--peer-auto-tls=true")
+    if tls.cert_allowed_cn:
+        flags.append(f"--peer-cert-allowed-cn={tls.cert_allowed_cn}")
+    if tls.cert_allowed_hostname:
+        flags.append(f"--peer-cert-allowed-hostname={tls.cert_allowed_hostname}")
     return flags
 
 

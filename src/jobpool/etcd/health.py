@@ -8,7 +8,8 @@ from msgspec import Struct
 from jobpool.kit.pure.durations import Millis
 
 # A member over its quota must count as ready: somebody has to be able to make room in it.
-_REQUEST = b"GET /health?exclude=NOSPACE HTTP/1.0\r\n\r\n"
+_HEALTH = "/health?exclude=NOSPACE"
+_VERSION = "/version"
 _MOST = 64 * 1024
 
 
@@ -17,30 +18,45 @@ class _Health(Struct):
     reason: str = ""
 
 
+class _Versions(Struct):
+    etcdserver: str = ""
+    etcdcluster: str = ""
+
+
 async def trouble(host: str, port: int, *, timeout: Millis) -> str:
     """Why the member cannot answer reads and writes yet, in a few words; empty when it can."""
     try:
         async with asyncio.timeout(timeout / 1000):
-            answer = await _ask(host, port)
+            body = await _ask(host, port, _HEALTH)
     except TimeoutError:
         return f"no answer within {timeout} ms"
     except OSError as error:
         return f"does not listen yet ({error.strerror or error})"
-    _, _, body = answer.partition(b"\r\n\r\n")
     try:
         health = msgspec.json.decode(body, type=_Health)
     except msgspec.MsgspecError:
-        return f"an answer that is not etcd's: {answer[:80]!r}"
+        return f"an answer that is not etcd's: {body[:80]!r}"
     return "" if health.health == "true" else health.reason or "it says that it is not healthy"
 
 
-async def _ask(host: str, port: int) -> bytes:
+async def versions(host: str, port: int, *, timeout: Millis) -> tuple[str, str]:
+    """The member's and the cluster's, such as 3.5.30 and 3.5.0; empty texts without an answer."""
+    try:
+        async with asyncio.timeout(timeout / 1000):
+            told = msgspec.json.decode(await _ask(host, port, _VERSION), type=_Versions)
+    except (OSError, msgspec.MsgspecError):  # among the former TimeoutError
+        return "", ""
+    return told.etcdserver, told.etcdcluster
+
+
+async def _ask(host: str, port: int, path: str) -> bytes:
+    """The body of the answer."""
     reader, writer = await asyncio.open_connection(host, port)
     try:
-        writer.write(_REQUEST)
+        writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
         answer = b""
         while len(answer) < _MOST and (chunk := await reader.read(_MOST)):
             answer += chunk
-        return answer
+        return answer.partition(b"\r\n\r\n")[2]
     finally:
         writer.close()

@@ -10,15 +10,16 @@ from jobpool.etcd.diagnosis import Finding, Strangers, diagnose, last_words
 from jobpool.etcd.health import trouble
 from jobpool.etcd.log_lines import LogLine, parse_line
 from jobpool.etcd.log_tail import LogTail
+from jobpool.etcd.others import Others
 from jobpool.etcd.ports import HOST
 from jobpool.etcd.process import end
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.backoff import exponential
-from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
+from jobpool.kit.pure.durations import SECOND, Millis
 
 _LOOK_EVERY: Millis = 100
-_PATIENCE: Millis = 5 * SECOND
+_WORD_EVERY: Millis = 10 * SECOND
 _ANSWER: Millis = 2 * SECOND
 _REMEMBERED = 50
 _LAST_CHUNKS = 64
@@ -29,12 +30,21 @@ class Life:
     """`ready` is called once it answers reads and writes; `waiting_for` says what it lacks until then."""
 
     def __init__(
-        self, process: Process, tail: LogTail, *, output: Path, health_port: int, strangers: Strangers, clock: Clock
+        self,
+        process: Process,
+        tail: LogTail,
+        *,
+        output: Path,
+        health_port: int,
+        others: Others,
+        strangers: Strangers,
+        clock: Clock,
     ) -> None:
         self._process = process
         self._tail = tail
         self._output = output
         self._port = health_port
+        self._others = others
         self._strangers = strangers
         self._clock = clock
         self._log = get_logger("etcd").bind(pid=process.pid)
@@ -101,7 +111,7 @@ class Life:
 
     async def _await_health(self, ready: Callable[[], None]) -> None:
         began = self._clock.monotonic()
-        tries, next_word = 0, _PATIENCE
+        tries, next_word = 0, _WORD_EVERY
         while True:
             self.waiting_for = await trouble(HOST, self._port, timeout=_ANSWER)
             if not self.waiting_for:
@@ -109,17 +119,23 @@ class Life:
             tries += 1
             waited = self._clock.monotonic() - began
             if waited >= next_word:
-                next_word = waited + min(waited, MINUTE)
-                self._log.info(
-                    "etcd is not ready yet; a new cluster waits for a majority of its members",
-                    event_name="etcd_waiting",
-                    reason=self.waiting_for,
-                    waited_ms=waited,
-                )
+                next_word = waited + _WORD_EVERY
+                await self._tell_waiting(waited)
             await self._clock.sleep(exponential(tries, base=_LOOK_EVERY // 2, limit=SECOND))
         self._is_ready = True
         self._log.info("etcd is ready", event_name="etcd_ready", took_ms=self._clock.monotonic() - began)
         ready()
+
+    async def _tell_waiting(self, waited: Millis) -> None:
+        silent = await self._others.silent(within=_ANSWER)
+        advice = f"start {' and '.join(silent)}: no answer there yet" if silent else self.waiting_for
+        self._log.info(
+            f"etcd is not ready after {waited // SECOND} s, it needs a majority of its members; {advice}",
+            event_name="etcd_waiting",
+            silent=silent,
+            reason=self.waiting_for,
+            waited_ms=waited,
+        )
 
     def _printed(self) -> str:
         try:

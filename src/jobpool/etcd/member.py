@@ -9,14 +9,18 @@ import asyncio
 import os
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from jobpool.etcd.arguments import LOG, arguments
 from jobpool.etcd.binary import Binary
 from jobpool.etcd.config import PEER_SECURITY, MemberConfig, check, members_of
 from jobpool.etcd.diagnosis import Finding, Strangers
 from jobpool.etcd.errors import MemberFailed
+from jobpool.etcd.health import versions
 from jobpool.etcd.life import Life
 from jobpool.etcd.locks import await_free, held
 from jobpool.etcd.log_tail import LogTail
+from jobpool.etcd.others import Others
 from jobpool.etcd.ports import HOST, free_ports
 from jobpool.etcd.process import spawn
 from jobpool.kit.effects.clock import Clock
@@ -32,6 +36,7 @@ _FIRST_PAUSE: Millis = SECOND
 _LONGEST_PAUSE: Millis = 30 * SECOND
 _STEADY: Millis = 30 * SECOND
 _GRACE: Millis = 10 * SECOND
+_ANSWER: Millis = SECOND
 _TRIES = 5
 """How often a member that was never ready is started, when nobody knows why it ends."""
 
@@ -75,14 +80,22 @@ class Member:
         """etcd's process id while there is one."""
         return None if self._life is None else self._life.pid
 
+    @property
+    def waiting_for(self) -> str:
+        """What it lacks to answer, in a few words; empty when it lacks nothing."""
+        return "it is not running" if self._life is None else self._life.waiting_for
+
     async def wait_ready(self, within: Millis) -> None:
         """Return once etcd answers. Raises Unavailable, saying what it waits for, when that takes longer."""
         try:
             async with asyncio.timeout(within / 1000):
                 await self.ready.wait()
         except TimeoutError:
-            reason = "it is not running" if self._life is None else self._life.waiting_for
-            raise Unavailable(f"the etcd member is not ready after {within} ms: {reason}") from None
+            raise Unavailable(f"the etcd member is not ready after {within} ms: {self.waiting_for}") from None
+
+    async def versions(self) -> tuple[str, str]:
+        """Etcd's own and its cluster's, such as 3.5.30 and 3.5.0; empty texts while it does not answer."""
+        return await versions(HOST, self._http_port, timeout=_ANSWER)
 
     async def run(self) -> None:
         """Keep etcd running until `stop`, or until cancelled; etcd has ended when this returns or raises.
@@ -134,6 +147,8 @@ class Member:
 
     async def _begin(self, tail: LogTail) -> Life:
         config = self._config
+        if self._was_ready:
+            config = replace(config, force_new_cluster=False)
         await await_free(config.directory / "member" / "snap" / "db", clock=self._clock)
         output = config.data_dir.absolute() / _OUTPUT
         flags = arguments(
@@ -147,8 +162,16 @@ class Member:
             version=self._binary.version.text,
             client=self.client_endpoint,
         )
-        strangers = Strangers(len(members_of(config.cluster)))
-        return Life(process, tail, output=output, health_port=self._http_port, strangers=strangers, clock=self._clock)
+        members = members_of(config.cluster)
+        return Life(
+            process,
+            tail,
+            output=output,
+            health_port=self._http_port,
+            others=Others({name: urls for name, urls in members.items() if name != config.name}),
+            strangers=Strangers(len(members)),
+            clock=self._clock,
+        )
 
     async def _live(self, life: Life) -> Finding | None:
         self._life = life

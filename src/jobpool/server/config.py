@@ -2,33 +2,61 @@
 
 from msgspec import Struct
 
+from jobpool.etcd.config import MemberConfig
 from jobpool.kit.pure.durations import DAY, HOUR, SECOND, Millis
+from jobpool.store.engines.etcd.settings import DEFAULT_PREFIX, User
+from jobpool.store.engines.etcd.settings import Tls as EtcdTls
 
 
 class Tls(Struct, frozen=True):
-    """Files in PEM form. `trusted_ca_file` with `client_cert_auth`: clients must show a certificate of that CA."""
+    """Files in PEM form. `trusted_ca_file`: clients must show a certificate of that CA, and other servers have one.
+
+    `client_cert_file` and `client_key_file`: what we show to other servers; without them it is `cert_file`.
+    """
 
     cert_file: str = ""
     key_file: str = ""
     trusted_ca_file: str = ""
     client_cert_auth: bool = False
+    client_cert_file: str = ""
+    client_key_file: str = ""
 
     @property
     def enabled(self) -> bool:
         return bool(self.cert_file or self.key_file)
 
+    @property
+    def shown(self) -> tuple[str, str]:
+        """The certificate and its key by which other servers know us; empty texts when there are none."""
+        if self.client_cert_file:
+            return self.client_cert_file, self.client_key_file
+        return self.cert_file, self.key_file
+
+
+class ExternalEtcd(Struct, frozen=True, kw_only=True):
+    """An etcd that runs already. `tls`: how `https` endpoints are verified, None = by the usual authorities."""
+
+    endpoints: tuple[str, ...]
+    prefix: str = DEFAULT_PREFIX
+    tls: EtcdTls | None = None
+    user: User | None = None
+
 
 class ServerConfig(Struct, frozen=True):
     """Durations are milliseconds. `data_dir` empty = `<name>.jobpool` in the working directory.
 
-    `worker_number` evaluators run in this server. `job_parallelism_limit` is the slots of a namespace that sets none.
+    `etcd`: the member that this server runs, by the program `etcd_binary` (empty = the one on PATH); or one that runs
+    already; None = the embedded engine. `worker_number` evaluators run in this server. `job_parallelism_limit` is the
+    slots of a namespace that sets none. `failover_heartbeat_ttl` 0 = as long as the fleet needs.
     `allow_remote_snapshot`: others than this machine may save snapshots.
     """
 
     name: str = "default"
     data_dir: str = ""
-    engine: str = "auto"
+    etcd: MemberConfig | ExternalEtcd | None = None
+    etcd_binary: str = ""
     listen_client_urls: tuple[str, ...] = ("http://localhost:2379",)
+    advertise_client_urls: tuple[str, ...] = ()
     host_whitelist: tuple[str, ...] = ()
     tls: Tls = Tls()
     worker_number: int = 1
@@ -46,3 +74,13 @@ class ServerConfig(Struct, frozen=True):
     @property
     def directory(self) -> str:
         return self.data_dir or f"{self.name}.jobpool"
+
+    @property
+    def engine(self) -> str:
+        """`embedded` or `etcd`: what the data directory belongs to."""
+        return "embedded" if self.etcd is None else "etcd"
+
+    @property
+    def advertised(self) -> tuple[str, ...]:
+        """Where agents, clients and the other servers reach this server; the first is the one to tell."""
+        return self.advertise_client_urls or self.listen_client_urls

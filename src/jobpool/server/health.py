@@ -1,6 +1,6 @@
 """Plain HTTP routes beside the API: version, health, readiness, metrics."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 from starlette.requests import Request
@@ -14,9 +14,14 @@ Check = Callable[[], str]
 """Empty = well; otherwise what is wrong."""
 
 
-def plain_routes(*, engine: str, healthy: Check, ready: Check, metrics: Metrics) -> Sequence[Route]:
+Versions = Callable[[], Awaitable[tuple[str, str]]]
+"""Of the etcd beneath and of its cluster; empty texts without one."""
+
+
+def plain_routes(*, engine: str, versions: Versions, healthy: Check, ready: Check, metrics: Metrics) -> Sequence[Route]:
     async def version(request: Request) -> Response:
-        return _json({"jobpool": __version__, "etcdserver": "", "etcdcluster": "", "engine": engine})
+        server, cluster = await versions()
+        return _json({"jobpool": __version__, "etcdserver": server, "etcdcluster": cluster, "engine": engine})
 
     async def health(request: Request) -> Response:
         reason = healthy()

@@ -27,13 +27,13 @@ from jobpool.model.statuses import NodeStatus
 from jobpool.replica.follow import Follower
 from jobpool.replica.replica import Replica
 from jobpool.server.config import ServerConfig
+from jobpool.server.engine import Engine, open_engine
 from jobpool.server.feed import HistoryFeed
 from jobpool.server.health import plain_routes
 from jobpool.server.local import LocalLeader
 from jobpool.server.metrics import Metrics
 from jobpool.store.commands import AddNamespace, SetNodeStatus
 from jobpool.store.datadir import DataDir
-from jobpool.store.engines.sqlite import SqliteStore
 
 _GRACE = 5 * SECOND
 _HISTORY = "history.db"
@@ -42,12 +42,13 @@ AWAITED = "waiting for its agent to come back"
 
 
 class Server:
-    """One server on the embedded engine. `run` serves until `stop` is set or something breaks."""
+    """One server. `run` serves until `stop` is set or something breaks."""
 
-    def __init__(self, config: ServerConfig, *, data_dir: DataDir, store: SqliteStore, clock: Clock) -> None:
+    def __init__(self, config: ServerConfig, *, data_dir: DataDir, engine: Engine, clock: Clock) -> None:
         self._config = config
         self._data_dir = data_dir
-        self._store = store
+        self._engine = engine
+        store = self._store = engine.store
         self._clock = clock
         self._log = get_logger("server")
         dice = Dice()
@@ -88,7 +89,13 @@ class Server:
         config = self._config
         snapshots = Snapshots(self._store, self._clock, allow_remote=config.allow_remote_snapshot)
         service = build_service(context, self._sessions, snapshots)
-        routes = plain_routes(engine="embedded", healthy=self._trouble, ready=self._unready, metrics=self._metrics)
+        routes = plain_routes(
+            engine=self._engine.kind,
+            versions=self._engine.versions,
+            healthy=self._trouble,
+            ready=self._unready,
+            metrics=self._metrics,
+        )
         gateway = Gateway(service, allowed_hosts=config.host_whitelist, extra_routes=routes)
         tls = None
         if config.tls.enabled:
@@ -124,7 +131,7 @@ class Server:
     async def close(self) -> None:
         """Give back the store and the data directory of a server that does not run."""
         try:
-            await self._store.close()
+            await self._engine.close()
         finally:
             self._data_dir.close()
 
@@ -137,7 +144,7 @@ class Server:
     async def _run(self, stop: asyncio.Event, started: Callable[[], None] | None) -> None:
         loop = asyncio.get_running_loop()
         follower = Follower(self._store, self.replica, clock=self._clock, give_up=self.leadership.give_up)
-        services: list[Service] = [self._history, follower, self.leadership, *self._evaluators]
+        services: list[Service] = [*self._engine.services, self._history, follower, self.leadership, *self._evaluators]
         running = loop.create_task(run_services(services))
         serving = loop.create_task(self._serve(stop, started))
         try:
@@ -192,14 +199,16 @@ async def open_server(config: ServerConfig) -> Server:
     Raises StoreFailed when the directory cannot be had or another server has it, InvalidArgument for a setting that
     cannot be used.
     """
-    data_dir = DataDir.open(Path(config.directory), "embedded")
+    clock = SystemClock()
+    data_dir = DataDir.open(Path(config.directory), config.engine)
     try:
-        _check_whole(data_dir)
-        store = await SqliteStore.open(data_dir.database)
+        if config.etcd is None:
+            _check_whole(data_dir)
+        engine = await open_engine(config, data_dir, clock)
         try:
-            return Server(config, data_dir=data_dir, store=store, clock=SystemClock())
+            return Server(config, data_dir=data_dir, engine=engine, clock=clock)
         except BaseException:
-            await store.close()
+            await engine.close()
             raise
     except BaseException:
         data_dir.close()

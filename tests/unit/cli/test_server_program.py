@@ -1,5 +1,6 @@
 """`jobpool` on the command line, short of a running server: help, version, what is refused and with which code."""
 
+import asyncio
 import platform
 import sqlite3
 from pathlib import Path
@@ -8,11 +9,12 @@ import pytest
 
 from jobpool import __version__
 from jobpool.cli.options import advice, double_dashes
-from jobpool.cli.server import COMMANDS, main
+from jobpool.cli.server import COMMANDS, main, unless
 from jobpool.cli.server_banner import banner, client_urls, jobpoolctl
-from jobpool.cli.server_flags import FLAGS, NAMES
+from jobpool.cli.server_flags import FLAGS, NAMES, SECTIONS
+from jobpool.etcd.config import MemberConfig
 from jobpool.model.errors import StoreFailed, Unavailable
-from jobpool.server.config import ServerConfig
+from jobpool.server.config import ExternalEtcd, ServerConfig
 
 
 class Told:
@@ -43,11 +45,19 @@ def test_help_tells_every_flag_and_command(jobpool: Told) -> None:
     assert jobpool("--help")[1] == jobpool("-help")[1] == out
 
 
+def test_help_tells_the_flags_by_what_they_are_for(jobpool: Told) -> None:
+    _, out, _ = jobpool("-h")
+    places = [out.index(f"\n{title}:\n") for title in (*SECTIONS, "Other options", "Commands")]
+    assert places == sorted(places)
+    assert out.count("--initial-cluster ") == 1
+
+
 def test_every_flag_tells_its_default() -> None:
-    files = {"config-file", "cert-file", "key-file", "trusted-ca-file"}
-    assert [name for name, _, text in FLAGS if "[default: " not in text] == [
-        name for name, _, _ in FLAGS if name in files
-    ]
+    without = {name for name, _, text in FLAGS if "[default: " not in text}
+    assert without == {name for name, metavar, _ in FLAGS if metavar == "FILE"} - {
+        "etcd-binary",
+        "etcd-trusted-ca-file",
+    }
 
 
 def test_version_has_the_four_lines_of_the_original(jobpool: Told) -> None:
@@ -66,10 +76,33 @@ def test_an_unknown_flag_is_a_usage_error_with_the_nearest(jobpool: Told) -> Non
     assert "--worker-number" in err
 
 
-def test_a_flag_of_the_etcd_engine_says_so(jobpool: Told) -> None:
-    code, _, err = jobpool("--initial-cluster", "a=http://b:1")
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--discovery", "name the members in initial-cluster"),
+        ("-proxy", "it is for the v2 API"),
+        ("--experimental-memory-mlock", "etcd renames such keys"),
+        ("--etcd-password", "other users of this machine can read command lines"),
+    ],
+)
+def test_a_flag_of_etcd_that_is_none_here_says_why(jobpool: Told, flag: str, words: str) -> None:
+    code, _, err = jobpool(f"{flag}=x")
     assert code == 2
-    assert "--initial-cluster needs the etcd engine, which this version does not have." in err
+    assert words in " ".join(err.split())
+
+
+def test_a_flag_that_needs_etcd_says_so(jobpool: Told, tmp_path: Path) -> None:
+    code, _, err = jobpool("--listen-peer-urls", "http://127.0.0.1:1")
+    assert code == 1
+    assert err.startswith("jobpool: listen-peer-urls: needs the etcd engine: give initial-cluster")
+    assert err.endswith("in --listen-peer-urls\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_flag_that_is_true_or_false_may_stand_alone(jobpool: Told) -> None:
+    assert "in --strict-reconfig-check" in jobpool("--strict-reconfig-check", "--name", "a")[2]
+    assert "found 'maybe' in --client-cert-auth" in jobpool("--client-cert-auth=maybe")[2]
+    assert "trusted-ca-file: client-cert-auth needs it" in jobpool("--client-cert-auth")[2]
 
 
 def test_a_bad_value_ends_with_one_line_and_no_directory(jobpool: Told, tmp_path: Path) -> None:
@@ -170,3 +203,37 @@ def test_the_banner_says_where_and_what_to_do() -> None:
     assert "/d (engine: embedded)" in text
     assert " jobpoolctl plan list\n" in text
     assert jobpoolctl(["https://a:1"]) == "jobpoolctl --endpoints https://a:1 --cacert FILE"
+
+
+def test_the_banner_says_which_etcd() -> None:
+    three = MemberConfig(name="a", data_dir=Path("d"), initial_cluster=",".join(f"{name}=http://h:1" for name in "abc"))
+    for etcd, words in (
+        (MemberConfig(data_dir=Path("d")), "(engine: etcd)"),
+        (three, "(engine: etcd, a of a, b, c)"),
+        (ExternalEtcd(endpoints=("http://e:1", "http://e:2")), "(engine: etcd at http://e:1, http://e:2)"),
+    ):
+        assert words in banner(ServerConfig(etcd=etcd), ["http://localhost:2379"])
+
+
+async def test_whoever_is_told_to_stop_waits_for_nothing() -> None:
+    stop, ended = asyncio.Event(), asyncio.Event()
+
+    async def waits_for_ever() -> int:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        raise AssertionError
+
+    stop.set()
+    async with asyncio.timeout(30):
+        assert await unless(stop, waits_for_ever()) is None
+    assert ended.is_set()
+
+
+async def test_what_cannot_be_opened_is_told() -> None:
+    async def fails() -> int:
+        raise StoreFailed("no")
+
+    with pytest.raises(StoreFailed, match="no"):
+        await unless(asyncio.Event(), fails())

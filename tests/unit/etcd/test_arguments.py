@@ -90,6 +90,11 @@ def test_every_setting_arrives() -> None:
         max_request_bytes=2_000_000,
         strict_reconfig_check=False,
         pre_vote=False,
+        initial_election_tick_advance=False,
+        backend_batch_interval=50,
+        backend_batch_limit=100,
+        backend_bbolt_freelist_type="array",
+        force_new_cluster=True,
         log_level="warn",
     )
     expected = {
@@ -112,6 +117,11 @@ def test_every_setting_arrives() -> None:
         "max-request-bytes": "2000000",
         "strict-reconfig-check": "false",
         "pre-vote": "false",
+        "initial-election-tick-advance": "false",
+        "backend-batch-interval": "50ms",
+        "backend-batch-limit": "100",
+        "backend-bbolt-freelist-type": "array",
+        "force-new-cluster": "true",
         "log-level": "warn",
     }
     flags = flags_of(config)
@@ -128,6 +138,19 @@ def test_peer_certificates_are_found_from_anywhere(tmp_path: Path, monkeypatch: 
         "peer-trusted-ca-file": f"{tmp_path}/ca.crt",
         "peer-client-cert-auth": "true",
     }
+
+
+def test_what_few_set_is_not_told_unless_it_is_set() -> None:
+    rare = ("initial-election", "backend-", "force-", "wal-dir", "peer-")
+    assert [key for key in flags_of() if key.startswith(rare)] == []
+
+
+def test_peers_may_be_held_to_their_names() -> None:
+    tls = PeerTls(cert_allowed_cn="jobpool", cert_allowed_hostname="a,b", crl_file="/keys/gone.crl")
+    flags = flags_of(MemberConfig(data_dir=Path("/data"), peer_tls=tls))
+    assert flags["peer-cert-allowed-cn"] == "jobpool"
+    assert flags["peer-cert-allowed-hostname"] == "a,b"
+    assert flags["peer-crl-file"] == "/keys/gone.crl"
 
 
 def test_certificates_can_be_made_by_etcd() -> None:

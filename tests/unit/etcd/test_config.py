@@ -61,6 +61,9 @@ def test_what_etcd_takes_is_taken(config: MemberConfig) -> None:
         ("quota-backend-bytes", {"quota_backend_bytes": -1}),
         ("max-snapshots", {"max_snapshots": -1}),
         ("max-wals", {"max_wals": -1}),
+        ("backend-batch-limit", {"backend_batch_limit": -1}),
+        ("backend-bbolt-freelist-type", {"backend_bbolt_freelist_type": "tree"}),
+        ("listen-peer-urls", {"initial_cluster": "default=http://10.0.0.1:2380"}),
         ("max-txn-ops", {"max_txn_ops": 127}),
         ("max-request-bytes", {"max_request_bytes": 1_572_863}),
         ("auto-compaction-mode", {"auto_compaction_mode": "never"}),
@@ -91,3 +94,13 @@ def test_the_election_timeout_says_what_it_depends_on() -> None:
 def test_a_member_may_have_several_urls() -> None:
     cluster = "a=http://a1:2380,b=http://b:2380,a=http://a2:2380"
     assert members_of(cluster) == {"a": ["http://a1:2380", "http://a2:2380"], "b": ["http://b:2380"]}
+
+
+def test_a_member_is_known_as_the_cluster_says() -> None:
+    cluster = "a=http://a1:2380,default=http://d1:2380,default=http://d2:2380"
+    listening = ("http://0.0.0.0:2380",)
+    config = MemberConfig(data_dir=Path("d"), initial_cluster=cluster, listen_peer_urls=listening)
+    check(config)
+    assert config.advertised == ("http://d1:2380", "http://d2:2380")
+    told = msgspec.structs.replace(config, initial_advertise_peer_urls=("http://other:2380",))
+    assert told.advertised == ("http://other:2380",)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,3 +147,19 @@ async def test_a_data_directory_that_cannot_be_made_is_told(tmp_path: Path) -> N
 def test_settings_are_checked_when_it_is_made(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="election-timeout"):
         member(tmp_path, "exit 1", election_timeout=1)
+
+
+async def test_a_cluster_begins_anew_at_the_first_start_only(tmp_path: Path) -> None:
+    """Once it was ready: another time would part it again from those that joined since."""
+    answer = 'HTTP/1.0 200 OK\\r\\n\\r\\n{\\"health\\":\\"true\\"}'
+    serve = (
+        'port=$(echo "$@" | tr " " "\\n" | sed -n "s|^--listen-client-http-urls=http://127.0.0.1:||p")\n'
+        'echo "$@" | tr " " "\\n" | grep -c -- --force-new-cluster=true >> told\n'
+        "[ -e second ] && { echo flag provided but not defined: -x >&2; exit 2; }\n"
+        "touch second\n"
+        f"exec {sys.executable} -S -c \"import socket; s = socket.create_server(('127.0.0.1', $port)); "
+        f"c, _ = s.accept(); c.recv(999); c.sendall(b'{answer}'); c.close(); s.close()\""
+    )
+    with pytest.raises(MemberFailed):
+        await run(member(tmp_path, serve, force_new_cluster=True))
+    assert (tmp_path / "data" / "told").read_text().split() == ["1", "0"]

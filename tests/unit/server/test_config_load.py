@@ -8,20 +8,22 @@ import msgspec
 import pytest
 
 from jobpool.cli.options import read_config
-from jobpool.cli.server_flags import CONFIG_FILE, NAMES
 from jobpool.kit.pure.durations import HOUR, MINUTE
 from jobpool.kit.pure.settings import Setting
 from jobpool.model.errors import InvalidArgument
 from jobpool.server.config import ServerConfig, Tls
-from jobpool.server.load import ETCD_KEYS, KEYS, SECURITY, TLS_KEYS, exposed, load, variable
+from jobpool.server.keys import CLIENT, OWN_KEYS, variable
+from jobpool.server.load import load
+
+SECURITY = CLIENT.block
 
 ROOT = Path(__file__).parents[3]
 
 SAMPLES: dict[str, tuple[str, str, object]] = {
     "name": ("name", "berlin-1", "berlin-1"),
     "data-dir": ("data_dir", "/srv/jobpool", "/srv/jobpool"),
-    "engine": ("engine", "embedded", "embedded"),
     "listen-client-urls": ("listen_client_urls", "http://[::1]:1,http://h:2", ("http://[::1]:1", "http://h:2")),
+    "advertise-client-urls": ("advertise_client_urls", "http://h:2379", ("http://h:2379",)),
     "host-whitelist": ("host_whitelist", "a.example.org, ::1", ("a.example.org", "::1")),
     "worker-number": ("worker_number", "0", 0),
     "job-parallelism-limit": ("job_parallelism_limit", "7", 7),
@@ -58,9 +60,8 @@ def test_without_any_source_everything_has_its_default() -> None:
     assert ServerConfig(name="x").directory == "x.jobpool"
 
 
-def test_every_key_is_a_flag() -> None:
-    assert set(NAMES) - {CONFIG_FILE} == {*KEYS, *TLS_KEYS}
-    assert set(SAMPLES) == set(KEYS) - {"eval-gc-threshold"}
+def test_every_key_of_the_server_has_a_sample() -> None:
+    assert set(SAMPLES) == set(OWN_KEYS) - {"eval-gc-threshold", "engine"}
 
 
 @pytest.mark.parametrize(("key", "sample"), SAMPLES.items())
@@ -99,9 +100,17 @@ def test_tls_from_the_file_and_over_it() -> None:
         "listen-client-urls": "https://localhost:2379",
         SECURITY: {"cert-file": "c", "key-file": "k", "trusted-ca-file": "a", "client-cert-auth": True},
     }
-    assert load({}, {}, file).tls == Tls("c", "k", "a", True)
+    tls = load({}, {}, file).tls
+    assert tls == Tls("c", "k", "a", True)
+    assert tls.shown == ("c", "k")
     environment = {"JOBPOOL_SERVER_CLIENT_CERT_AUTH": "false"}
     assert load({"cert-file": "other"}, environment, file).tls == Tls("other", "k", "a", False)
+
+
+def test_another_certificate_may_be_shown_to_other_servers() -> None:
+    tls = flagged(cert_file="c", key_file="k", client_cert_file="cc", client_key_file="ck").tls
+    assert tls.shown == ("cc", "ck")
+    assert Tls().shown == ("", "")
 
 
 def test_both_limits_of_the_original_may_be_given_when_they_agree() -> None:
@@ -127,8 +136,8 @@ def test_both_limits_of_the_original_may_be_given_when_they_agree() -> None:
         ({"name": "a" * 129}, "name", "wanted up to 128"),
         ({"data-dir": "a\0b"}, "data-dir", "wanted a text"),
         ({"data-dir": ["a"]}, "data-dir", "wanted a text, found ['a']"),
-        ({"engine": "etcd"}, "engine", "needs the etcd engine, which this version does not have"),
-        ({"engine": "sqlite"}, "engine", "wanted one of auto, embedded, found 'sqlite'"),
+        ({SECURITY: {"client-cert-file": "c"}}, "client-key-file", "go together"),
+        ({"engine": "sqlite"}, "engine", "wanted one of auto, embedded, etcd, found 'sqlite'"),
         ({"listen-client-urls": "localhost:2379"}, "listen-client-urls", "wanted URLs such as http://127.0.0.1:2379"),
         ({"listen-client-urls": "http://localhost"}, "listen-client-urls", "wanted URLs"),
         ({"listen-client-urls": "http://localhost:65536"}, "listen-client-urls", "wanted URLs"),
@@ -178,23 +187,6 @@ def test_a_long_value_is_told_in_short() -> None:
     assert len(refusal({"name": "/" * 10_000}).reason) < 300
 
 
-@pytest.mark.parametrize("key", sorted(ETCD_KEYS))
-def test_what_needs_etcd_is_refused_wherever_it_is_written(key: str) -> None:
-    for error in (refusal({key: "x"}), refusal(environment={variable(key): "x"})):
-        assert error.field == key
-        assert error.reason.startswith("needs the etcd engine, which this version does not have")
-
-
-def test_keys_as_the_samples_of_the_original_write_them_are_known_too() -> None:
-    assert "needs the etcd engine" in refusal({"ETCD_INITIAL_CLUSTER_TOKEN": "x"}).reason
-
-
-def test_urls_open_to_others_in_clear() -> None:
-    inside = ["http://localhost:1", "http://127.0.0.9:2", "http://[::1]:3", "https://example.org:4"]
-    outside = ["http://0.0.0.0:5", "http://[::]:6", "http://example.org:7"]
-    assert exposed(ServerConfig(listen_client_urls=(*inside, *outside))) == outside
-
-
 @pytest.mark.parametrize(("text", "words"), [("- a", "wanted keys and values"), ("a: [", "is not YAML")])
 def test_files_that_are_no_settings(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "server.yaml"
@@ -221,5 +213,5 @@ def test_an_empty_file_sets_nothing(tmp_path: Path) -> None:
 
 def test_the_shipped_configuration_is_the_defaults_written_out() -> None:
     file = read_config(str(ROOT / "config" / "server-single.yaml"))
-    assert set(file) == set(KEYS)
+    assert set(file) == set(OWN_KEYS) - {"advertise-client-urls"}
     assert load({}, {}, file) == ServerConfig(data_dir="default.jobpool")

@@ -18,7 +18,18 @@ class Answers:
         self.sick = ""
         self.unready = ""
         metrics: Any = SimpleNamespace(text=lambda: b"jobpool_leader 1\n")
-        routes = plain_routes(engine="embedded", healthy=lambda: self.sick, ready=lambda: self.unready, metrics=metrics)
+        self.versions = ("", "")
+
+        async def versions() -> tuple[str, str]:
+            return self.versions
+
+        routes = plain_routes(
+            engine="embedded",
+            versions=versions,
+            healthy=lambda: self.sick,
+            ready=lambda: self.unready,
+            metrics=metrics,
+        )
         self._routes = {route.path: route for route in routes}
 
     async def ask(self, path: str) -> tuple[int, str, bytes]:
@@ -58,6 +69,12 @@ async def test_version_has_the_originals_keys(answers: Answers) -> None:
         "etcdcluster": "",
         "engine": "embedded",
     }
+
+
+async def test_version_tells_what_is_beneath(answers: Answers) -> None:
+    answers.versions = ("3.5.30", "3.5.0")
+    told = msgspec.json.decode((await answers.ask("/version"))[2])
+    assert (told["etcdserver"], told["etcdcluster"]) == ("3.5.30", "3.5.0")
 
 
 async def test_metrics_are_in_the_exposition_format(answers: Answers) -> None:

@@ -1,0 +1,182 @@
+"""Opens the store that the configuration names, and keeps what runs beneath it: the etcd member of this server."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from jobpool.etcd.binary import choose
+from jobpool.etcd.config import ETCDS_QUOTA, MemberConfig
+from jobpool.etcd.member import Member
+from jobpool.kit.effects.clock import Clock
+from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.effects.service import Service
+from jobpool.kit.pure.backoff import exponential
+from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.model.errors import InvalidArgument
+from jobpool.server.config import ExternalEtcd, ServerConfig
+from jobpool.server.keys import ETCD
+from jobpool.store.datadir import DataDir
+from jobpool.store.engines.etcd.engine import EtcdStore
+from jobpool.store.engines.etcd.errors import Unreachable
+from jobpool.store.engines.etcd.relief import Relief
+from jobpool.store.engines.etcd.settings import Timeouts
+from jobpool.store.engines.sqlite import SqliteStore
+from jobpool.store.engines.sqlite_operations import EmbeddedOperations
+from jobpool.store.operations import Operations
+from jobpool.store.port import Store
+
+TIMEOUTS = Timeouts(write=SECOND, read=2 * SECOND)
+"""A leader that cannot commit for a second resigns; its calls may not wait for longer."""
+
+_FIRST_PAUSE: Millis = 100
+_LONGEST_PAUSE: Millis = SECOND
+
+
+class Engine:
+    """An open store and what runs beneath it. Run the `services` as long as the store is used, then `close`.
+
+    `relief` makes room in the etcd of our own; None for any other engine, whose room is not ours to make.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        store: Store,
+        *,
+        operations: Operations,
+        versions: Callable[[], Awaitable[tuple[str, str]]],
+        relief: Relief | None = None,
+        running: "RunningMember | None" = None,
+    ) -> None:
+        self.kind = kind
+        self.store = store
+        self.operations = operations
+        self.relief = relief
+        self._versions = versions
+        self._running = running
+
+    @property
+    def services(self) -> list[Service]:
+        """They fail when the store cannot be used any more, with the reason."""
+        return [] if self._running is None else [self._running]
+
+    @property
+    def member(self) -> Member | None:
+        """The etcd that this server runs itself."""
+        return None if self._running is None else self._running.member
+
+    async def versions(self) -> tuple[str, str]:
+        """Of the etcd that answers and of its cluster, now; empty texts for the embedded engine, or without answer."""
+        return await self._versions()
+
+    async def close(self) -> None:
+        """Give up the store, then end the member, which may take 10 s. Closing twice is harmless."""
+        try:
+            await self.store.close()
+        finally:
+            if self._running is not None:
+                await self._running.end()
+
+
+class RunningMember:
+    """A member that already runs, as a service: cancelled, it leaves etcd as it is, since the store is still in use."""
+
+    name = "etcd"
+
+    def __init__(self, member: Member) -> None:
+        self.member = member
+        self._task = asyncio.get_running_loop().create_task(member.run(), name="etcd")
+
+    async def run(self) -> None:
+        """Return once the member has ended. Raises what it fails with."""
+        await asyncio.shield(self._task)
+
+    async def ready(self) -> None:
+        """Return once etcd answers, however long that takes. Raises what the member fails with."""
+        waiting = asyncio.get_running_loop().create_task(self.member.ready.wait())
+        try:
+            await asyncio.wait((waiting, self._task), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        if self._task.done():
+            self._task.result()
+
+    async def end(self) -> None:
+        """End etcd, unless it has ended."""
+        failed_before = self._task.done()
+        await self.member.stop()
+        await asyncio.wait((self._task,))
+        failure = None if self._task.cancelled() else self._task.exception()
+        if failure is not None and not failed_before:
+            get_logger("etcd").error("etcd did not end well", event_name="etcd_end", error=str(failure))
+
+
+async def open_engine(config: ServerConfig, data_dir: DataDir, clock: Clock) -> Engine:
+    """The engine that is configured, ready to be used. A member of a cluster waits for a majority, however long.
+
+    Raises InvalidArgument for a setting that cannot be used, StoreFailed (MemberFailed for our own etcd) when the store
+    cannot be had. Whether it raises or is cancelled, nothing is left running.
+    """
+    match config.etcd:
+        case None:
+            return await _open_embedded(config, data_dir)
+        case ExternalEtcd() as external:
+            return await _open_external(external)
+        case MemberConfig() as member:
+            return await _open_member(replace(member, data_dir=data_dir.path), config.etcd_binary, clock)
+
+
+async def _open_embedded(config: ServerConfig, data_dir: DataDir) -> Engine:
+    store = await SqliteStore.open(data_dir.database)
+    operations = EmbeddedOperations(store, server_id=f"{data_dir.member_id:x}", name=config.name)
+    return Engine("embedded", store, operations=operations, versions=_no_versions)
+
+
+async def _no_versions() -> tuple[str, str]:
+    return "", ""
+
+
+async def _open_external(etcd: ExternalEtcd) -> Engine:
+    if etcd.tls is not None:
+        for key, path in zip(ETCD.keys, (etcd.tls.ca, etcd.tls.cert, etcd.tls.key), strict=True):
+            _check_readable(key, path)
+    store = await EtcdStore.open(etcd.endpoints, prefix=etcd.prefix, tls=etcd.tls, user=etcd.user, timeouts=TIMEOUTS)
+    return Engine("etcd", store, operations=store.operations(owned=False), versions=store.versions)
+
+
+def _check_readable(key: str, path: Path | None) -> None:
+    try:
+        if path is not None:
+            path.read_bytes()
+    except OSError as error:
+        raise InvalidArgument(f"{ETCD.block}.{key}", f"cannot read {str(path)!r}: {error.strerror}") from error
+
+
+async def _open_member(config: MemberConfig, binary: str, clock: Clock) -> Engine:
+    member = Member(config, await choose(binary), clock=clock)
+    running = RunningMember(member)
+    try:
+        store = await _open_when_ready(running, clock)
+    except BaseException:
+        await running.end()
+        raise
+    operations = store.operations(owned=True, quota=config.quota_backend_bytes or ETCDS_QUOTA)
+    return Engine(
+        "etcd", store, operations=operations, versions=member.versions, relief=store.relief(), running=running
+    )
+
+
+async def _open_when_ready(running: RunningMember, clock: Clock) -> EtcdStore:
+    tries = 0
+    while True:
+        await running.ready()
+        try:
+            return await EtcdStore.open([running.member.client_endpoint], timeouts=TIMEOUTS, may_compact=True)
+        except Unreachable as failure:
+            tries += 1
+            get_logger("etcd").info(
+                "etcd was ready, but does not answer; trying again", event_name="etcd_unanswered", error=failure.reason
+            )
+        await clock.sleep(exponential(tries, base=_FIRST_PAUSE, limit=_LONGEST_PAUSE))
