@@ -234,7 +234,7 @@ class Driver:
     def resize_node(self) -> None:
         node = self.dice.choice(list(self.core.state.nodes.values()))
         if node.id not in self.core.silent:
-            self.ask(RegisterNode(replace(node, capacity=self.dice.randrange(1, 6))))
+            self.ask(RegisterNode(replace(node, capacity=self.dice.randrange(1, 6)), node.server))
             self.ask(SetNodeStatus(node.id, NodeStatus.READY, "node is ready"))
 
     def resize_namespace(self) -> None:

@@ -17,7 +17,7 @@ from jobpool.store.engines.rules import INITIAL_FENCE
 from jobpool.store.port import Step, Transaction
 from jobpool.testing.audit import Audit, same_state
 from jobpool.testing.clock import FakeClock
-from jobpool.testing.harness import Core, running_core
+from jobpool.testing.harness import SERVER, Core, running_core
 from jobpool.testing.store import MemoryStore
 from tests.properties.core_driver import Driver
 
@@ -70,7 +70,7 @@ async def go_on(steps: list[Step], now: Millis, *, seed: int) -> int:
 
 async def a_node_is_there(core: Core) -> None:
     node = Node("spare", "spare", "0", NodeStatus.INITIALIZING, 0, 0, capacity=8, executors=("noop", "rest"))
-    await core.submit(RegisterNode(node))
+    await core.submit(RegisterNode(node, SERVER))
     await core.submit(SetNodeStatus("spare", NodeStatus.READY))
 
 

@@ -27,6 +27,7 @@ class Parcel(Struct, frozen=True):
     stop: dict[str, int]
     drop: dict[str, int]
     logs: list[pb.ServerLogRequest]
+    beat: bool = False
 
 
 class Outbox:
@@ -38,6 +39,7 @@ class Outbox:
         self._stop: dict[str, int] = {}
         self._drop: dict[str, int] = {}
         self._logs: dict[int, pb.ServerLogRequest] = {}
+        self._beat = False
         self._wake = asyncio.Event()
 
     def __len__(self) -> int:
@@ -76,6 +78,11 @@ class Outbox:
     def forget_log(self, number: int) -> None:
         self._logs.pop(number, None)
 
+    def beat(self) -> None:
+        """Say something, if only that we are there."""
+        self._beat = True
+        self._wake.set()
+
     async def filled(self) -> None:
         """Return when there may be something to take."""
         await self._wake.wait()
@@ -92,7 +99,10 @@ class Outbox:
         for key in stop:
             del self._stop[key]
         logs, self._logs = list(self._logs.values()), {}
-        parcel = Parcel(acks, assign, stop, dict(_popped(self._drop)), logs)
+        drop = dict(_popped(self._drop))
+        idle = not (acks or assign or stop or drop or logs)
+        beat, self._beat = self._beat and idle, False
+        parcel = Parcel(acks, assign, stop, drop, logs, beat)
         if not len(self):
             self._wake.clear()
         return parcel

@@ -2,33 +2,33 @@
 
 A session is fed by commits: a new attempt on its node is assigned, a wish to stop is passed on, and what ended without
 the agent's own word is dropped. On (re)connection the agent first says what it holds, and both sides settle the rest.
+What agents say is told to the leader's desk, wherever that is; only what this server has folded is acted on, and only
+while the node's record names this very stream: an agent may be at another server already.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
-from jobpool.api.agent_outbox import Outbox, Parcel
-from jobpool.api.agent_words import command_of, node_of, says_end
+from jobpool.api.agent_beats import Beats, beat_of
+from jobpool.api.agent_desk import AgentDesk, require_session
+from jobpool.api.agent_outbox import Parcel
+from jobpool.api.agent_session import Session
+from jobpool.api.agent_words import says_end
 from jobpool.api.context import Context
 from jobpool.api.service import MessageStream
 from jobpool.kit.effects.clock import deadline
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.durations import SECOND, Millis
-from jobpool.model.errors import Code, InvalidArgument, JobpoolError, ResourceExhausted, Unavailable
+from jobpool.model.errors import FailedPrecondition, InvalidArgument, JobpoolError, ResourceExhausted, Unavailable
+from jobpool.model.node import Node
 from jobpool.model.reasons import Reason
 from jobpool.model.run import Attempt, Run, allocation_id
 from jobpool.model.statuses import AllocationStatus, DesiredStatus, NodeStatus
+from jobpool.peers.words import HeldAttempt, Registered
 from jobpool.replica.state import Folded
-from jobpool.store.change import Command
-from jobpool.store.commands import (
-    DrainNode,
-    LoseAttempt,
-    RegisterNode,
-    ReportAttempt,
-    Reported,
-    SetNodeStatus,
-    vouchers,
-)
+from jobpool.store.commands import Reported, vouchers
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import assignment_message
 
@@ -41,47 +41,21 @@ _SEND_WITHIN: Millis = 30 * SECOND
 _NOT_TAKEN = (Reported.STALE, Reported.UNKNOWN)
 
 
-class NoOutput(JobpoolError):
-    """The agent has no output of the allocation to give."""
-
-    code = Code.NOT_FOUND
-
-
-class Session:
-    """One agent on one stream. `told` are allocations whose end the agent itself has just reported."""
-
-    def __init__(self, node_id: str, stream: MessageStream) -> None:
-        self.node_id = node_id
-        self.stream = stream
-        self.ready = False
-        self.told: set[str] = set()
-        self.outbox = Outbox()
-        self.logs: dict[int, asyncio.Future[pb.AgentLogChunk]] = {}
-        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def end(self, why: str) -> None:
-        """End the stream; the agent comes back and says what it holds."""
-        if not self._ended.done():
-            self._ended.set_exception(Unavailable(why))
-            self._ended.exception()  # seen: a session may end before anybody waits for this
-
-    async def until_ended(self) -> None:
-        await self._ended
-
-    def fail_logs(self, why: JobpoolError) -> None:
-        for answer in self.logs.values():
-            if not answer.done():
-                answer.set_exception(why)
-
-
 class Sessions:
-    """All agents connected to this server."""
+    """All agents connected to this server. A service: what is told to the leader beside the streams waits for `run`."""
 
-    def __init__(self, context: Context) -> None:
+    name = "sessions"
+
+    def __init__(self, context: Context, desk: AgentDesk) -> None:
         self._context = context
+        self._desk = desk
         self._sessions: dict[str, Session] = {}
+        self._beats = Beats(context.clock, self._visit)
         self._requests = 0
-        self._closed = False
+        self._closed = ""
+        self._suspended = ""
+        self._errands: deque[Callable[[], Coroutine[object, object, None]]] = deque()
+        self._errand = asyncio.Event()
         self._log = get_logger("sessions")
         context.replica.listen(self._observe)
         context.replica.on_restore(lambda: self._end_all("this server has loaded its state anew"))
@@ -89,14 +63,93 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
+    def holding(self) -> list[tuple[str, int, Millis]]:
+        """The agents connected to this server: node id, session, and how often each is to be heard."""
+        return [(session.node_id, session.number, session.ttl) for session in self._sessions.values()]
+
+    def dismiss(self, node_ids: Iterable[str]) -> None:
+        """End the streams of agents that the leader does not think to be here; they come back."""
+        for node_id in node_ids:
+            session = self._sessions.get(node_id)
+            if session is not None:
+                session.end("the leader does not know this stream; register again")
+
+    def suspend(self, why: str) -> None:
+        """This server cannot serve agents now: they go to others. `why` is told to them."""
+        self._suspended = why
+        self._end_all(why)
+
+    def resume(self) -> None:
+        self._suspended = ""
+
     def close(self) -> None:
         """End every stream and take no new one: this server stops."""
-        self._closed = True
-        self._end_all("this server is stopping")
+        self._closed = "this server is stopping"
+        self._end_all(self._closed)
 
     def _end_all(self, why: str) -> None:
         for session in self._sessions.values():
             session.end(why)
+
+    def _refuse_when_closed(self) -> None:
+        if why := self._closed or self._suspended:
+            raise Unavailable(why)
+
+    # ---- errands: what is told to the leader while no stream waits for it
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._errand.wait()
+                self._errand.clear()
+                while self._errands:
+                    group.create_task(self._errands.popleft()())
+
+    def _send_on(self, errand: Callable[[], Coroutine[object, object, None]]) -> None:
+        self._errands.append(errand)
+        self._errand.set()
+
+    async def _take_leave(self, session: Session, *, drained: bool) -> None:
+        """Until the leader knows that the stream has ended, or the agent has another."""
+        while self._names(session):
+            try:
+                await self._desk.left(session.node_id, session.number, drained=drained)
+                return
+            except JobpoolError as failure:
+                self._log.warning(
+                    "the leader could not be told that an agent disconnected; trying again",
+                    event_name="leave_failed",
+                    node=session.node_id,
+                    error=str(failure),
+                )
+                await self._context.clock.sleep(SECOND)
+
+    async def _say_ready_again(self, session: Session) -> None:
+        try:
+            await self._desk.ready(session.node_id, session.number)
+        except JobpoolError as failure:
+            self._log.info(
+                "the leader could not be told that an agent is here",
+                event_name="ready_failed",
+                node=session.node_id,
+                error=str(failure),
+            )
+        finally:
+            session.asking = False
+
+    def _names(self, session: Session) -> bool:
+        """Whether the node's record names this stream."""
+        node = self._context.state.node(session.node_id)
+        return node is not None and node.session == session.number and bool(node.server)
+
+    def _visit(self, session: Session) -> None:
+        """A leader that has not heard this server for a while waits for its agents: those that are ready say so."""
+        node = self._context.state.node(session.node_id)
+        if node is None or node.status is not NodeStatus.INITIALIZING or not node.settled or session.asking:
+            return
+        if session.ready and self._names(session):
+            session.asking = True
+            self._send_on(partial(self._say_ready_again, session))
 
     # ---- commits, outwards
 
@@ -104,8 +157,9 @@ class Sessions:
         if not self._sessions:
             return
         for _, node in folded.nodes:
-            if node is not None and node.status is NodeStatus.DOWN and node.id in self._sessions:
-                self._sessions[node.id].end("the node was marked down; register again")
+            session = self._sessions.get(node.id) if node is not None else None
+            if session is not None:
+                self._end_when_over(session, node)
         for old, new in folded.runs:
             before = old.open_attempt if old is not None else None
             after = new.open_attempt if new is not None else None
@@ -117,6 +171,13 @@ class Sessions:
                 self._placed(new, after)
             elif after.desired is DesiredStatus.STOP and before.desired is not DesiredStatus.STOP:
                 self._stopping(new, after)
+
+    @staticmethod
+    def _end_when_over(session: Session, node: Node | None) -> None:
+        try:
+            require_session(node, session.number)
+        except FailedPrecondition as over:
+            session.end(over.message)
 
     def _placed(self, run: Run, attempt: Attempt) -> None:
         session = self._sessions.get(attempt.node_id)
@@ -142,29 +203,17 @@ class Sessions:
     async def serve(self, stream: MessageStream) -> None:
         """Serve one agent until its stream ends. Raises JobpoolError for an agent that is refused or sent away."""
         self._refuse_when_closed()
-        node = node_of(await self._hello(stream), self._context.clock.now())
-        await self._context.leader.submit(RegisterNode(node))
-        session = self._admit(node.id, stream)
-        self._log.info("an agent connected", event_name="agent_connected", node=node.id, peer=stream.call.peer)
+        hello = await self._hello(stream)
+        registered = await self._desk.register(hello)
+        session = self._admit(hello.node_id, registered, stream)
+        self._log.info("an agent connected", event_name="agent_connected", node=session.node_id, peer=stream.call.peer)
+        drained = False
         try:
             await self._welcome(session)
             await self._talk(session)
-            await self._farewell(session.node_id)
+            drained = self._is_drained(session)
         finally:
-            if self._sessions.get(node.id) is session:
-                del self._sessions[node.id]
-            session.fail_logs(Unavailable(f"the agent of node {node.id} disconnected"))
-            self._log.info("an agent disconnected", event_name="agent_disconnected", node=node.id)
-
-    async def _farewell(self, node_id: str) -> None:
-        """An agent that drained and closed its stream has left: nobody need wait for its silence."""
-        node = self._context.state.node(node_id)
-        if node is not None and node.draining and not self._context.state.node_load(node_id):
-            await self._context.leader.submit(SetNodeStatus(node_id, NodeStatus.DOWN, "its agent drained and left"))
-
-    def _refuse_when_closed(self) -> None:
-        if self._closed:
-            raise Unavailable("this server is stopping")
+            self._forget(session, drained=drained)
 
     async def _hello(self, stream: MessageStream) -> pb.AgentHello:
         try:
@@ -176,31 +225,39 @@ class Sessions:
             raise InvalidArgument("hello", "must be the first message of an agent's stream")
         return message.hello
 
-    def _admit(self, node_id: str, stream: MessageStream) -> Session:
-        """The node's session from now on. Raises Unavailable when the node fell again before it could be heard."""
+    def _admit(self, node_id: str, registered: Registered, stream: MessageStream) -> Session:
+        """The node's session from now on. Raises FailedPrecondition when it fell, or went on, before it was heard."""
         self._refuse_when_closed()
-        node = self._context.state.node(node_id)
-        if node is None or node.status is NodeStatus.DOWN:
-            raise Unavailable("the node was marked down; register again")
-        before = self._sessions.get(node_id)
-        if before is not None:
-            before.end("a newer stream of the same node took its place")
-        session = self._sessions[node_id] = Session(node_id, stream)
+        require_session(self._context.state.node(node_id), registered.session)
+        beat, now = beat_of(len(self._sessions) + 1), self._context.clock.monotonic()
+        session = self._sessions[node_id] = Session(node_id, stream, registered, beat=beat, now=now)
+        self._beats.add(session)
         return session
 
+    def _forget(self, session: Session, *, drained: bool) -> None:
+        if self._sessions.get(session.node_id) is session:
+            del self._sessions[session.node_id]
+        self._beats.remove(session)
+        session.fail_logs(Unavailable(f"the agent of node {session.node_id} disconnected"))
+        self._send_on(partial(self._take_leave, session, drained=drained))
+        self._log.info("an agent disconnected", event_name="agent_disconnected", node=session.node_id)
+
+    def _is_drained(self, session: Session) -> bool:
+        """An agent that drained and closed its stream has left: nobody need wait for its silence."""
+        node = self._context.state.node(session.node_id)
+        return node is not None and node.draining and not self._context.state.node_load(node.id)
+
     async def _welcome(self, session: Session) -> None:
-        liveness = self._context.leader.liveness
-        ttl = liveness.ttl_of(session.node_id)
-        liveness.beat(session.node_id)
-        await self._send(
-            session, pb.ServerMessage(welcome=pb.ServerWelcome(heartbeat_ttl=ttl, server=self._context.identity.name))
-        )
+        self._desk.heard(session.node_id, session.number, session.ttl)
+        name = self._context.identity.name
+        welcome = pb.ServerWelcome(heartbeat_ttl=session.ttl, server=name, server_beat=session.beat)
+        await self._send(session, pb.ServerMessage(welcome=welcome))
 
     async def _talk(self, session: Session) -> None:
         """Read and write until the agent leaves, its stream breaks, or the session is ended from here."""
         try:
             async with asyncio.TaskGroup() as group:
-                others = [group.create_task(self._write(session)), group.create_task(session.until_ended())]
+                others = [group.create_task(self._write(session, group)), group.create_task(session.until_ended())]
                 await self._read(session)
                 for task in others:
                     task.cancel()
@@ -208,18 +265,18 @@ class Sessions:
             raise failures.exceptions[0] from None
 
     async def _read(self, session: Session) -> None:
-        leader = self._context.leader
+        node_id, number = session.node_id, session.number
         while (message := await session.stream.recv()) is not None:
-            leader.liveness.beat(session.node_id)
+            self._desk.heard(node_id, number, session.ttl)
             kind = message.WhichOneof("kind")
             if kind == "reports":
                 await self._reports(session, message.reports)
             elif kind == "inventory":
                 await self._inventory(session, message.inventory)
             elif kind == "log":
-                self._log_chunk(session, message.log)
+                session.take_log(message.log)
             elif kind == "drain":
-                await leader.submit(DrainNode(session.node_id))
+                await self._desk.leaving(node_id, number)
             elif kind == "hello":
                 raise InvalidArgument("hello", "comes once, as the first message")
 
@@ -228,19 +285,24 @@ class Sessions:
     async def _inventory(self, session: Session, inventory: pb.AgentInventory) -> None:
         if session.ready:
             raise InvalidArgument("inventory", "comes once, right after the welcome")
+        require_session(self._context.state.node(session.node_id), session.number)
         held = {item.allocation_id: item.fence for item in inventory.held}
-        vouched = vouchers(self._context.state, session.node_id, held)
+        vouched = [
+            HeldAttempt(known.job_id, known.attempt, known.fence)
+            for known in vouchers(self._context.state, session.node_id, held)
+        ]
         lost = self._settle(session, held)
         session.ready = True  # in the same step as the look at the state: no placement can fall in between
-        session.told.update(allocation_id(command.job_id, command.attempt) for command in lost)
-        await self._submit([*vouched, *lost])
+        session.told.update(allocation_id(attempt.job_id, attempt.attempt) for attempt in lost)
+        if vouched or lost:
+            await self._desk.inventory(session.node_id, session.number, vouched=vouched, lost=lost)
         session.told.clear()
-        await self._context.leader.submit(SetNodeStatus(session.node_id, NodeStatus.READY, "node is ready"))
+        await self._desk.ready(session.node_id, session.number)
 
-    def _settle(self, session: Session, held: dict[str, int]) -> list[LoseAttempt]:
+    def _settle(self, session: Session, held: dict[str, int]) -> list[HeldAttempt]:
         """Say again what did not arrive, and forget what is over; the attempts that are nowhere any more."""
         state = self._context.state
-        lost: list[LoseAttempt] = []
+        lost: list[HeldAttempt] = []
         for job_id in state.node_runs(session.node_id):
             run = state.run(job_id)
             attempt = run.open_attempt if run is not None else None
@@ -255,47 +317,26 @@ class Sessions:
             elif attempt.status is AllocationStatus.PENDING and not stopping and not run.predates(state.era):
                 session.outbox.assign(run, attempt)
             else:
-                why = "its agent does not know of it any more"
-                lost.append(LoseAttempt(job_id, attempt.number, session.node_id, attempt.fence, why))
+                lost.append(HeldAttempt(job_id, attempt.number, attempt.fence))
         for allocation, fence in held.items():
             session.outbox.drop(allocation, fence)
         return lost
-
-    async def _submit(self, commands: Sequence[Command[Reported]]) -> Sequence[Reported]:
-        """Commit reports. Raises the first failure: then nothing is acknowledged and the agent says it again."""
-        answers: list[Reported] = []
-        for outcome in await self._context.leader.submit_all(commands):
-            if isinstance(outcome, JobpoolError):
-                raise outcome
-            answers.append(outcome)
-        return answers
 
     async def _reports(self, session: Session, reports: pb.AgentReports) -> None:
         if len(reports.items) > _MAX_REPORTS or session.outbox.unsent_acks >= _MAX_UNACKED:
             raise InvalidArgument(
                 "reports", f"wanted at most {_MAX_REPORTS} in a message and {_MAX_UNACKED} messages before reading"
             )
-        commands: list[Command[Reported]] = []
-        for report in reports.items:
-            command = command_of(report, session.node_id)
-            if command is not None:
-                commands.append(command)
-                if says_end(report):
-                    session.told.add(report.allocation_id)
-        answers = await self._submit(commands)
-        session.told.clear()
-        self._log_not_taken(session, reports, commands, answers)
+        if reports.items:
+            session.told.update(report.allocation_id for report in reports.items if says_end(report))
+            answers = await self._desk.reports(session.node_id, session.number, reports)
+            session.told.clear()
+            self._log_not_taken(session, reports, answers)
         session.outbox.acknowledge(reports.sequence)
 
-    def _log_not_taken(
-        self,
-        session: Session,
-        reports: pb.AgentReports,
-        commands: Sequence[Command[Reported]],
-        answers: Sequence[Reported],
-    ) -> None:
+    def _log_not_taken(self, session: Session, reports: pb.AgentReports, answers: Sequence[Reported | None]) -> None:
         """One line a message at most: an agent must not be able to flood the log."""
-        garbled = len(reports.items) - len(commands)
+        garbled = answers.count(None)
         if garbled:
             self._log.warning(
                 "an agent reported what cannot be understood",
@@ -303,25 +344,27 @@ class Sessions:
                 node=session.node_id,
                 count=garbled,
             )
-        late = [command for command, answer in zip(commands, answers, strict=True) if answer in _NOT_TAKEN]
+        late = [report for report, answer in zip(reports.items, answers, strict=True) if answer in _NOT_TAKEN]
         if late:
             self._log.warning(
                 "results came too late and were not taken",
                 event_name="report_stale",
                 node=session.node_id,
                 count=len(late),
-                first=repr(late[0])[:200],
+                first=f"{late[0].allocation_id[:100]} {late[0].status[:20]}",
             )
 
     # ---- outwards
 
-    async def _write(self, session: Session) -> None:
+    async def _write(self, session: Session, group: asyncio.TaskGroup) -> None:
+        """Never waits for the leader: an agent that hears nothing goes away."""
         while True:
             await session.outbox.filled()
-            forgotten: list[ReportAttempt] = []
-            for message in self._messages(session.outbox.take(), forgotten):
+            hopeless: list[pb.Report] = []
+            for message in self._messages(session.outbox.take(), hopeless):
                 await self._send(session, message)
-            await self._submit(forgotten)
+            if hopeless:
+                group.create_task(self._give_up(session, hopeless))
 
     async def _send(self, session: Session, message: pb.ServerMessage) -> None:
         try:
@@ -329,12 +372,13 @@ class Sessions:
                 await session.stream.send(message)
         except TimeoutError:
             raise Unavailable(f"the agent took nothing for {_SEND_WITHIN // SECOND} s") from None
+        session.spoke = self._context.clock.monotonic()
 
-    def _messages(self, parcel: Parcel, forgotten: list[ReportAttempt]) -> Iterator[pb.ServerMessage]:
-        """`forgotten` collects the ends of attempts that cannot be assigned: nobody knows what they were to do."""
+    def _messages(self, parcel: Parcel, hopeless: list[pb.Report]) -> Iterator[pb.ServerMessage]:
+        """`hopeless` collects the ends of attempts that cannot be assigned: nobody knows what they were to do."""
         for sequence in parcel.acks:
             yield pb.ServerMessage(reports_ack=pb.ServerReportsAck(sequence=sequence))
-        items = [item for run, attempt in parcel.assign if (item := self._assignment(run, attempt, forgotten))]
+        items = [item for run, attempt in parcel.assign if (item := self._assignment(run, attempt, hopeless))]
         if items:
             yield pb.ServerMessage(assignments=pb.ServerAssignments(items=items))
         if parcel.stop:
@@ -343,22 +387,29 @@ class Sessions:
             yield pb.ServerMessage(drop=pb.ServerDrop(items=_held(parcel.drop)))
         for request in parcel.logs:
             yield pb.ServerMessage(log=request)
+        if parcel.beat:
+            yield pb.ServerMessage(beat=pb.ServerBeat())
 
-    def _assignment(self, run: Run, attempt: Attempt, forgotten: list[ReportAttempt]) -> pb.Assignment | None:
+    def _assignment(self, run: Run, attempt: Attempt, hopeless: list[pb.Report]) -> pb.Assignment | None:
         if run.parameters is not None:
             return assignment_message(run, attempt, run.parameters)
         plan = self._context.state.plan_version(run.namespace, run.plan_id, run.plan_version)
         if plan is not None:
             return assignment_message(run, attempt, plan.parameters)
         self._log.error("a run's plan version is gone", event_name="version_gone", job=run.id)
-        failed = AllocationStatus.FAILED
-        why = f"version {run.plan_version} of its plan is gone"
-        forgotten.append(
-            ReportAttempt(
-                run.id, attempt.number, attempt.node_id, attempt.fence, failed, Reason.EXECUTOR_ERROR, description=why
+        hopeless.append(
+            pb.Report(
+                allocation_id=allocation_id(run.id, attempt.number),
+                fence=attempt.fence,
+                status=AllocationStatus.FAILED.value,
+                reason=Reason.EXECUTOR_ERROR.value,
+                description=f"version {run.plan_version} of its plan is gone",
             )
         )
         return None
+
+    async def _give_up(self, session: Session, hopeless: Sequence[pb.Report]) -> None:
+        await self._desk.reports(session.node_id, session.number, pb.AgentReports(items=hopeless))
 
     # ---- output of runs
 
@@ -387,16 +438,6 @@ class Sessions:
         finally:
             session.outbox.forget_log(number)
             del session.logs[number]
-
-    @staticmethod
-    def _log_chunk(session: Session, chunk: pb.AgentLogChunk) -> None:
-        answer = session.logs.get(chunk.request_id)
-        if answer is None or answer.done():
-            return
-        if chunk.error:
-            answer.set_exception(NoOutput(f"no output from node {session.node_id}: {chunk.error}", field="id"))
-        else:
-            answer.set_result(chunk)
 
 
 def _held(items: Mapping[str, int]) -> Iterable[pb.HeldAllocation]:

@@ -54,7 +54,7 @@ class Survivors:
             await self._mark()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._end_unreported())
-            await self._term.clock.sleep(self._term.config.failover_heartbeat_ttl)
+            await self._term.clock.sleep(self._term.config.failover_grace(len(self._term.state.nodes)))
             await self._give_up(waited=True)
 
     async def _mark(self) -> None:

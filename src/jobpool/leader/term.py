@@ -15,21 +15,36 @@ from jobpool.store.port import Store
 
 R = TypeVar("R")
 
+_BEATS_PER_SECOND = 50
+
 
 class LeaderConfig(Struct, frozen=True):
-    """`min_heartbeat_ttl` and `heartbeat_grace`: how long a node may be silent; `failover_heartbeat_ttl`: how long
-    every node may be after a change of leader. `node_gc_threshold`: how long a node stays listed after it went down.
-    `job_gc_threshold` and `keep_runs`: history is dropped when older, or when there is more."""
+    """`min_heartbeat_ttl` and `heartbeat_grace`: how long a node may be silent, in a small fleet;
+    `failover_heartbeat_ttl`: how long at least every node may be after a change of leader. `node_gc_threshold`: how
+    long a node stays listed after it went down. `job_gc_threshold` and `keep_runs`: history is dropped when older, or
+    when there is more."""
 
     min_heartbeat_ttl: Millis = 10 * SECOND
     heartbeat_grace: Millis = 10 * SECOND
-    failover_heartbeat_ttl: Millis = 120 * SECOND
+    failover_heartbeat_ttl: Millis = 0
     node_gc_threshold: Millis = DAY
     job_gc_threshold: Millis = 168 * HOUR
     keep_runs: int = 1_000_000
     keep_versions: int = 20
     timeout_grace: Millis = 30 * SECOND
     collect_every: Millis = MINUTE
+
+    def least_ttl(self, nodes: int) -> Millis:
+        """How often a node is to be heard at the most often: beats of the whole fleet stay below 50 a second."""
+        return max(self.min_heartbeat_ttl, nodes * SECOND // _BEATS_PER_SECOND)
+
+    def longest_silence(self, nodes: int) -> Millis:
+        """How long any node of such a fleet may rightly be silent, whatever time to live it was given."""
+        return 2 * self.least_ttl(nodes) + self.heartbeat_grace
+
+    def failover_grace(self, nodes: int) -> Millis:
+        """How long a new leader waits for each of them."""
+        return max(self.failover_heartbeat_ttl, self.longest_silence(nodes))
 
 
 class Writer(Protocol):

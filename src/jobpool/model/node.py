@@ -20,8 +20,9 @@ class Node(Struct, frozen=True, array_like=True):
 
     `draining` is set by an agent that is about to leave: it finishes what it has and takes nothing new. `eligible` and
     `drain` are an operator's, and outlast the agent; a node with a drain is not eligible, and stays so after it.
-    `server` is the id of the server that the agent registered with last, `session` the n of that: what an earlier
-    stream of the same agent still brings about is told by it, and changes nothing.
+    `server` is the id of the server that the agent's stream is at; empty once that has ended. `session` grows with
+    every registration: what an earlier stream of the same agent still brings about is told by it, and changes nothing.
+    `settled`: in this session the agent has said what it holds.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Node(Struct, frozen=True, array_like=True):
     drain: Drain | None = None
     server: str = ""
     session: int = 0
+    settled: bool = False
 
     @property
     def accepts_work(self) -> bool:

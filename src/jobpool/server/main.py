@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from jobpool.api.agent_desk import LocalDesk
 from jobpool.api.context import Context, Identity
 from jobpool.api.handlers import build_service
 from jobpool.api.listener import Listener, ListenerConfig
@@ -79,7 +80,8 @@ class Server:
             identity=Identity(data_dir.cluster_id, data_dir.member_id, config.name),
             default_time_zone=config.default_time_zone,
         )
-        self._sessions = Sessions(context)
+        desk = LocalDesk(leader, self.replica, clock, server_id=server_id)
+        self._sessions = Sessions(context, desk)
         self._metrics = Metrics(
             self.replica, self.leadership, self._history, evaluators=self._evaluators, agents=self._sessions
         )
@@ -144,7 +146,8 @@ class Server:
     async def _run(self, stop: asyncio.Event, started: Callable[[], None] | None) -> None:
         loop = asyncio.get_running_loop()
         follower = Follower(self._store, self.replica, clock=self._clock, give_up=self.leadership.give_up)
-        services: list[Service] = [*self._engine.services, self._history, follower, self.leadership, *self._evaluators]
+        services: list[Service] = [*self._engine.services, self._history, follower, self.leadership, self._sessions]
+        services += self._evaluators
         running = loop.create_task(run_services(services))
         serving = loop.create_task(self._serve(stop, started))
         try:

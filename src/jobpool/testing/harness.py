@@ -42,6 +42,9 @@ from jobpool.testing.clock import FakeClock, settle
 
 R = TypeVar("R")
 
+SERVER = "test"
+"""The id of the server that the core is."""
+
 
 class NoRetention:
     """History that keeps everything."""
@@ -65,6 +68,7 @@ class Core:
     ) -> None:
         self.store = store
         self.clock = clock
+        self.ttl = config.min_heartbeat_ttl
         self.replica = Replica(default_slots=slots)
         self.leadership = Leadership(
             store,
@@ -73,7 +77,7 @@ class Core:
             dice=Dice(seed),
             config=config,
             retention=self,
-            server_id="test",
+            server_id=SERVER,
         )
         self.evaluators = [
             Evaluator(LocalLeader(self.leadership), self.replica, clock=clock, dice=Dice(seed + at), number=at)
@@ -112,7 +116,7 @@ class Core:
         node = Node(
             node_id, node_id, "0", NodeStatus.INITIALIZING, now, now, capacity=capacity, executors=tuple(executors)
         )
-        await self.submit(RegisterNode(node))
+        await self.submit(RegisterNode(node, SERVER))
         await self.submit(SetNodeStatus(node_id, NodeStatus.READY, "node is ready"))
 
     async def revive_node(self, node_id: str, *, empty: bool = False) -> None:
@@ -120,8 +124,8 @@ class Core:
         self.silent.discard(node_id)
         node = self.state.node(node_id)
         assert node is not None
-        await self.submit(RegisterNode(node))
-        self.leadership.reign.heartbeats.beat(node_id)
+        await self.submit(RegisterNode(node, SERVER))
+        self.leadership.reign.heartbeats.beat(node_id, self.ttl)
         runs = [self.state.runs[job_id] for job_id in self.state.node_runs(node_id)]
         if empty:
             await self.submit_all([_lost(run) for run in runs])
@@ -217,7 +221,7 @@ class Core:
             if self.leadership.leads:
                 for node in self.state.nodes.values():
                     if node.id not in self.silent and node.status is not NodeStatus.DOWN:
-                        self.leadership.reign.heartbeats.beat(node.id)
+                        self.leadership.reign.heartbeats.beat(node.id, self.ttl)
             await self.clock.sleep(5 * SECOND)
 
     async def serve(self) -> None:

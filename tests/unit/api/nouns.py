@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import pytest
 from google.protobuf.message import Message
 
+from jobpool.api.agent_desk import AgentDesk, LocalDesk
 from jobpool.api.context import Context, Identity
 from jobpool.api.handlers import build_service
 from jobpool.api.service import Call
@@ -19,7 +20,7 @@ from jobpool.leader.term import LeaderConfig
 from jobpool.model.errors import JobpoolError
 from jobpool.server.local import LocalLeader
 from jobpool.testing.clock import FakeClock, settle
-from jobpool.testing.harness import Core, running_core
+from jobpool.testing.harness import SERVER, Core, running_core
 from jobpool.testing.history import MemoryHistory
 from jobpool.testing.store import MemoryStore
 from jobpool.wire import jobpool_pb2 as pb
@@ -153,7 +154,9 @@ class World:
             identity=Identity(11, 12, "one"),
             default_time_zone="UTC",
         )
-        self.sessions = Sessions(self.context)
+        self.desk: AgentDesk = LocalDesk(self.context.leader, self.core.replica, self.clock, server_id=SERVER)
+        self.sessions = Sessions(self.context, self.desk)
+        self.spawn(self.sessions.run())
         self.service = build_service(self.context, self.sessions, Snapshots(self.store, self.clock, allow_remote=False))
 
     @property

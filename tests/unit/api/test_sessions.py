@@ -241,18 +241,25 @@ async def test_a_wish_to_stop_at_any_moment_of_the_inventory_arrives(world: Worl
 async def test_placements_around_hello_and_inventory_are_assigned_exactly_once(world: World) -> None:
     """Whenever a placement commits: before the hello, between the two, with the inventory, after it."""
     first = await joined(world)
-    first.stream.hang_up()
     await world.add_plan()
-    made = [(await world.run_plan()).id]  # placed while nobody is connected
+    first.stream.block()
+    made = [(await world.run_plan()).id]  # placed, and never brought
     assert world.state.node_load("node-1") == 1
+    first.stream.hang_up()
+    await settle()
     agent = world.agent()
     for step in range(60):
         if step == 5:
             agent.stream.say(hello=agent.hello)
         elif step == 15:
             agent.stream.say(inventory=pb.AgentInventory())
-        made.append((await world.ask("PlanRun", pb.PlanRunRequest(id="p", namespace="default"))).data.id)
-    await settle(500)
+        running = world.start("PlanRun", pb.PlanRunRequest(id="p", namespace="default"))
+        for _ in range(40):
+            await asyncio.sleep(0)
+        while not running.done():  # the committer rests after a large batch
+            await world.clock.advance(1)
+        made.append(running.result().data.id)
+    await world.clock.advance(SECOND)
     assigned = [item.job_id for item in agent.stream.assigned]
     assert sorted(assigned) == sorted(made)
 

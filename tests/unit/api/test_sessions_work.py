@@ -335,10 +335,12 @@ async def test_an_agent_that_drained_and_left_is_down_at_once(world: World) -> N
 
 
 async def test_an_agent_that_just_goes_or_leaves_work_behind_is_waited_for(world: World) -> None:
-    agent, _ = await given(world)
+    agent, [item] = await given(world)
     agent.stream.say(drain=pb.AgentDrain())
     agent.stream.hang_up()
     await settle()
     node = world.state.node("node-1")
     assert node is not None
-    assert node.status is NodeStatus.READY
+    assert (node.status, node.server) == (NodeStatus.INITIALIZING, "")
+    assert "stream broke" in node.status_description
+    assert world.state.runs[item.job_id].open_attempt is not None

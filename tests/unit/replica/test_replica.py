@@ -136,7 +136,7 @@ def test_ready_nodes_follow_every_change_of_a_node() -> None:
     bench.node("b", executors=("noop",))
     bench.node("a", executors=("noop", "rest"))
     assert (bench.state.ready_nodes("noop"), bench.state.ready_nodes("rest")) == (["a", "b"], ["a"])
-    bench.do(DrainNode("a"))
+    bench.do(DrainNode("a", bench.state.nodes["a"].session))
     assert (bench.state.ready_nodes("noop"), bench.state.ready_nodes("rest")) == (["b"], [])
     bench.do(SetNodeStatus("b", NodeStatus.DOWN))
     assert bench.state.ready_nodes("noop") == []

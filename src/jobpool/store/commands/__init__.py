@@ -20,7 +20,7 @@ from jobpool.store.commands.namespaces import (
     RenameNamespace,
     UpdateNamespace,
 )
-from jobpool.store.commands.nodes import DrainNode, RegisterNode, RemoveNode, SetNodeStatus
+from jobpool.store.commands.nodes import DrainNode, EndStream, RegisterNode, RemoveNode, SetNodeStatus
 from jobpool.store.commands.placement import BlockEvaluation, FailEvaluation, GrantSlot, Placed, PlaceRun
 from jobpool.store.commands.plan_rules import CatchUpPatch, DstPatch, PeriodicPatch, PlanPatch, RetryPatch
 from jobpool.store.commands.plans import AddPlan, DeletePlan, StillCatchingUp, SwitchPlan, UpdatePlan
@@ -48,6 +48,7 @@ __all__ = [
     "DropMarks",
     "DropVersions",
     "DstPatch",
+    "EndStream",
     "EndSurvivor",
     "ExpirePlan",
     "FailEvaluation",

@@ -15,9 +15,14 @@ from jobpool.store.keyspace import Table
 
 
 class RegisterNode(Struct, frozen=True):
-    """An agent has come. It is `initializing` until it has said what it still holds. An operator's word on it stays."""
+    """An agent has come to a server. It is `initializing` until it has said what it still holds.
+
+    An operator's word on it stays. Every registration of a node has a session of its own, so that what is said of one
+    stream changes nothing once the agent has another.
+    """
 
     node: Node
+    server: str
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[Node]:
         known = view.node(self.node.id)
@@ -27,10 +32,19 @@ class RegisterNode(Struct, frozen=True):
                 "give this agent a data directory of its own, or delete the node",
                 field="secret",
             )
-        fresh = replace(self.node, status=NodeStatus.INITIALIZING, updated_at=now, status_description="syncing")
+        fresh = replace(
+            self.node,
+            status=NodeStatus.INITIALIZING,
+            updated_at=now,
+            status_description="syncing",
+            server=self.server,
+            session=view.next_n,
+            settled=False,
+        )
         if known is not None:
             fresh = replace(
                 fresh,
+                session=max(view.next_n, known.session + 1),  # a batch may register it twice
                 eligible=known.eligible,
                 eligibility_description=known.eligibility_description,
                 drain=known.drain,
@@ -39,19 +53,33 @@ class RegisterNode(Struct, frozen=True):
 
 
 class SetNodeStatus(Struct, frozen=True):
-    """Mark a node ready or down. Saying what is so already writes nothing."""
+    """Mark a node ready, awaited or down. Saying what is so already writes nothing.
+
+    `session`: only while it is the node's; None = whichever it has.
+    """
 
     node_id: str
     status: NodeStatus
     description: str = ""
+    session: int | None = None
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[Node | None]:
         node = view.node(self.node_id)
-        if node is None or node.status is self.status:
+        if node is None or node.status is self.status or self.session not in (None, node.session):
             return Decided(node)
-        if self.status is NodeStatus.READY and node.status is NodeStatus.DOWN:
+        if node.status is NodeStatus.DOWN:
             return Decided(node)  # it must first come back and say what it holds
-        changed = replace(node, status=self.status, status_description=self.description, updated_at=now)
+        if self.status is NodeStatus.READY and self.session is not None and not node.server:
+            return Decided(node)  # its stream has ended meanwhile
+        down = self.status is NodeStatus.DOWN
+        changed = replace(
+            node,
+            status=self.status,
+            status_description=self.description,
+            updated_at=now,
+            server="" if down else node.server,
+            settled=not down and (node.settled or self.status is NodeStatus.READY),
+        )
         return Decided(changed, (put_node(changed),))
 
 
@@ -59,12 +87,36 @@ class DrainNode(Struct, frozen=True):
     """The agent is about to leave: it takes nothing new."""
 
     node_id: str
+    session: int
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[None]:
         node = view.node(self.node_id)
-        if node is None or node.draining:
+        if node is None or node.session != self.session or node.draining:
             return Decided(None)
         return Decided(None, (put_node(replace(node, draining=True, status_description="draining", updated_at=now)),))
+
+
+class EndStream(Struct, frozen=True):
+    """The agent's stream has ended: nothing new is placed where nobody can bring it.
+
+    What it has stays with it; its silence decides when it is down. `drained`: it took leave and had nothing left, so
+    nobody need wait for its silence.
+    """
+
+    node_id: str
+    session: int
+    drained: bool
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[None]:
+        node = view.node(self.node_id)
+        if node is None or node.session != self.session or not node.server:
+            return Decided(None)
+        if self.drained and node.draining and not view.node_load(node.id):
+            status, why = NodeStatus.DOWN, "its agent drained and left"
+        else:
+            status, why = NodeStatus.INITIALIZING, "its stream broke; waiting for it to come back"
+        ended = replace(node, status=status, status_description=why, updated_at=now, server="", settled=False)
+        return Decided(None, (put_node(ended),))
 
 
 class RemoveNode(Struct, frozen=True):

@@ -81,7 +81,7 @@ class Bench:
         node = Node(
             node_id, node_id, "0", NodeStatus.INITIALIZING, self.now, self.now, capacity=capacity, executors=executors
         )
-        self.do(RegisterNode(node))
+        self.do(RegisterNode(node, "s1"))
         self.do(SetNodeStatus(node_id, NodeStatus.READY))
 
     def plan(self, plan_id: str = "p", *, spec: str = "* * * * *", **fields: Any) -> Plan:

@@ -28,6 +28,10 @@ def status(bench: Bench) -> NodeStatus:
     return bench.state.nodes["a"].status
 
 
+def session(bench: Bench) -> int:
+    return bench.state.nodes["a"].session
+
+
 @pytest.mark.invariant("H-5")
 def test_a_node_that_fell_is_ready_only_after_it_said_what_it_holds() -> None:
     bench = Bench()
@@ -35,7 +39,7 @@ def test_a_node_that_fell_is_ready_only_after_it_said_what_it_holds() -> None:
     bench.do(SetNodeStatus("a", NodeStatus.DOWN))
     bench.do(SetNodeStatus("a", NodeStatus.READY))
     assert status(bench) is NodeStatus.DOWN
-    bench.do(RegisterNode(bench.state.nodes["a"]))
+    bench.do(RegisterNode(bench.state.nodes["a"], "s1"))
     assert status(bench) is NodeStatus.INITIALIZING
     assert not bench.state.ready_nodes("noop")
     bench.do(SetNodeStatus("a", NodeStatus.READY))
@@ -67,16 +71,16 @@ def test_another_secret_is_another_agent() -> None:
     bench = Bench()
     bench.node()
     with pytest.raises(PermissionDenied) as refusal:
-        bench.do(RegisterNode(replace(bench.state.nodes["a"], secret_hash="1")))
+        bench.do(RegisterNode(replace(bench.state.nodes["a"], secret_hash="1"), "s1"))
     assert refusal.value.field == "secret"
 
 
 def test_a_draining_node_takes_nothing_until_it_comes_anew() -> None:
     bench = Bench()
     bench.node()
-    bench.do(DrainNode("a"))
+    bench.do(DrainNode("a", session(bench)))
     assert not bench.state.ready_nodes("noop")
-    bench.do(DrainNode("a"))
+    bench.do(DrainNode("a", session(bench)))
     bench.node()
     assert bench.state.ready_nodes("noop") == ["a"]
 

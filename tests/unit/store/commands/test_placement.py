@@ -66,7 +66,7 @@ def test_a_node_that_left_meanwhile_is_refused(change: str) -> None:
     if change == "down":
         bench.do(SetNodeStatus("a", NodeStatus.DOWN))
     elif change == "draining":
-        bench.do(DrainNode("a"))
+        bench.do(DrainNode("a", bench.state.nodes["a"].session))
     assert bench.do(PlaceRun("r1", 1, "b" if change == "gone" else "a")) is Placed.REFUSED
     assert not bench.live("r1").attempts
 
