@@ -21,7 +21,7 @@ from jobpool.model.retold import retold
 from jobpool.peers.frames import encode, read_answer, unpack
 from jobpool.peers.outbox import Outbox
 from jobpool.peers.stream import MAX_FRAME, FrameStream, StreamBroken
-from jobpool.peers.ungrouped import ungrouped
+from jobpool.peers.tasks import ungrouped
 from jobpool.peers.words import Answered, Asked, BeatTold, Called, Question, Refused, Withdrawn, Word
 
 A = TypeVar("A")

@@ -15,7 +15,7 @@ from jobpool.peers.conversation import MAX_OPEN, MAX_WORD
 from jobpool.peers.frames import encode, read_question, unpack
 from jobpool.peers.outbox import Outbox
 from jobpool.peers.stream import FrameStream, StreamBroken
-from jobpool.peers.ungrouped import ungrouped
+from jobpool.peers.tasks import ungrouped
 from jobpool.peers.words import (
     AgentsHeard,
     Answered,

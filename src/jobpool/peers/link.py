@@ -20,7 +20,7 @@ from jobpool.peers.conversation import Conversation, LinkDown, Told
 from jobpool.peers.introduction import INTRODUCED_WITHIN, introduce
 from jobpool.peers.seldom import Seldom
 from jobpool.peers.stream import Dial, FrameStream, StreamBroken
-from jobpool.peers.ungrouped import ungrouped
+from jobpool.peers.tasks import apart, ungrouped
 from jobpool.peers.words import BeatTold, Called, Question, Word
 
 A = TypeVar("A")
@@ -75,7 +75,7 @@ class Link:
             while True:
                 await self._pause()
                 try:
-                    await self._connect()
+                    await apart(self._connect())
                 except JobpoolError as error:
                     self._failed(error)
         finally:
@@ -152,7 +152,6 @@ class Link:
             except TimeoutError:
                 raise StreamBroken(f"no connection within {format_duration(DIALED_WITHIN)}") from None
             self._reset.clear()
-            # A broken gRPC stream cancels the tasks that use it. That must not be this one, which dials again.
             with ungrouped():
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._talk(stream))
