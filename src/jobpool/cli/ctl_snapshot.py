@@ -61,14 +61,16 @@ def status(ctx: click.Context, file: str) -> None:
 
 @snapshot.command("restore")
 @click.argument("file")
+@click.option("--config-file", metavar="FILE", help="The configuration of the server that is to go on.")
 @click.option("--data-dir", metavar="DIR", help="A new or empty directory.  [default: ./<name>.jobpool]")
 @click.option("--name", metavar="NAME", help="The server's name.  [default: default]")
+@click.option("--etcd-endpoints", metavar="URL,…", help="An etcd that runs already, instead of a directory.")
+@click.option("--etcd-prefix", metavar="PREFIX", help="An unused prefix there.  [default: /jobpool/v1/]")
 @click.pass_context
-def restore(ctx: click.Context, file: str, *, data_dir: str | None, name: str | None) -> None:
-    """Fill a new data directory from a snapshot, for a server to start from."""
-    given = [f"--data-dir={data_dir}"] if data_dir is not None else []
-    given += [f"--name={name}"] if name is not None else []
-    ctx.exit(_jobpool(ctx.obj, "restore", *given, file))
+def restore(ctx: click.Context, /, *, file: str, **given: str | None) -> None:
+    """Put a snapshot where a server begins: a new data directory, or an etcd that runs already."""
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
+    ctx.exit(_jobpool(ctx.obj, "restore", *words, file))
 
 
 def _jobpool(settings: Settings, command: str, *words: str) -> int:

@@ -1,15 +1,19 @@
 """`jobpool snapshot`: what is done with a snapshot where no server runs."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from jobpool.cli.options import advice
+from jobpool.cli.options import advice, read_config
 from jobpool.model.errors import JobpoolError
+
+if TYPE_CHECKING:
+    from jobpool.server.config import ServerConfig
 
 Result = TypeVar("Result")
 
@@ -37,31 +41,51 @@ def status(file: str, write_out: str) -> None:
 
 @snapshot.command("restore")
 @click.argument("file")
-@click.option("--data-dir", metavar="DIR", default="", help="A new or empty directory.  [default: ./<name>.jobpool]")
+@click.option("--config-file", metavar="FILE", default="", help="The configuration of the server that is to go on.")
+@click.option("--data-dir", metavar="DIR", help="A new or empty directory.  [default: ./<name>.jobpool]")
 @click.option("--name", metavar="NAME", help="The server's name.  [default: default]")
+@click.option("--etcd-endpoints", metavar="URL,…", help="An etcd that runs already, instead of a directory.")
+@click.option("--etcd-prefix", metavar="PREFIX", help="An unused prefix there.  [default: /jobpool/v1/]")
 @_write_out
-def restore(file: str, *, data_dir: str, name: str | None, write_out: str) -> None:
-    """Fill a new data directory from a snapshot, for a server to start from.
+def restore(*, file: str, config_file: str, write_out: str, **given: str | None) -> None:
+    """Put a snapshot where a server begins: a new data directory, or an etcd that runs already.
+
+    With the configuration of a server that has an etcd member, its new data directory holds a cluster of that one
+    member: start this server, then let the others join it one by one (`jobpoolctl member add`).
 
     What was due since the snapshot does not run. Runs that were live in it end as its agents report them, or fail with
     the reason node_lost when the agents had failover-heartbeat-ttl to come back.
     """
     from jobpool.cli.snapshot_views import show_snapshot
     from jobpool.kit.effects.clock import SystemClock
+    from jobpool.kit.effects.logging import configure
     from jobpool.server.load import load
-    from jobpool.server.restore import restore as fill
+    from jobpool.server.restore import restore_for
 
+    flags = {name.replace("_", "-"): value for name, value in given.items() if value is not None}
     try:
-        directory = load({"data-dir": data_dir} | ({"name": name} if name is not None else {}), {}, {}).directory
+        config = load(flags, os.environ, read_config(config_file) if config_file else {}, path=config_file)
     except JobpoolError as error:
         _fail(error)
-    restored = _done(fill(Path(file), Path(directory), SystemClock().now()))
+    if config.etcd is not None:
+        configure("warning")
+    restored = _done(restore_for(config, Path(file), SystemClock()))
     show_snapshot(file, restored.summary, write_out)
+    place, how = _place(config)
+    start = f"--config-file {config_file}" if config_file else how
     click.echo(
-        f"restored into {directory} as incarnation {restored.fence.incarnation}; "
-        f"start it: jobpool --data-dir {directory}",
-        err=True,
+        f"restored into {place} as incarnation {restored.fence.incarnation}; start it: jobpool {start}", err=True
     )
+
+
+def _place(config: "ServerConfig") -> tuple[str, str]:
+    """Where it went, and the flags that make a server start there."""
+    from jobpool.server.config import ExternalEtcd
+
+    if isinstance(config.etcd, ExternalEtcd):
+        flags = f"--etcd-endpoints {','.join(config.etcd.endpoints)} --etcd-prefix {config.etcd.prefix}"
+        return f"etcd under {config.etcd.prefix}", flags
+    return config.directory, f"--data-dir {config.directory}"
 
 
 def _done(work: Coroutine[Any, Any, Result]) -> Result:

@@ -6,6 +6,7 @@ Its lock is a `flock` held by the process, so it dies with the process and is ne
 import fcntl
 import os
 import secrets
+import shutil
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ _LOCK = "LOCK"
 _MARKER = "engine"
 _IDENTITY = "identity"
 _DATABASE = "store.db"
+_ETCD = "etcd"
 _RESTORING = "restoring"
 """A file that is there while a snapshot is being restored: what is beside it is half of something."""
 
@@ -164,8 +166,10 @@ def _refuse_used(path: Path) -> None:
 
 def _remove_remains(path: Path) -> None:
     names = (_MARKER, _IDENTITY, *(_DATABASE + suffix for suffix in ("", "-wal", "-shm", "-journal")))
-    for name in names:
+    for name in (*names, *(entry.name for entry in path.glob(f"{_ETCD}.*"))):
         (path / name).unlink(missing_ok=True)
+    if (path / _ETCD).exists():
+        shutil.rmtree(path / _ETCD)
 
 
 def _claim(path: Path, engine: str) -> None:

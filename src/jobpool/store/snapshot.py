@@ -10,7 +10,7 @@ from jobpool.model.restored import Restored
 from jobpool.store.codec import encode
 from jobpool.store.engines.rules import fence_in
 from jobpool.store.files import explained
-from jobpool.store.keyspace import RESTORED, Table, key_of
+from jobpool.store.keyspace import FOLDERS, RESTORED, Table, key_of
 from jobpool.store.port import Fence, KeyValue, Store
 from jobpool.wire.snapshot_file import SnapshotReader, SnapshotWriter, Summary
 
@@ -56,10 +56,14 @@ async def check_snapshot(path: Path) -> Summary:
 async def as_restored(
     chunks: AsyncIterator[list[KeyValue]], summary: Summary, at: Millis
 ) -> AsyncIterator[list[KeyValue]]:
-    """A snapshot's keys, and the record by which the store will know that it was restored at that time."""
+    """A snapshot's keys, and the record by which the store will know that it was restored at that time.
+
+    Without the servers and the secret of the cluster that it was taken from: where it is restored is another one.
+    """
     key = key_of(Table.META, RESTORED)
+    left_out = (key, FOLDERS[Table.SERVER], FOLDERS[Table.CLUSTER])
     async for chunk in chunks:
-        yield [pair for pair in chunk if pair.key != key]
+        yield [pair for pair in chunk if not pair.key.startswith(left_out)]
     record = Restored(at, summary.created_at, summary.incarnation, summary.term, summary.n)
     yield [KeyValue(key, encode(record))]
 
