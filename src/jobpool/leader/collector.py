@@ -94,12 +94,13 @@ class Collector:
         folder = FOLDERS[Table.SEGMENT]
         while cut is not None:
             oldest = await self._term.store.range(folder, folder + number(cut + 1), limit=_SEGMENTS)
-            if not oldest:
-                return
-            n = int(oldest[-1].key.removeprefix(folder))
+            # None is left where the engine itself made room: the read models, which were not told, hear of it now.
+            n = int(oldest[-1].key.removeprefix(folder)) if oldest else cut
             if self._log_failures(await self._term.writer.submit_all([DropHistory(n)])):
                 return
             self._term.retention.dropped_before(n + 1)
+            if n >= cut:
+                return
 
     async def _drop_ledger(self, now: Millis) -> None:
         """Once an hour, of every plan whose oldest range is old enough; plans that are deleted by now among them."""

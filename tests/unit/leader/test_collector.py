@@ -22,7 +22,7 @@ from jobpool.store.commands import (
     UpdatePlan,
 )
 from jobpool.store.keyspace import Table
-from jobpool.store.port import KeyValue
+from jobpool.store.port import DeleteRange, KeyValue
 from jobpool.store.records import Segment
 from jobpool.testing.clock import FakeClock
 from jobpool.testing.harness import Core, running_core
@@ -237,3 +237,25 @@ async def test_a_version_stays_while_a_run_owes_its_callee_word() -> None:
         await core.advance(15 * MINUTE)
         assert not core.state.runs
         assert not core.state.versions
+
+
+async def test_history_that_is_gone_from_the_store_is_dropped_from_the_read_models_too() -> None:
+    """An engine that has run out of space makes room by itself, and tells nobody."""
+
+    class Untold:
+        cut: int | None = 7
+
+        async def retention_cut(self, *, older_than: Millis, keep_runs: int) -> int | None:
+            return self.cut
+
+        def dropped_before(self, n: int) -> None:
+            self.cut = None if n > 7 else 7
+
+    store, clock = MemoryStore(), FakeClock(START)
+    async with running_core(store, clock) as core:
+        untold = core.retention = Untold()
+        steps = store.watch(await store.fence())
+        await core.advance(MINUTE + SECOND)
+        assert untold.cut is None
+        (dropped,) = (await anext(steps)).ops
+        assert dropped == DeleteRange("hist/", f"hist/{8:020}")

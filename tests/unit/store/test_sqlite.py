@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from jobpool.model.errors import StoreFailed
+from jobpool.model.errors import FailedPrecondition, StoreFailed
 from jobpool.store.engines import sqlite_file
 from jobpool.store.engines.ring import RingLimits
 from jobpool.store.engines.sqlite import SqliteStore, SqliteTuning
+from jobpool.store.engines.sqlite_operations import EmbeddedOperations
 from jobpool.store.port import Compacted, DataDirMismatch, DeleteRange, Fenced, OutcomeUnknown, Put
 from jobpool.testing.store import following, pairs_of, write
 
@@ -210,3 +211,58 @@ async def test_the_file_does_not_grow_when_rows_come_and_go(tmp_path: Path) -> N
     await store.close()
     assert path.stat().st_size < 4 * 1024 * 1024
     assert not path.with_name("store.db-wal").exists()
+
+
+async def test_defragmenting_gives_back_what_is_free_and_nothing_else(tmp_path: Path) -> None:
+    await filled(tmp_path / "db", rows=3000)
+    store = await SqliteStore.open(tmp_path / "db")
+    operations = EmbeddedOperations(store, server_id="1f", name="one")
+    await write(store, DeleteRange("k/000500", "k/9"))
+    kept, fence = await pairs_of(await store.snapshot()), await store.fence()
+    before, hashed = (await operations.status()).space, await operations.hash_keys(0)
+    reading = await store.snapshot()
+    first = await anext(reading)
+    await operations.defragment()
+    assert [*first, *[pair async for chunk in reading for pair in chunk]] == kept
+    assert await operations.hash_keys(fence.n) == hashed
+    await operations.defragment()  # now that nobody reads
+    after = (await operations.status()).space
+    assert after.in_use <= after.size < before.size // 2
+    await write(store, Put("later", b""))
+    await store.close()
+    store = await SqliteStore.open(tmp_path / "db")
+    assert [pair for pair in await pairs_of(await store.snapshot()) if pair.key not in ("later", "fence")] == [
+        pair for pair in kept if pair.key != "fence"
+    ]
+    await store.close()
+
+
+async def test_the_hash_tells_any_two_contents_apart(tmp_path: Path) -> None:
+    hashes = set()
+    for name, pair in (("a", Put("k", b"1")), ("b", Put("k", b"2")), ("c", Put("k1", b""))):
+        store = await SqliteStore.open(tmp_path / name)
+        await write(store, pair)
+        found = await EmbeddedOperations(store, server_id="1f", name="one").hash_keys(0)
+        assert found.revision == found.compact_revision == 1
+        hashes.add(found.value)
+        await store.close()
+    assert len(hashes) == 3
+
+
+async def test_what_the_embedded_engine_has_not_is_said_with_what_to_do(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "db")
+    operations = EmbeddedOperations(store, server_id="1f", name="one")
+    assert [member.name for member in await operations.members()] == ["one"]
+    assert await operations.alarms() == []
+    for change in (
+        operations.add_member(["http://a:1"], learner=True),
+        operations.remove_member("1f"),
+        operations.update_member("1f", []),
+        operations.promote_member("1f"),
+        operations.move_raft_leader(""),
+    ):
+        with pytest.raises(FailedPrecondition, match="From one to three"):
+            await change
+    with pytest.raises(FailedPrecondition, match="only its newest revision, 0"):
+        await operations.hash_keys(7)
+    await store.close()

@@ -57,7 +57,8 @@ class EmbeddedOperations:
         value = 0
         async for chunk in chunks:
             for pair in chunk:
-                value = crc32(pair.value, crc32(pair.key.encode(), value))
+                key = pair.key.encode()
+                value = crc32(pair.value, crc32(key, crc32(b"%d %d " % (len(key), len(pair.value)), value)))
         return KeysHash(value, fence.n, fence.n)
 
     def _refuse(self) -> NoReturn:
