@@ -1,4 +1,4 @@
-"""TLS of a listener: the server's certificate, the CA that clients' certificates must come from, and ALPN."""
+"""TLS of a listener, and of its server when it calls other servers: certificates, the CA that is trusted, and ALPN."""
 
 import ssl
 from pathlib import Path
@@ -23,6 +23,30 @@ def server_tls(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(_PROTOCOLS)
+    _show(context, cert_file, key_file)
+    if trusted_ca_file:
+        _trust(context, trusted_ca_file)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def peer_tls(cert_file: str, key_file: str, *, trusted_ca_file: str = "") -> ssl.SSLContext:
+    """How this server calls others: it verifies them, by `trusted_ca_file` or as the system trusts, and shows its own
+    certificate, if it has one. Raises InvalidArgument as `server_tls` does.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["h2"])
+    if trusted_ca_file:
+        _trust(context, trusted_ca_file)
+    else:
+        context.load_default_certs()
+    if cert_file:
+        _show(context, cert_file, key_file)
+    return context
+
+
+def _show(context: ssl.SSLContext, cert_file: str, key_file: str) -> None:
     _check_readable("cert-file", cert_file)
     _check_readable("key-file", key_file)
     try:
@@ -31,18 +55,14 @@ def server_tls(
         raise InvalidArgument(
             "cert-file", f"{cert_file} and {key_file} are no certificate and its key: {error}"
         ) from None
-    if trusted_ca_file:
-        _check_readable("trusted-ca-file", trusted_ca_file)
-        _trust(context, trusted_ca_file)
-    return context
 
 
 def _trust(context: ssl.SSLContext, trusted_ca_file: str) -> None:
+    _check_readable("trusted-ca-file", trusted_ca_file)
     try:
         context.load_verify_locations(trusted_ca_file)
     except ssl.SSLError as error:
         raise InvalidArgument("trusted-ca-file", f"{trusted_ca_file} has no certificate: {error}") from None
-    context.verify_mode = ssl.CERT_REQUIRED
 
 
 def _check_readable(option: str, path: str) -> None:

@@ -6,6 +6,7 @@ file and a line here.
 
 from collections.abc import Callable
 
+from jobpool.leader.attendance import Attendance
 from jobpool.leader.collector import Collector
 from jobpool.leader.deadlines import Deadlines
 from jobpool.leader.drains import Drains
@@ -18,6 +19,7 @@ from jobpool.leader.survivors import Survivors
 from jobpool.leader.term import Duty, Term
 
 SERVICES: tuple[Callable[[Term], Duty], ...] = (
+    Attendance,  # first: nodes whose server is gone are given nothing
     Queues,  # evaluations to evaluators and back: broker, blocked, verification of placements
     Slots,  # runs that wait for a slot of their namespace
     Survivors,  # after a restore: the runs that were live in the snapshot

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from jobpool.kit.effects.service import Service, run_services
 from jobpool.leader import SERVICES
+from jobpool.leader.attendance import Attendance
 from jobpool.leader.committer import Committer
 from jobpool.leader.heartbeats import Heartbeats
 from jobpool.leader.queues import Queues
@@ -23,6 +24,7 @@ class Reign:
         self.duties: Sequence[Duty] = [duty(term) for duty in SERVICES]
         self.queues = next(duty for duty in self.duties if isinstance(duty, Queues))
         self.heartbeats = next(duty for duty in self.duties if isinstance(duty, Heartbeats))
+        self.attendance = next(duty for duty in self.duties if isinstance(duty, Attendance))
 
     def begin(self, replica: Replica) -> Callable[[], None]:
         """Let the duties look at the state and follow it from here. Returns the undo, which ends them."""

@@ -47,7 +47,7 @@ class ServerConfig(Struct, frozen=True):
 
     `etcd`: the member that this server runs, by the program `etcd_binary` (empty = the one on PATH); or one that runs
     already; None = the embedded engine. `worker_number` evaluators run in this server. `job_parallelism_limit` is the
-    slots of a namespace that sets none. `failover_heartbeat_ttl` 0 = as long as the fleet needs.
+    slots of a namespace that sets none. `failover_heartbeat_ttl`: the least; a fleet that needs longer has it.
     `allow_remote_snapshot`: others than this machine may save snapshots.
     """
 
@@ -63,7 +63,7 @@ class ServerConfig(Struct, frozen=True):
     job_parallelism_limit: int = 100
     default_time_zone: str = "Asia/Shanghai"
     min_heartbeat_ttl: Millis = 10 * SECOND
-    failover_heartbeat_ttl: Millis = 120 * SECOND
+    failover_heartbeat_ttl: Millis = 0
     job_gc_threshold: Millis = 168 * HOUR
     node_gc_threshold: Millis = DAY
     keep_finished_runs: int = 1_000_000

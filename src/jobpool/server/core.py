@@ -16,6 +16,7 @@ from jobpool.evaluator.worker import Evaluator
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.dice import Dice, new_key
 from jobpool.kit.effects.service import Service
+from jobpool.leader.attendance import settle
 from jobpool.leader.leadership import Leadership
 from jobpool.leader.term import LeaderConfig, Retention
 from jobpool.model.beat import Beat
@@ -150,4 +151,7 @@ class Core:
     def _opening(self, state: State) -> Sequence[Command[object]]:
         """What every term begins with. Saying what is so already writes nothing."""
         cluster = state.cluster or Cluster(self._config.identity.cluster_id, new_key())
-        return (FoundCluster(cluster), JoinServer(self._config.me), AddNamespace(DEFAULT_NAMESPACE, if_absent=True))
+        me = self._config.me
+        # Of the agents that this server had before it was started again, each gets new work once it is back.
+        awaited, _ = settle(state, me.id, self.sessions.holding(), since=state.fence.n)
+        return (FoundCluster(cluster), JoinServer(me), AddNamespace(DEFAULT_NAMESPACE, if_absent=True), *awaited)

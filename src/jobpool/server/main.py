@@ -1,96 +1,87 @@
 """The composition root: builds a server from its configuration, runs it, and takes it down in order."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from jobpool.api.agent_desk import LocalDesk
-from jobpool.api.context import Context, Identity
-from jobpool.api.handlers import build_service
+from jobpool import __version__
+from jobpool.api.context import Identity
 from jobpool.api.listener import Listener, ListenerConfig
 from jobpool.api.rest import Gateway
-from jobpool.api.sessions import Sessions
-from jobpool.api.snapshots import Snapshots
-from jobpool.api.tls import server_tls
-from jobpool.evaluator.worker import Evaluator
+from jobpool.api.tls import peer_tls, server_tls
 from jobpool.history.process import HistoryProcess
 from jobpool.history.source import segments_in
 from jobpool.kit.effects.clock import Clock, SystemClock
 from jobpool.kit.effects.dice import Dice
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.effects.service import Service, run_services
-from jobpool.kit.pure.durations import SECOND
-from jobpool.leader.leadership import Leadership
-from jobpool.leader.reign import Reign
+from jobpool.kit.pure.durations import MINUTE, SECOND
 from jobpool.leader.term import LeaderConfig
-from jobpool.model.errors import JobpoolError, StoreFailed
-from jobpool.model.statuses import NodeStatus
-from jobpool.replica.follow import Follower
+from jobpool.model.errors import StoreFailed
+from jobpool.model.server import ServerRecord
+from jobpool.peers.dial import GrpcDial
 from jobpool.replica.replica import Replica
 from jobpool.server.config import ServerConfig
+from jobpool.server.core import Core, CoreConfig
 from jobpool.server.engine import Engine, open_engine
 from jobpool.server.feed import HistoryFeed
 from jobpool.server.health import plain_routes
-from jobpool.server.local import LocalLeader
 from jobpool.server.metrics import Metrics
-from jobpool.store.commands import AddNamespace, SetNodeStatus
+from jobpool.server.raft import RaftWatch
+from jobpool.server.surroundings import Surroundings
 from jobpool.store.datadir import DataDir
+from jobpool.store.engines.etcd.relief import Relief
+from jobpool.store.engines.etcd.upkeep import Upkeep
 
 _GRACE = 5 * SECOND
 _HISTORY = "history.db"
-DEFAULT_NAMESPACE = "default"
-AWAITED = "waiting for its agent to come back"
 
 
 class Server:
     """One server. `run` serves until `stop` is set or something breaks."""
 
-    def __init__(self, config: ServerConfig, *, data_dir: DataDir, engine: Engine, clock: Clock) -> None:
+    def __init__(
+        self, config: ServerConfig, *, data_dir: DataDir, engine: Engine, me: ServerRecord, clock: Clock
+    ) -> None:
         self._config = config
         self._data_dir = data_dir
         self._engine = engine
-        store = self._store = engine.store
         self._clock = clock
         self._log = get_logger("server")
-        dice = Dice()
-        self.replica = Replica(default_slots=config.job_parallelism_limit)
-        self._history = HistoryProcess(data_dir.path / _HISTORY, segments_in(store), clock=clock)
-        self._feed = HistoryFeed(self._history, self.replica)
-        server_id = f"{data_dir.member_id:x}"
-        self.leadership = Leadership(
-            store,
-            self.replica,
-            clock=clock,
-            dice=dice,
-            config=_leader_config(config),
-            retention=self._feed,
-            server_id=server_id,
-        )
-        leader = LocalLeader(self.leadership)
-        self._evaluators = [
-            Evaluator(leader, self.replica, clock=clock, dice=Dice(), number=at) for at in range(config.worker_number)
-        ]
         self._stopping = False
-        context = Context(
-            replica=self.replica,
-            leader=leader,
+        self.replica = Replica(default_slots=config.job_parallelism_limit)
+        self._history = HistoryProcess(data_dir.path / _HISTORY, segments_in(engine.store), clock=clock)
+        self._feed = HistoryFeed(self._history, self.replica)
+        self.core = Core(
+            engine.store,
+            self.replica,
+            config=CoreConfig(
+                me=me,
+                identity=Identity(data_dir.cluster_id, data_dir.member_id, config.name),
+                leader=_leader_config(config),
+                evaluators=config.worker_number,
+                default_time_zone=config.default_time_zone,
+                allow_remote_snapshot=config.allow_remote_snapshot,
+            ),
             history=self._history,
+            retention=self._feed,
+            engine=engine.operations,
+            dial=GrpcDial(peer_tls(*config.tls.shown, trusted_ca_file=config.tls.trusted_ca_file)),
             clock=clock,
-            dice=dice,
-            identity=Identity(data_dir.cluster_id, data_dir.member_id, config.name),
-            default_time_zone=config.default_time_zone,
+            dice=Dice(),
         )
-        desk = LocalDesk(leader, self.replica, clock, server_id=server_id)
-        self._sessions = Sessions(context, desk)
+        self.leadership = self.core.leadership
         self._metrics = Metrics(
-            self.replica, self.leadership, self._history, evaluators=self._evaluators, agents=self._sessions
+            self.replica,
+            self.leadership,
+            self._history,
+            evaluators=self.core.evaluators,
+            agents=self.core.sessions,
         )
-        self._listener = self._listen(context)
+        self._listener = self._listen()
 
-    def _listen(self, context: Context) -> Listener:
+    def _listen(self) -> Listener:
         config = self._config
-        snapshots = Snapshots(self._store, self._clock, allow_remote=config.allow_remote_snapshot)
-        service = build_service(context, self._sessions, snapshots)
         routes = plain_routes(
             engine=self._engine.kind,
             versions=self._engine.versions,
@@ -98,7 +89,7 @@ class Server:
             ready=self._unready,
             metrics=self._metrics,
         )
-        gateway = Gateway(service, allowed_hosts=config.host_whitelist, extra_routes=routes)
+        gateway = Gateway(self.core.service, allowed_hosts=config.host_whitelist, extra_routes=routes)
         tls = None
         if config.tls.enabled:
             tls = server_tls(
@@ -107,14 +98,17 @@ class Server:
                 trusted_ca_file=config.tls.trusted_ca_file,
                 client_cert_auth=config.tls.client_cert_auth,
             )
-        return Listener(service, gateway, ListenerConfig(urls=config.listen_client_urls), tls=tls)
+        listening = ListenerConfig(urls=config.listen_client_urls)
+        return Listener(self.core.service, gateway, listening, tls=tls, peers=self.core.mesh.accept)
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
         return self._listener.addresses
 
     def _trouble(self) -> str:
-        return "" if self.leadership.leads else "NO LEADER"
+        if self.leadership.leader is None:
+            return "NO LEADER"
+        return "CUT OFF FROM THE STORE" if self.core.membership.cut_off else ""
 
     def _unready(self) -> str:
         return "STOPPING" if self._stopping else self._trouble()
@@ -138,24 +132,22 @@ class Server:
             self._data_dir.close()
 
     async def _load(self) -> None:
-        await self.replica.restore(self._store)
+        await self.replica.restore(self._engine.store)
         for key in self.replica.broken:
             self._log.error("a stored record cannot be read and is left out", event_name="record_broken", key=key)
-        await self._feed.forget_dropped(self._store)
+        await self._feed.forget_dropped(self._engine.store)
 
     async def _run(self, stop: asyncio.Event, started: Callable[[], None] | None) -> None:
         loop = asyncio.get_running_loop()
-        follower = Follower(self._store, self.replica, clock=self._clock, give_up=self.leadership.give_up)
-        services: list[Service] = [*self._engine.services, self._history, follower, self.leadership, self._sessions]
-        services += self._evaluators
-        running = loop.create_task(run_services(services))
+        await self._listener.start()  # before it leads: the others reach it by this
+        running = loop.create_task(run_services(self._services()))
         serving = loop.create_task(self._serve(stop, started))
         try:
             await asyncio.wait([running, serving], return_when=asyncio.FIRST_COMPLETED)
         finally:
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
-            self._sessions.close()
+            self.core.sessions.close()
             await self._listener.close(0)
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -163,26 +155,40 @@ class Server:
             if not task.cancelled() and (failure := task.exception()) is not None:
                 raise failure
 
-    async def _await_agents(self, reign: Reign) -> None:
-        """Every agent's stream ended with the server before this one: a node gets new work once its agent is back."""
-        ready = [node.id for node in self.replica.state.nodes.values() if node.status is NodeStatus.READY]
-        commands = [SetNodeStatus(node_id, NodeStatus.INITIALIZING, AWAITED) for node_id in ready]
-        for outcome in await reign.committer.submit_all(commands):
-            if isinstance(outcome, JobpoolError):
-                raise outcome
+    def _services(self) -> Sequence[Service]:
+        services: list[Service] = [*self._engine.services, self._history, *self.core.services]
+        if self._engine.member is not None:
+            services.append(
+                RaftWatch(self._engine.operations, self.leadership, clock=self._clock, heirs=self._raft_heirs)
+            )
+        if self._engine.relief is not None:
+            services.append(self._upkeep(self._engine.relief))
+        return services
+
+    def _raft_heirs(self) -> Sequence[str]:
+        """The etcd members of the other servers that are there."""
+        others = self.leadership.heard - {self.core.seen.server_id}
+        servers = self.replica.state.servers
+        return [servers[other].etcd_member for other in sorted(others & set(servers)) if servers[other].etcd_member]
+
+    def _upkeep(self, room: Relief) -> Service:
+        seen = self.core.seen
+        around = Surroundings(self.leadership, self.replica, self.core.membership, seen=seen, feed=self._feed)
+        return Upkeep(self._engine.operations, room, around, clock=self._clock, server_id=seen.server_id)
 
     async def _serve(self, stop: asyncio.Event, started: Callable[[], None] | None) -> None:
-        reign = await self.leadership.leading()
-        await reign.committer.submit(AddNamespace(DEFAULT_NAMESPACE, if_absent=True))
-        await self._await_agents(reign)
-        await self._listener.start()
+        while not await self.core.membership.until_led(MINUTE):
+            self._log.warning("nobody leads yet; still waiting", event_name="no_leader")
         self._log.info("serving", event_name="serving", addresses=[f"{host}:{port}" for host, port in self.addresses])
         if started is not None:
             started()
         await stop.wait()
         self._log.info("stopping", event_name="stopping")
         self._stopping = True
-        self._sessions.close()  # before the listener: an open stream would hold up its drain for the whole grace
+        if len(self.leadership.heard) > 1:
+            await self.leadership.hand_over()
+        self.core.sessions.close()  # before the listener: an open stream would hold up its drain for the whole grace
+        self.core.mesh.close()
         await self._listener.close(_GRACE)
 
 
@@ -209,7 +215,15 @@ async def open_server(config: ServerConfig) -> Server:
             _check_whole(data_dir)
         engine = await open_engine(config, data_dir, clock)
         try:
-            return Server(config, data_dir=data_dir, engine=engine, clock=clock)
+            me = ServerRecord(
+                id=f"{data_dir.member_id:x}",
+                name=config.name,
+                url=next(iter(config.advertised), ""),
+                version=__version__,
+                joined_at=0,
+                etcd_member=(await engine.operations.status()).member_id if engine.member is not None else "",
+            )
+            return Server(config, data_dir=data_dir, engine=engine, me=me, clock=clock)
         except BaseException:
             await engine.close()
             raise

@@ -28,6 +28,7 @@ _LOOK_EVERY: Millis = 250
 _BEHIND: Millis = SECOND
 _ANSWER_WITHIN: Millis = 5 * SECOND
 _RETRY: Millis = SECOND // 2
+_JOIN_AGAIN: Millis = 100
 CUT_OFF = "this server is cut off from the store; another one can serve you"
 
 
@@ -56,6 +57,7 @@ class Membership:
         self._suspended = False
         self._gone: set[str] = set()
         self._changed = asyncio.Event()
+        self._founded = asyncio.Event()
         self._log = get_logger("membership")
 
     def connect(self, mesh: Mesh, *, path: LeaderPath, desk: ClusterDesk, answers: Answers, sessions: Sessions) -> None:
@@ -83,6 +85,17 @@ class Membership:
     def lag(self) -> Millis:
         promised = 0 if self._promised is None else self._clock.monotonic() - self._promised[1]
         return max(self._follower.lag, promised)
+
+    async def until_led(self, within: Millis) -> bool:
+        """Whether somebody leads, and has begun what every cluster begins with, within so long."""
+        try:
+            async with deadline(self._clock, within):
+                await self._founded.wait()
+                while self._leadership.leader is None:
+                    await self._leadership.leader_changes()
+        except TimeoutError:
+            return False
+        return True
 
     # ---- ears of the mesh
 
@@ -119,6 +132,8 @@ class Membership:
     def _relink(self) -> None:
         state = self._replica.state
         self._cluster = state.cluster
+        if state.cluster is not None:
+            self._founded.set()
         if self._promised is not None and self._replica.n >= self._promised[0]:
             self._promised = None
         self._mesh.set_servers(state.servers.values(), state.cluster)
@@ -142,17 +157,22 @@ class Membership:
             self._changed.clear()
 
     async def _join(self) -> None:
-        async def here() -> ServerRecord:
-            return await self._leadership.reign.committer.submit(JoinServer(self._me))
-
-        try:
-            await self._path.ask(
-                here, Join(self._me), ServerRecord, patience=_ANSWER_WITHIN, timeout=_ANSWER_WITHIN, again=True
-            )
-        except JobpoolError as failure:
-            self._log.warning("this server could not join", event_name="join_failed", error=str(failure))
-            await self._clock.sleep(_RETRY)
-            self._changed.set()
+        """Whoever is not known yet hears nothing from the leader, so it asks everybody whether they are that."""
+        failure: JobpoolError | None = None
+        if self._leadership.leads:
+            await self._leadership.reign.committer.submit(JoinServer(self._me))
+            return
+        for server_id in set(self._replica.state.servers) - {self._me.id}:
+            try:
+                await self._mesh.ask(server_id, Join(self._me), ServerRecord, timeout=_ANSWER_WITHIN)
+            except JobpoolError as refused:
+                failure = refused
+            else:
+                return
+        if failure is not None:
+            self._log.debug("this server could not join yet", event_name="join_failed", error=str(failure))
+        await self._clock.sleep(_JOIN_AGAIN)
+        self._changed.set()
 
     async def _hold(self) -> None:
         """Tell every leader which agents are here; those that it does not think to be here come anew."""
@@ -220,14 +240,3 @@ class Membership:
 
 def _is_same(known: ServerRecord, me: ServerRecord) -> bool:
     return (known.name, known.url, known.version, known.etcd_member) == (me.name, me.url, me.version, me.etcd_member)
-
-
-async def until_led(leadership: Leadership, clock: Clock, *, within: Millis) -> bool:
-    """Whether somebody leads, as far as this server knows, within so long."""
-    try:
-        async with deadline(clock, within):
-            while leadership.leader is None:
-                await leadership.leader_changes()
-    except TimeoutError:
-        return False
-    return True

@@ -1,12 +1,22 @@
-"""Tells the election who leads etcd's Raft group: one death should not cost both leaders."""
+"""Keeps the lead of the scheduling and that of etcd's Raft group apart: one death should not cost both.
+
+The election is told who leads Raft; and a server that leads the scheduling for a while and whose member leads Raft too
+lets another member do that, which is the cheaper of the two to move.
+"""
+
+from collections.abc import Callable, Sequence
 
 from jobpool.kit.effects.clock import Clock
-from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
 from jobpool.leader.leadership import Leadership
 from jobpool.model.errors import JobpoolError
 from jobpool.store.operations import Operations
 
 _EVERY: Millis = SECOND
+_BOTH_FOR: Millis = 5 * SECOND
+_REST: Millis = MINUTE
+"""Between two moves: a member that keeps getting the lead back has the better links."""
 
 
 class RaftWatch:
@@ -14,15 +24,45 @@ class RaftWatch:
 
     name = "raft-watch"
 
-    def __init__(self, engine: Operations, leadership: Leadership, *, clock: Clock) -> None:
+    def __init__(
+        self, engine: Operations, leadership: Leadership, *, clock: Clock, heirs: Callable[[], Sequence[str]]
+    ) -> None:
+        """`heirs` are the members that could lead Raft instead, by id."""
         self._engine = engine
         self._leadership = leadership
         self._clock = clock
+        self._heirs = heirs
+        self._log = get_logger("raft-watch")
+        self._both_since: Millis | None = None
+        self._not_before: Millis = 0
 
     async def run(self) -> None:
         while True:
-            try:
-                self._leadership.raft_leader((await self._engine.status()).raft_leader)
-            except JobpoolError:
-                self._leadership.raft_leader(False)  # a member that does not answer leads nobody
+            leads = await self._look()
+            self._leadership.raft_leader(leads)
+            await self._keep_apart(leads)
             await self._clock.sleep(_EVERY)
+
+    async def _look(self) -> bool:
+        try:
+            return (await self._engine.status()).raft_leader
+        except JobpoolError:
+            return False  # a member that does not answer leads nobody
+
+    async def _keep_apart(self, leads: bool) -> None:
+        now = self._clock.monotonic()
+        heirs = self._heirs()
+        if not leads or not self._leadership.leads or not heirs:
+            self._both_since = None
+            return
+        if self._both_since is None:
+            self._both_since = now
+        if now - self._both_since < _BOTH_FOR or now < self._not_before:
+            return
+        self._not_before = now + _REST
+        try:
+            member = await self._engine.move_raft_leader(heirs[0])
+        except JobpoolError as failure:
+            self._log.info("the lead of Raft stays here", event_name="raft_stays", error=str(failure))
+        else:
+            self._log.info("another member leads Raft now", event_name="raft_moved", member=member.name)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jobpool.kit.effects.clock import SystemClock
 from jobpool.kit.effects.dice import Dice
+from jobpool.kit.effects.service import run_services
 from jobpool.kit.pure.durations import Millis
 from jobpool.leader.leadership import Leadership
 from jobpool.leader.term import LeaderConfig
@@ -21,6 +22,7 @@ from jobpool.model.statuses import (
     PlanStatus,
     Trigger,
 )
+from jobpool.replica.follow import Follower
 from jobpool.replica.replica import Replica
 from jobpool.store.codec import encode
 from jobpool.store.commands import AddNamespace, AddPlan, NamespaceSettings, PeriodicPatch, PlanPatch
@@ -72,7 +74,8 @@ async def load_plans(directory: Path, plans: Iterable[tuple[str, PeriodicPatch]]
             server_id="bench",
         )
         async with asyncio.TaskGroup() as group:
-            leading = group.create_task(leadership.run())
+            follower = Follower(store, replica, clock=SystemClock(), give_up=leadership.give_up)
+            leading = group.create_task(run_services([follower, leadership]))
             reign = await leadership.leading()
             settings = NamespaceSettings(job_parallelism_limit=_SLOTS)
             await reign.committer.submit(AddNamespace(NAMESPACE, settings, if_absent=True))
