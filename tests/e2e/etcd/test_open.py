@@ -1,10 +1,8 @@
 """Opening: what the engine finds out about an etcd before it uses it, and how it proves who it is."""
 
 import asyncio
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from shutil import which
 
 import pytest
 
@@ -14,6 +12,7 @@ from jobpool.store.engines.rules import BadTransaction
 from jobpool.store.port import Delete, DeleteRange, KeyValue, Limits, OutcomeUnknown, Put
 from jobpool.testing.etcd import EtcdMember, free_port
 from jobpool.testing.store import following, pairs_of, write
+from tests.e2e.certificates import Authority
 from tests.e2e.etcd.raw import etcdctl, foreign_puts
 from tests.e2e.etcd.stores import Opener, settle, take
 
@@ -132,36 +131,6 @@ async def test_where_authentication_is_on_the_user_and_its_token_are_needed(laun
     with pytest.raises(StoreFailed, match="to compact: root"):
         await store.compact(third.leaves.n)
     await (await opener(member.endpoint, user=User("root", "secret"), may_compact=True)).compact(third.leaves.n)
-
-
-class Authority:
-    """Certificates of one authority, as files."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder = folder
-        self._name = name
-        folder.mkdir(exist_ok=True)
-        if which("openssl") is None:
-            pytest.skip("openssl is missing: TLS stays untested")
-        self._run(
-            "req", "-x509", *self._fresh(f"{name}.key"), "-out", f"{name}.pem", "-subj", f"/CN={name}", "-days", "9"
-        )
-        self.pem = folder / f"{name}.pem"
-
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """Certificate and key of the name, for 127.0.0.1, in the authority's folder."""
-        key, request, cert = f"{name}.key", f"{name}.csr", f"{name}.pem"
-        self._run("req", *self._fresh(key), "-out", request, "-subj", f"/CN={name}")
-        (self._folder / "san").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost")
-        signer = ("-CA", f"{self._name}.pem", "-CAkey", f"{self._name}.key", "-CAcreateserial")
-        self._run("x509", "-req", "-in", request, *signer, "-out", cert, "-days", "9", "-extfile", "san")
-        return self._folder / cert, self._folder / key
-
-    def _fresh(self, key: str) -> tuple[str, ...]:
-        return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key)
-
-    def _run(self, *arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=self._folder, check=True, capture_output=True)
 
 
 async def test_tls_both_ways_and_certificates_that_change(launch: Launch, opener: Opener, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ SAMPLES: dict[str, tuple[str, str, object]] = {
     "job-parallelism-limit": ("job_parallelism_limit", "7", 7),
     "default-time-zone": ("default_time_zone", "Europe/Berlin", "Europe/Berlin"),
     "min-heartbeat-ttl": ("min_heartbeat_ttl", "1m", MINUTE),
-    "failover-heartbeat-ttl": ("failover_heartbeat_ttl", "0", 0),
+    "failover-heartbeat-ttl": ("failover_heartbeat_ttl", "2m", 2 * MINUTE),
     "job-gc-threshold": ("job_gc_threshold", "1h", HOUR),
     "node-gc-threshold": ("node_gc_threshold", "1h30m", 90 * MINUTE),
     "keep-finished-runs": ("keep_finished_runs", "1", 1),
