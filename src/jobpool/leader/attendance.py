@@ -38,7 +38,7 @@ def settle(state: State, server: str, agents: HeldAgents, *, since: int) -> tupl
 
     A node that registered after n = `since` is left as it is: the word may be older than that.
     """
-    commands, strangers = [], []
+    commands, strangers = list[SetNodeStatus](), list[str]()
     held = {node_id: session for node_id, session, _ in agents}
     for node_id, session in held.items():
         node = state.node(node_id)
@@ -46,9 +46,8 @@ def settle(state: State, server: str, agents: HeldAgents, *, since: int) -> tupl
             strangers.append(node_id)
         elif node.status is NodeStatus.INITIALIZING and node.settled:
             commands.append(SetNodeStatus(node_id, NodeStatus.READY, BACK, session))
-    for node in state.nodes.values():
-        if node.status is NodeStatus.READY and node.server == server and node.session <= since and node.id not in held:
-            commands.append(_wait_for(node))
+    here = (node for node in state.nodes.values() if node.server == server and node.status is NodeStatus.READY)
+    commands += [_wait_for(node) for node in here if node.session <= since and node.id not in held]
     return commands, strangers
 
 
