@@ -127,6 +127,12 @@ class Election:
         """Who leads, as far as this server knows; None in between."""
         return self._leader if self._vacant is None else None
 
+    def alive(self, now: Millis) -> str | None:
+        """The same, but None also once nobody has heard the leader of late."""
+        if self._leader == self._me or now - max(self._told, self._logged) < SILENCE:
+            return self.leader
+        return None
+
     @property
     def term(self) -> int:
         return self._term

@@ -170,7 +170,7 @@ class Leadership:
 
     def _look(self) -> None:
         """Something was learned: tell who waits for another leader, and decide anew."""
-        leader = self._election.leader if self._election is not None else None
+        leader = self._election.alive(self._clock.monotonic()) if self._election is not None else None
         if leader == self._server_id and self._reign is None:
             leader = None
         if leader != self._leader:
@@ -253,10 +253,7 @@ class Leadership:
     def _step(self, election: Election) -> None:
         for decision in election.step(self._clock.monotonic()):
             self._act(decision)
-        self._look_again(election)
-
-    def _look_again(self, election: Election) -> None:
-        if election.leader != self._leader:
+        if election.alive(self._clock.monotonic()) != self._leader:
             self._look()
 
     def _act(self, decision: Decision) -> None:
