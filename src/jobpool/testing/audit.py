@@ -34,8 +34,12 @@ def ticks_between(plan: Plan, after: Millis, until: Millis) -> list[Millis]:
         return []
     until = until if periodic.end_time is None else min(until, periodic.end_time)
     after = after if periodic.start_time is None else max(after, periodic.start_time - 1)
-    period = period_of(periodic.spec)
-    return list(range((after // period + 1) * period, until + 1, period))
+    period, second = period_of(periodic.spec), periodic.spec.split(" ", 1)[0]
+    ticks = range((after // period + 1) * period, until + 1, period)
+    if "," not in second:
+        return list(ticks)
+    seconds = {int(part) for part in second.split(",")}
+    return [tick for tick in ticks if tick // SECOND % 60 in seconds]
 
 
 def period_of(spec: str) -> Millis:
@@ -45,6 +49,8 @@ def period_of(spec: str) -> Millis:
     assert rest == "* * * * *", spec
     if seconds == "0":
         return 60 * SECOND
+    if "," in seconds:
+        return SECOND
     period = 1 if seconds == "*" else int(seconds.removeprefix("*/"))
     assert 60 % period == 0
     return period * SECOND

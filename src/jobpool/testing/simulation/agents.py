@@ -4,6 +4,7 @@ What becomes a frame: `m` and a protobuf message, or `e`, a gRPC code and a reas
 """
 
 import asyncio
+from typing import Never
 
 from jobpool.agent import messages
 from jobpool.agent.outbox import Outbox
@@ -28,18 +29,29 @@ _MOMENT: Millis = 20
 
 
 class AgentStream:
-    """A server's end of an agent's stream. Implements `MessageStream`."""
+    """A server's end of an agent's stream. Implements `MessageStream`: what breaks it cancels its handler."""
 
     def __init__(self, end: End) -> None:
         self._end = end
         self.call = Call(transport="grpc", peer=end.peer)
 
     async def recv(self) -> pb.AgentMessage | None:
-        data = await self._end.recv()
+        try:
+            data = await self._end.recv()
+        except ConnectionResetError:
+            await _until_cancelled()
         return None if data is None else pb.AgentMessage.FromString(data[1:])
 
     async def send(self, message: pb.ServerMessage) -> None:
-        await self._end.send(b"m" + message.SerializeToString())
+        try:
+            await self._end.send(b"m" + message.SerializeToString())
+        except ConnectionResetError:
+            await _until_cancelled()
+
+
+async def _until_cancelled() -> Never:
+    await asyncio.get_running_loop().create_future()
+    raise AssertionError("a future that nobody resolves")
 
 
 def agents_served_by(handler: StreamHandler) -> Serve:

@@ -48,6 +48,8 @@ class Entry:
 class Machine:
     """`told` is called with what is to be reported; nobody is there to be told while the agent is dead.
 
+    `started` is called with every start, at its instant.
+
     `remembered` are the last words on allocations whose end was acknowledged.
     """
 
@@ -59,6 +61,7 @@ class Machine:
         self.remembered: dict[str, Report] = {}
         self.starts: list[Start] = []
         self.told: Callable[[Report], None] = lambda report: None
+        self.started: Callable[[Start], None] = lambda start: None
         self._longest = longest
 
     @property
@@ -97,6 +100,7 @@ class Machine:
     def _start(self, entry: Entry) -> None:
         start = entry.start = Start(self.name, entry.task, self.world.elapsed)
         self.starts.append(start)
+        self.started(start)
         throw = crc32(entry.task.allocation_id.encode())
         failed = throw % 10 == 0
         outcome = Outcome(Status.FAILED, Reason.EXIT_NONZERO.value) if failed else Outcome(Status.COMPLETE)

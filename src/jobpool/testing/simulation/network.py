@@ -39,6 +39,10 @@ class End:
         self._other, other._other = other, self
 
     @property
+    def broken(self) -> bool:
+        return bool(self._broken)
+
+    @property
     def peer(self) -> str:
         return self._other.process.name if self._other is not None else ""
 
@@ -211,6 +215,9 @@ class Network:
         return here
 
     def _accept(self, end: End, serve: Serve) -> None:
+        if end.broken:
+            return
+
         async def serving() -> None:
             try:
                 await serve(end)

@@ -18,6 +18,11 @@ T = TypeVar("T")
 _owner: ContextVar["Process | None"] = ContextVar("owner", default=None)
 
 
+def owner() -> "Process | None":
+    """The process whose code runs now."""
+    return _owner.get()
+
+
 class _Timer:
     """A call of a process's clock that is still to come."""
 

@@ -218,6 +218,18 @@ class Connection:
         for watch in list(self._watches):
             watch.fail(Compacted("the watch was lost, and what it missed is not kept"))
 
+    def heal(self) -> None:
+        self.slow = self.watch_lag = 0
+        self.mishaps.clear()
+        self._silent = False
+        self.mend()
+
+    def leave(self) -> None:
+        """Its server is dead. What was sent is on its way all the same."""
+        self.shared.connections.remove(self)
+        for watch in list(self._watches):
+            self.shared.detach(watch)
+
     def latency(self) -> Millis:
         return 1 + self._dice.below(6)
 
