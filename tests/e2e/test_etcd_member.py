@@ -295,6 +295,16 @@ async def test_three_form_a_cluster_and_one_that_is_removed_says_so(supervised: 
     assert isinstance(error, MemberFailed)
     assert "was removed from its cluster" in str(error)
     assert await has(members[1], "one")
+    await check_quiet_end(members[1])
+
+
+async def check_quiet_end(member: Member) -> None:
+    """Etcd warns of every connection that it closes; nobody needs to know when it was told to end."""
+    pid = member.pid
+    with capture_logs() as logs:
+        await member.stop()
+    levels = {log["log_level"] for log in logs if log["event_name"] == "etcd_log" and log["pid"] == pid}
+    assert levels == {"debug"}
 
 
 async def test_a_member_of_another_cluster_is_told_and_the_others_form_theirs(

@@ -36,7 +36,7 @@ OWN_FLAGS: Flags = (
     ("job-parallelism-limit", "N", "Runs at once in a namespace that sets no limit.  [default: 100]"),
     ("default-time-zone", "ZONE", "Of plans and namespaces that name none.  [default: Asia/Shanghai]"),
     ("min-heartbeat-ttl", "SPAN", "Agents are heard at least this often.  [default: 10s]"),
-    ("failover-heartbeat-ttl", "SPAN", "Least time that agents have to come back when another server leads.  [default: 0]"),
+    ("failover-heartbeat-ttl", "SPAN", "Least time for agents to come back when another server leads.  [default: 0]"),
     ("job-gc-threshold", "SPAN", "How long finished runs are kept.  [default: 7d]"),
     ("eval-gc-threshold", "SPAN", "Evaluations are kept with their runs: the same.  [default: as job-gc-threshold]"),
     ("node-gc-threshold", "SPAN", "How long a machine that is down stays listed.  [default: 1d]"),

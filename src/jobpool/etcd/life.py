@@ -53,6 +53,7 @@ class Life:
         self._grave: deque[LogLine] = deque(maxlen=_REMEMBERED)
         self._verdict: Finding | None = None
         self._is_ready = False
+        self._told_to_end = False
         self.waiting_for = "it was just started"
 
     @property
@@ -78,6 +79,7 @@ class Life:
 
     async def end(self, grace: Millis) -> None:
         """Ask it to end; end it by force after `grace`."""
+        self._told_to_end = True
         await end(self._process, grace=grace)
 
     def last_words(self) -> str:
@@ -105,12 +107,17 @@ class Life:
 
     def _take(self, line: LogLine) -> None:
         tell = {"debug": self._log.debug, "info": self._log.debug, "warning": self._log.warning}
-        level = "debug" if line.message in _EXPECTED else line.level
-        tell.get(level, self._log.error)(line.message, event_name="etcd_log", detail=dict(line.fields))
+        tell.get("debug" if self._is_expected(line) else line.level, self._log.error)(
+            line.message, event_name="etcd_log", detail=dict(line.fields)
+        )
         if line.grave:
             self._grave.append(line)
         if not self._is_ready and self._verdict is None:
             self._verdict = self._strangers.hear(line)
+
+    def _is_expected(self, line: LogLine) -> bool:
+        """A warning of nothing; a member that ends warns of every connection that it closes."""
+        return line.level == "warning" and (self._told_to_end or line.message in _EXPECTED)
 
     async def _await_health(self, ready: Callable[[], None]) -> None:
         began = self._clock.monotonic()

@@ -85,7 +85,7 @@ async def test_a_port_of_ours_that_another_took_is_exchanged(tmp_path: Path) -> 
     assert clock.pauses[0] == 1_000
 
 
-async def test_its_log_comes_through_ours_at_its_level(tmp_path: Path) -> None:
+async def test_its_warnings_come_through_ours(tmp_path: Path) -> None:
     line = json.dumps({"level": "warn", "ts": "t", "caller": "x.go:1", "msg": "slow disk", "took": "2s"})
     with capture_logs() as logs, pytest.raises(MemberFailed):
         await run(member(tmp_path, f"echo '{line}' >> etcd.log; echo 'invalid value' >&2; exit 2"))

@@ -1,7 +1,7 @@
-"""The engine that a configuration opens, without a real etcd: what is refused, what is waited for, and what is left."""
+"""The engine that a configuration opens, without a real etcd: what is refused, and how."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -75,29 +75,6 @@ async def test_a_member_that_cannot_run_is_told_while_it_is_waited_for(data_dir:
     async with asyncio.timeout(WITHIN):
         with pytest.raises(MemberFailed, match="refuses its configuration"):
             await open_engine(of_its_own(binary), data_dir, CLOCK)
-
-
-async def test_whoever_gives_up_waiting_leaves_no_etcd(data_dir: DataDir, tmp_path: Path) -> None:
-    binary = program(tmp_path, "echo $$ > pid; exec sleep 600")
-    opening = asyncio.get_running_loop().create_task(open_engine(of_its_own(binary), data_dir, CLOCK))
-    await until(lambda: (data_dir.path / "pid").exists() and bool((data_dir.path / "pid").read_text().strip()))
-    pid = int((data_dir.path / "pid").read_text())
-    assert runs(pid)
-    opening.cancel()
-    async with asyncio.timeout(WITHIN):
-        with pytest.raises(asyncio.CancelledError):
-            await opening
-    assert not runs(pid)
-
-
-def runs(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(WITHIN):
-        while not condition():  # noqa: ASYNC110 — a process is asked from outside
-            await asyncio.sleep(0.01)
 
 
 async def test_an_etcd_elsewhere_that_does_not_answer_is_named(data_dir: DataDir) -> None:
