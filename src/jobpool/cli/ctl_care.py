@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from jobpool.cli.ctl_lists import show_items
 from jobpool.cli.ctl_options import Leaf, PrefixGroup, Settings
-from jobpool.cli.ctl_session import ask_each, endpoints_of, run
+from jobpool.cli.ctl_session import ask_each, endpoints_of, run, why
 from jobpool.cli.output import Lines, View, note, show_json, show_plain_json, show_table
 from jobpool.kit.pure.durations import MINUTE, Millis
 from jobpool.model.errors import JobpoolError, Unavailable
@@ -110,7 +110,7 @@ async def _in_order(settings: Settings, endpoints: list[str]) -> list[str]:
     answers = await ask_each(settings, endpoints, status_of)
     for endpoint, answer in zip(endpoints, answers, strict=True):
         if isinstance(answer, JobpoolError):
-            raise Unavailable(f"{endpoint} is not well ({answer.reason}): no other is to be missing meanwhile")
+            raise Unavailable(f"{endpoint} is not well ({why(answer)}): no other is to be missing meanwhile")
     leads = {
         endpoint: (answer.is_leader, answer.raft_leader)
         for endpoint, answer in zip(endpoints, answers, strict=True)
@@ -121,7 +121,7 @@ async def _in_order(settings: Settings, endpoints: list[str]) -> list[str]:
 
 def _defragmented(endpoint: str, answer: "pb.DefragmentResponse | JobpoolError") -> dict[str, object]:
     if isinstance(answer, JobpoolError):
-        return {"endpoint": endpoint, "before": None, "after": None, "error": answer.reason}
+        return {"endpoint": endpoint, "before": None, "after": None, "error": why(answer)}
     return {"endpoint": endpoint, "before": answer.db_size_before, "after": answer.db_size, "error": None}
 
 

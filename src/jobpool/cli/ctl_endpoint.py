@@ -9,7 +9,7 @@ import msgspec
 
 import jobpool
 from jobpool.cli.ctl_options import Leaf, PrefixGroup, Settings
-from jobpool.cli.ctl_session import ask_each, endpoints_of, tls_of
+from jobpool.cli.ctl_session import ask_each, endpoints_of, tls_of, why
 from jobpool.cli.output import Lines, note, show_plain_json, show_table
 from jobpool.kit.effects.clock import SystemClock
 from jobpool.kit.pure.durations import Millis, format_duration
@@ -76,7 +76,10 @@ def status(ctx: click.Context, *, cluster: bool) -> None:
     elif settings.write_out == "table":
         show_table(COLUMNS, [cells_of(*one) for one in found])
     else:
-        Lines().show([cells_of(*one) for one in found])
+        Lines().show([cells_of(*one) for one in found if not isinstance(one[1], JobpoolError)])
+        for there, answer in found:
+            if isinstance(answer, JobpoolError):
+                note(f"{there} does not answer: {why(answer)}")
     if any(isinstance(answer, JobpoolError) for _, answer in found):
         ctx.exit(1)
 
@@ -140,15 +143,12 @@ async def _ask_all(settings: Settings, *, cluster: bool) -> list[Health]:
 
 
 async def _health(settings: Settings, there: "Endpoint") -> Health:
-    from jobpool.client import Unreachable
-
     clock = SystemClock()
     began = clock.monotonic()
     try:
         answer = await _ask(settings, there, "/health")
     except JobpoolError as error:
-        reason = error.failures[0][1] if isinstance(error, Unreachable) else error.reason
-        return Health(there.url, clock.monotonic() - began, reason)
+        return Health(there.url, clock.monotonic() - began, why(error))
     reason = str(answer.fields.get("reason") or f"it answers {answer.status}")
     fine = answer.status == 200 and str(answer.fields.get("health")).lower() == "true"
     return Health(there.url, clock.monotonic() - began, "" if fine else reason)

@@ -75,3 +75,10 @@ async def endpoints_of(settings: Settings, *, cluster: bool) -> list[str]:
     if silent:
         raise Unavailable(f"the address of {', '.join(silent)} is not known: name the endpoints by --endpoints")
     return [server.url for server in servers]
+
+
+def why(error: JobpoolError) -> str:
+    """Why one endpoint did not answer, without the advice that is for all of them."""
+    from jobpool.client import Unreachable
+
+    return error.failures[0][1] if isinstance(error, Unreachable) else error.reason

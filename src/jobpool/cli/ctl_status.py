@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from jobpool.cli.ctl_options import Settings
-from jobpool.cli.ctl_session import ask_each, endpoints_of
+from jobpool.cli.ctl_session import ask_each, endpoints_of, why
 from jobpool.client import Client
 from jobpool.model.errors import JobpoolError
 from jobpool.wire import jobpool_pb2 as pb
@@ -62,14 +62,14 @@ async def status_of(client: Client) -> pb.ServerStatusResponse:
 def fields_of(endpoint: str, answer: Status) -> dict[str, object]:
     """For programs: every row has every field; they are null where the server did not answer."""
     if isinstance(answer, JobpoolError):
-        return {"endpoint": endpoint} | dict.fromkeys(_FIELDS) | {"errors": [], "error": answer.reason}
+        return {"endpoint": endpoint} | dict.fromkeys(_FIELDS) | {"errors": [], "error": why(answer)}
     values = {name: getattr(answer, name) for name in _FIELDS}
     return {"endpoint": endpoint} | values | {"errors": list(answer.errors)}
 
 
 def cells_of(endpoint: str, answer: Status) -> tuple[str, ...]:
     if isinstance(answer, JobpoolError):
-        return (endpoint, *[""] * (len(COLUMNS) - 2), answer.reason)
+        return (endpoint, *[""] * (len(COLUMNS) - 2), why(answer))
     return (
         endpoint,
         answer.name,
@@ -105,7 +105,7 @@ async def hashes_of(settings: Settings, *, cluster: bool, revision: int) -> list
 
 def hash_fields(endpoint: str, answer: Hash) -> dict[str, object]:
     if isinstance(answer, JobpoolError):
-        return {"endpoint": endpoint, "hash": None, "revision": None, "compact_revision": None, "error": answer.reason}
+        return {"endpoint": endpoint, "hash": None, "revision": None, "compact_revision": None, "error": why(answer)}
     return {
         "endpoint": endpoint,
         "hash": answer.hash,

@@ -101,6 +101,14 @@ async def test_a_server_that_is_away_has_its_row_and_fails_the_command(bare: Ctl
     assert "connection refused" in gone["error"]
 
 
+async def test_a_server_that_is_away_is_told_apart_from_those_that_answer(bare: Ctl, apis: list[FakeApi]) -> None:
+    away = f"127.0.0.1:{free_port()}"
+    outcome = await bare("endpoint", "status", "--endpoints", f"{away},{apis[0].endpoint}")
+    assert outcome.code == 1
+    assert outcome.err == f"{away} does not answer: connection refused\n"
+    assert len(outcome.out.splitlines()) == 1
+
+
 async def test_without_any_server_the_cluster_is_not_known(bare: Ctl) -> None:
     outcome = await bare("endpoint", "status", "--cluster", "--endpoints", f"127.0.0.1:{free_port()}")
     assert outcome.code == 2

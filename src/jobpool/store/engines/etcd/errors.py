@@ -50,8 +50,8 @@ _ADVICE = (
 )
 
 _NO_SPACE = (
-    "etcd's database quota is used up: compact and defragment its members, or raise --quota-backend-bytes, "
-    "then clear the alarm with `etcdctl alarm disarm`"
+    "its database quota is used up: servers make room in an etcd of their own within a minute; whoever runs another "
+    "one compacts and defragments it, or raises --quota-backend-bytes, and then calls `etcdctl alarm disarm`"
 )
 
 

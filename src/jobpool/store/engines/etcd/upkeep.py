@@ -17,11 +17,12 @@ from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
 from jobpool.model.errors import JobpoolError
+from jobpool.store.engines.etcd.errors import NoSpace
 from jobpool.store.engines.etcd.maintenance import full
 from jobpool.store.engines.etcd.relief import Pruned
 from jobpool.store.operations import Alarm, EngineStatus, Member, Space
 
-LOOK_EVERY: Millis = 15 * SECOND
+LOOK_EVERY: Millis = 5 * SECOND
 LOOK_AGAIN: Millis = SECOND
 """While nothing can be committed."""
 REST: Millis = 10 * MINUTE
@@ -125,14 +126,14 @@ class Upkeep:
         self._told = self._troubles = frozenset[str]()
 
     async def run(self) -> None:
-        pause = LOOK_EVERY
+        pause = LOOK_AGAIN  # a server that starts while nothing can be committed gets no leader before there is room
         while True:
             await self._clock.sleep(pause)
             self._told, self._troubles = self._troubles, frozenset()
             try:
                 pause = await self.look()
             except JobpoolError as failure:
-                pause = LOOK_EVERY
+                pause = LOOK_AGAIN if isinstance(failure, NoSpace) else LOOK_EVERY
                 self._tell("the database could not be looked after; trying again", failure.reason)
 
     async def look(self) -> Millis:
