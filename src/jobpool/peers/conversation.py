@@ -146,11 +146,14 @@ class Conversation:
         raise StreamBroken("the other end ended the stream")
 
     async def _stay(self) -> None:
+        before = self._frames
         while True:
-            before = self._frames
             await self._clock.sleep(QUIET)
             if self._frames == before:
                 self._outbox.nudge()
+                before += 1  # the empty frame is not a word
+            else:
+                before = self._frames
 
 
 def _settle(opened: _Open, answer: Answered | JobpoolError) -> None:

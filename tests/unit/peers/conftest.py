@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 
 from jobpool.kit.effects.dice import Dice
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.beat import Beat
-from jobpool.model.errors import Unimplemented
+from jobpool.model.errors import JobpoolError, Unimplemented
 from jobpool.model.server import Cluster, ServerRecord
+from jobpool.peers.frames import encode, pack, unpack
+from jobpool.peers.introduction import introduce
 from jobpool.peers.mesh import Mesh
-from jobpool.peers.words import AgentLeaving, AgentReady, Question
+from jobpool.peers.stream import MAX_FRAME, Dial, FrameStream
+from jobpool.peers.words import AgentLeaving, AgentReady, Question, Word
 from jobpool.testing.clock import FakeClock, settle
 from jobpool.testing.network import Network
 
@@ -33,6 +36,69 @@ def ready(name: str) -> AgentReady:
     return AgentReady(name, 1)
 
 
+def leaving(name: str) -> AgentLeaving:
+    """A question whose answer waits for `held`."""
+    return AgentLeaving(name, 1)
+
+
+class Tap:
+    """Dials as another, and keeps when, and what was sent."""
+
+    def __init__(self, network: Network, name: str) -> None:
+        self.dials: list[Millis] = []
+        self.frames: list[bytes] = []
+        self._clock = network.clock
+        self._dial: Dial = network.dial_from(name)
+
+    @asynccontextmanager
+    async def __call__(self, server: ServerRecord) -> AsyncIterator[FrameStream]:
+        self.dials.append(self._clock.monotonic())
+        async with self._dial(server) as stream:
+            yield _Tapped(stream, self.frames)
+
+    @property
+    def words(self) -> list[list[Word]]:
+        """Of every frame."""
+        return [unpack(frame) for frame in self.frames]
+
+
+class _Tapped:
+    def __init__(self, stream: FrameStream, frames: list[bytes]) -> None:
+        self._stream = stream
+        self._frames = frames
+
+    async def send(self, data: bytes) -> None:
+        self._frames.append(data)
+        await self._stream.send(data)
+
+    async def recv(self, *, limit: int = MAX_FRAME) -> bytes | None:
+        return await self._stream.recv(limit=limit)
+
+
+class Raw:
+    """A stream to a server, word by word; `admitted` proves itself first."""
+
+    def __init__(self, stream: FrameStream) -> None:
+        self.stream = stream
+
+    async def say(self, *words: Word | list[object]) -> None:
+        await self.stream.send(pack([encode(word) for word in words]))
+
+    async def hear(self) -> list[Word]:
+        frame = await self.stream.recv()
+        assert frame is not None
+        return unpack(frame)
+
+    async def end(self) -> JobpoolError | None:
+        """Why the other end ended it; None for no reason."""
+        try:
+            while await self.stream.recv() is not None:
+                pass
+        except JobpoolError as error:
+            return error
+        return None
+
+
 class Part:
     """One server: answers a question by `answer`, keeps what it hears."""
 
@@ -44,10 +110,9 @@ class Part:
         self.cancelled: list[Question] = []
         self.held = asyncio.Event()
         self.answers: Callable[[Question], Awaitable[object]] = self._echo
+        self.tap = Tap(network, server_id)
         self._network = network
-        self.mesh = Mesh(
-            server_id, network.dial_from(server_id), clock=network.clock, dice=Dice(1), answerer=self, ears=self
-        )
+        self.mesh = Mesh(server_id, self.tap, clock=network.clock, dice=Dice(1), answerer=self, ears=self)
         self.cluster = cluster
         self._task: asyncio.Task[None] | None = None
 
@@ -119,6 +184,7 @@ class World:
         self.clock = FakeClock()
         self.network = Network(self.clock, Dice(1))
         self._parts: list[Part] = []
+        self._raw = AsyncExitStack()
 
     def part(self, server_id: str, *, cluster: Cluster | None = CLUSTER) -> Part:
         part = Part(self.network, server_id, cluster=cluster)
@@ -134,6 +200,12 @@ class World:
             part.heard.clear()
         return a, b, c
 
+    async def alone(self) -> Part:
+        """The server `b` of a cluster whose other server, `a`, is played by the test."""
+        b = self.part("b")
+        await b.start("a", "b")
+        return b
+
     async def pair(self) -> tuple[Part, Part]:
         a, b = self.part("a"), self.part("b")
         await a.start("a", "b")
@@ -141,11 +213,24 @@ class World:
         await self.clock.advance(1000)
         assert a.mesh.connected("b")
         assert b.mesh.connected("a")
-        a.heard.clear()
-        b.heard.clear()
+        for part in (a, b):
+            part.heard.clear()
+            part.tap.frames.clear()
         return a, b
 
+    async def raw(self, name: str, to: Part) -> Raw:
+        """A stream as `name` that has said nothing yet."""
+        dial = self.network.dial_from(name)
+        return Raw(await self._raw.enter_async_context(dial(record(to.id))))
+
+    async def admitted(self, name: str, to: Part) -> Raw:
+        raw = await self.raw(name, to)
+        await introduce(name, to.id, raw.stream, secret=CLUSTER.secret)
+        await settle()
+        return raw
+
     async def close(self) -> None:
+        await self._raw.aclose()
         for part in self._parts:
             await part.crash()
         assert self.network.faults == []
