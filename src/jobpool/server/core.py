@@ -122,16 +122,7 @@ class Core:
         cluster_desk = ClusterDesk(path, desk, self.leadership, me=me.id)
         self.sessions = Sessions(context, cluster_desk)
         self.membership.connect(self.mesh, path=path, desk=cluster_desk, answers=self.answers, sessions=self.sessions)
-        self.evaluators = [
-            Evaluator(
-                ClusterEvaluations(path, local, self.leadership, gives_way=at >= max(1, config.evaluators // 4)),
-                replica,
-                clock=clock,
-                dice=dice.fork(),
-                number=at,
-            )
-            for at in range(config.evaluators)
-        ]
+        self.evaluators = [self._evaluator(at, path, local, clock=clock, dice=dice) for at in range(config.evaluators)]
         self.seen = ServersSeen(me, self.leadership, replica, self.membership, self.sessions, clock=clock)
         self.service = build_service(
             context,
@@ -142,6 +133,11 @@ class Core:
             route=Forwarding(path, clock=clock, dice=dice, member_id=config.identity.member_id),
         )
         self.answers.service, self.answers.sessions = self.service, self.sessions
+
+    def _evaluator(self, at: int, path: LeaderPath, local: LocalLeader, *, clock: Clock, dice: Dice) -> Evaluator:
+        gives_way = at >= max(1, self._config.evaluators // 4)
+        evaluations = ClusterEvaluations(path, local, self.leadership, gives_way=gives_way)
+        return Evaluator(evaluations, self.replica, clock=clock, dice=dice.fork(), number=at)
 
     @property
     def services(self) -> Sequence[Service]:
