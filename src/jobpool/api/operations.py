@@ -169,14 +169,16 @@ class Operations:
 
     async def member_remove(self, request: pb.MemberRemoveRequest, call: Call) -> pb.MemberRemoveResponse:
         """Out of etcd and out of the cluster's records. What was done is found done when it is asked again."""
-        member_id = check_text("id", request.id, _MAX_TEXT)
-        server = self._server_of(member_id)
+        name = check_text("id", request.id, _MAX_TEXT)
+        server = self._server_of(name)
         if server is not None and server.id == self._cluster.server_id:
             raise FailedPrecondition(
                 f"{server.name} leads and cannot remove itself: `jobpoolctl move-leader`, then again", field="id"
             )
+        member_id = name if server is None else server.etcd_member
         try:
-            await self._engine.remove_member(member_id)
+            if member_id:
+                await self._engine.remove_member(member_id)
         except NotFound:
             if server is None:
                 raise
@@ -200,11 +202,17 @@ class Operations:
     async def _members(self, call: Call) -> list[pb.Member]:
         return [self._member(member) for member in await self._context.read(self._engine.members(), call)]
 
-    def _server_of(self, member_id: str) -> ServerRecord | None:
-        return next((seen.record for seen in self._cluster.servers() if seen.record.etcd_member == member_id), None)
+    def _server_of(self, name: str) -> ServerRecord | None:
+        """The server that has this member; a server's own id or name will do where it is the only one."""
+        records = [seen.record for seen in self._cluster.servers()]
+        found = [record for record in records if name and name in (record.etcd_member, record.id)]
+        found = found or [record for record in records if record.name == name]
+        if len(found) > 1:
+            raise FailedPrecondition(f"{len(found)} servers are named {name!r}: say the id of one", field="id")
+        return found[0] if found else None
 
     def _member(self, member: Member) -> pb.Member:
-        server = self._server_of(member.id)
+        server = next((seen.record for seen in self._cluster.servers() if seen.record.etcd_member == member.id), None)
         return pb.Member(
             id=member.id,
             name=member.name,

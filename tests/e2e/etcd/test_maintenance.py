@@ -89,6 +89,8 @@ async def test_the_raft_lead_is_moved_by_who_has_it(ways: Ways, cluster: list[Et
     own = (await follower.status()).member_id
     with pytest.raises(FailedPrecondition, match="does not lead"):
         await follower.move_raft_leader("")
+    with pytest.raises(FailedPrecondition, match="move-leader --raft"):
+        await follower.remove_member((await leader.status()).member_id)
     with pytest.raises(FailedPrecondition, match="found 'nobody'"):
         await leader.move_raft_leader("nobody")
     assert (await leader.move_raft_leader(own)).id == own

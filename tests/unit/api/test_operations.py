@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 from google.protobuf.message import Message
+from msgspec.structs import replace
 
 from jobpool.api.operations import Operations, ServerSeen
 from jobpool.api.service import Call
@@ -97,11 +98,12 @@ class Seen:
 
     def __init__(self) -> None:
         self.leader = 1
+        self.more: list[ServerSeen] = []
         self.moved: list[str] = []
 
     def servers(self) -> Sequence[ServerSeen]:
         heard = {1: 120, 2: 0, 3: None}
-        return [ServerSeen(record(at), heard[at], at == self.leader, 40 + at) for at in (3, 2, 1)]
+        return [ServerSeen(record(at), heard[at], at == self.leader, 40 + at) for at in (3, 2, 1)] + self.more
 
     async def move_leader(self, to: str) -> str:
         self.moved.append(to)
@@ -235,6 +237,29 @@ async def test_what_was_half_removed_is_removed_by_asking_again(desk: Desk) -> N
     desk.etcd.ids.remove("c")
     await desk("MemberRemove", pb.MemberRemoveRequest(id="c"))
     assert sorted(desk.world.state.servers) == ["11", "22"]
+
+
+@pytest.mark.parametrize("name", ["c", "33", "server3"])
+async def test_a_member_is_known_by_its_server_too(desk: Desk, name: str) -> None:
+    await desk("MemberRemove", pb.MemberRemoveRequest(id=name))
+    assert desk.etcd.asked == [("remove", "c")]
+    assert sorted(desk.world.state.servers) == ["11", "22"]
+
+
+async def test_a_server_without_a_member_is_forgotten(desk: Desk) -> None:
+    bare = ServerRecord("44", "server4", "http://10.0.0.4:2379", "0.1.0", 0)
+    await desk.world.core.submit(JoinServer(bare))
+    desk.seen.more.append(ServerSeen(bare, None, False, 0))
+    await desk("MemberRemove", pb.MemberRemoveRequest(id="server4"))
+    assert desk.etcd.asked == []
+    assert sorted(desk.world.state.servers) == ["11", "22", "33"]
+
+
+async def test_of_two_servers_with_one_name_none_is_taken(desk: Desk) -> None:
+    desk.seen.more.append(ServerSeen(replace(record(3), id="55"), None, False, 0))
+    await desk.refusal("MemberRemove", pb.MemberRemoveRequest(id="server3"), FailedPrecondition)
+    await desk.refusal("MoveLeader", pb.MoveLeaderRequest(to="server3"), FailedPrecondition)
+    assert desk.etcd.asked == []
 
 
 async def test_an_unknown_member_is_not_removed(desk: Desk) -> None:

@@ -114,6 +114,13 @@ class EtcdOperations:
 
     async def remove_member(self, member_id: str) -> None:
         self._check_owned("member remove")
+        status = await self.status()
+        if member_id == status.leader_id != status.member_id:
+            raise FailedPrecondition(
+                "this member leads the Raft group, whose election would hold up all changes: "
+                "`jobpoolctl move-leader --raft`, then again",
+                field="id",
+            )
         async with _told(_LOST, member=member_id):
             request = MemberRemoveRequest(ID=number_of(member_id))
             await self._client.once(_REMOVE, request, timeout=CHANGE_WITHIN)
