@@ -204,7 +204,9 @@ def number_of(member_id: str) -> int:
     except ValueError:
         number = 0
     if not 0 < number < 2**64:
-        raise InvalidArgument("id", f"wanted a member's id in hexadecimal, found {member_id[:40]!r}")
+        raise InvalidArgument(
+            "id", f"wanted a member's id in hexadecimal, or the name of one that has started; found {member_id[:40]!r}"
+        )
     return number
 
 
