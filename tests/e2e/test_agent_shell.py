@@ -11,8 +11,10 @@ import pytest
 
 from jobpool.agent.executor import Context
 from jobpool.agent.executors.shell import ShellExecutor
+from jobpool.agent.lease import Lease, Renewal
 from jobpool.agent.rundirs import read_output
 from jobpool.agent.task import Outcome, Status, Task
+from jobpool.kit.effects.clock import SystemClock
 
 
 class Shell:
@@ -20,6 +22,7 @@ class Shell:
 
     def __init__(self, runs: Path) -> None:
         self.runs = runs
+        self.lease = Lease(runs / "lease")
         self.executor = ShellExecutor()
 
     def task(self, command: str | list[str], *, name: str = "j1", timeout: int = 0, **more: object) -> Task:
@@ -27,7 +30,7 @@ class Shell:
         return Task(f"{name}-a1", 7, name, "nightly", "default", "Nightly", 2, "shell", parameters, True, timeout, 1500)
 
     def context(self, task: Task) -> Context:
-        return Context(self.runs / task.allocation_id, 0)
+        return Context(self.runs / task.allocation_id, 0, self.lease)
 
     async def run(self, task: Task) -> Outcome:
         async with asyncio.timeout(30):
@@ -247,6 +250,97 @@ async def test_a_record_of_another_boot_is_not_taken_for_a_living_process(shell:
         outcome = await shell.executor.recover(task, shell.context(task))
     assert outcome is not None
     assert outcome.status is Status.LOST
+
+
+# ---- the lease
+
+
+async def renewing(shell: Shell) -> None:
+    renewal = Renewal(shell.lease, SystemClock())
+    await renewal.run()
+
+
+@pytest.mark.invariant("H-7")
+async def test_a_command_whose_agent_gives_no_sign_of_life_is_stopped_and_the_run_is_lost(
+    shell: Shell, tmp_path: Path
+) -> None:
+    shell.lease = Lease(tmp_path / "lease", patience=800)
+    Renewal(shell.lease, SystemClock()).renew()
+    mark = tmp_path / "mark"
+    task = shell.task(f"trap 'echo bye; exit 5' TERM; echo $$ >{mark}; while :; do sleep 0.05; done")
+    outcome = await shell.run(task)
+    assert (outcome.status, outcome.reason, outcome.exit_code) == (Status.LOST, "lease_expired", 5)
+    assert outcome.description == "the agent gave no sign of life for 800ms; the command was stopped"
+    assert outcome.finished_at is not None
+    assert shell.output(task).endswith(b"bye\n")
+    assert not _alive(int(mark.read_text()))
+    assert await ShellExecutor().recover(task, shell.context(task)) == outcome
+
+
+async def test_a_command_that_ignores_the_end_of_the_lease_is_killed(shell: Shell, tmp_path: Path) -> None:
+    shell.lease = Lease(tmp_path / "lease", patience=400)
+    task = shell.task("trap '' TERM; while :; do sleep 0.05; done", kill_after="200ms")
+    outcome = await shell.run(task)
+    assert (outcome.status, outcome.reason, outcome.exit_code) == (Status.LOST, "lease_expired", 137)
+
+
+async def test_a_command_whose_agent_lives_goes_on(shell: Shell, tmp_path: Path) -> None:
+    shell.lease = Lease(tmp_path / "lease", patience=600)
+    async with asyncio.TaskGroup() as group:
+        keeping = group.create_task(renewing(shell))
+        outcome = await shell.run(shell.task("sleep 2; exit 3"))
+        keeping.cancel()
+    assert (outcome.status, outcome.exit_code) == (Status.FAILED, 3)
+
+
+async def test_the_lease_of_an_agent_that_comes_back_in_time_is_not_over(shell: Shell, tmp_path: Path) -> None:
+    """An agent that was away for less than its patience, and whose text goes on where the old one stopped."""
+    shell.lease = Lease(tmp_path / "lease", patience=2000)
+    go = tmp_path / "go"
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(renewing(shell))
+        running = group.create_task(shell.run(shell.task(f"while [ ! -e {go} ]; do sleep 0.05; done; exit 3")))
+        await shell.until(lambda: (shell.runs / "j1-a1" / "command").exists())
+        first.cancel()
+        await asyncio.sleep(1.2)
+        second = group.create_task(renewing(shell))
+        await asyncio.sleep(1.2)
+        go.touch()
+        outcome = await running
+        second.cancel()
+    assert (outcome.status, outcome.exit_code) == (Status.FAILED, 3)
+
+
+async def test_nothing_is_left_of_the_watch_when_the_command_has_ended(shell: Shell) -> None:
+    task = shell.task("true")
+    assert (await shell.run(task)).status is Status.COMPLETE
+    shim = int((shell.runs / task.allocation_id / "shim").read_text().split()[0])
+    await shell.until(lambda: not _group(shim))
+
+
+async def test_a_command_without_shim_and_agent_ends_with_the_lease(shell: Shell, tmp_path: Path) -> None:
+    shell.lease = Lease(tmp_path / "lease", patience=800)
+    mark = tmp_path / "mark"
+    task = shell.task(f"echo $$ >{mark}; exec sleep 600")
+    running = asyncio.ensure_future(shell.run(task))  # noqa: TID251
+    await shell.until(lambda: mark.exists() and mark.read_text().endswith("\n"))
+    running.cancel()  # nobody watches the shim
+    os.kill(int((shell.runs / task.allocation_id / "shim").read_text().split()[0]), signal.SIGKILL)
+    await shell.until(lambda: not _alive(int(mark.read_text())))
+
+
+def _group(leader: int) -> list[int]:
+    """The processes of that process group."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[2]) == leader and fields[0] != "Z":
+                found.append(int(entry.name))
+    return found
 
 
 def _alive(pid: int) -> bool:

@@ -23,7 +23,11 @@ class TlsConfig(Struct, frozen=True):
 
 
 class AgentConfig(Struct, frozen=True, kw_only=True):
-    """`capacity`: runs at once, 1 to 32,768. `drain_timeout` in milliseconds. `data_dir` must survive restarts."""
+    """`capacity`: runs at once, 1 to 32,768. `drain_timeout` in milliseconds. `data_dir` must survive restarts.
+
+    `lease`: milliseconds that commands outlive an agent that is dead or stands still. Not a key: long enough for any
+    restart, and what waits for such an agent waits as long.
+    """
 
     name: str
     data_dir: Path
@@ -32,6 +36,7 @@ class AgentConfig(Struct, frozen=True, kw_only=True):
     capacity: int = 256
     executors: tuple[str, ...] = ("rest", "noop")
     drain_timeout: Millis = 60_000
+    lease: Millis = 60_000
     tls: TlsConfig = TlsConfig()
     log_level: str = "info"
     log_format: str = "text"

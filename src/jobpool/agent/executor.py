@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from jobpool.agent.lease import Lease
 from jobpool.agent.task import Outcome, Task
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.durations import Millis
@@ -22,10 +23,14 @@ BUILT_IN = tuple(
 
 
 class Context(Struct, frozen=True):
-    """What a run is given besides its task. `directory` is the run's own; it may not exist yet."""
+    """What a run is given besides its task. `directory` is the run's own; it may not exist yet.
+
+    `lease` is the agent's: what outlives the agent ends when it is not renewed any more.
+    """
 
     directory: Path
     started_at: Millis
+    lease: Lease
 
 
 class Executor(Protocol):
@@ -33,7 +38,7 @@ class Executor(Protocol):
 
     `detached` says whose the work is. Not detached: it lives in the agent; the agent cancels the task that awaits
     `run` at its deadline, when the run is stopped and when the agent ends. Detached: it outlives the agent, enforces
-    its deadline itself and ends by `stop`; a cancelled `run` only stops watching.
+    its deadline and the agent's lease itself, and ends by `stop`; a cancelled `run` only stops watching.
 
     `calls_back`: it can tell a callee that a tick was skipped or found no slot (a task with a `desired_status`).
     """

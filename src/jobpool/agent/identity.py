@@ -54,6 +54,10 @@ class DataDir:
     def journal(self) -> Path:
         return self.path / "journal.db"
 
+    @property
+    def lease(self) -> Path:
+        return self.path / "lease"
+
     def identity(self, clock: Clock, dice: Dice) -> Identity:
         """The one of the first start. The id's letters keep their case."""
         node_id = _kept(self.path / _NODE_ID, dice.ulid(clock.now()))

@@ -11,6 +11,7 @@ from pathlib import Path
 from jobpool.agent.book import Book, Entry, State
 from jobpool.agent.executor import Context, Executor, Registry
 from jobpool.agent.journal import Journal
+from jobpool.agent.lease import Lease
 from jobpool.agent.outbox import Outbox
 from jobpool.agent.rundirs import check_id
 from jobpool.agent.task import AGENT_RESTARTED, Key, Outcome, Report, Status, Task, ended, running
@@ -35,6 +36,7 @@ class Runner:
         journal: Journal,
         registry: Registry,
         runs: Path,
+        lease: Lease,
         clock: Clock,
         changed: Callable[[], None],
     ) -> None:
@@ -43,6 +45,7 @@ class Runner:
         self._journal = journal
         self._registry = registry
         self._runs = runs
+        self._lease = lease
         self._clock = clock
         self._changed = changed
         self._work: dict[Key, asyncio.Task[None]] = {}
@@ -333,4 +336,4 @@ class Runner:
         self._changed()
 
     def _context(self, entry: Entry) -> Context:
-        return Context(self._runs / entry.key[0], entry.started_at)
+        return Context(self._runs / entry.key[0], entry.started_at, self._lease)

@@ -11,6 +11,7 @@ from jobpool.agent.connector import Connector
 from jobpool.agent.executor import Registry
 from jobpool.agent.identity import DataDir, Identity
 from jobpool.agent.journal import Journal
+from jobpool.agent.lease import Lease, Renewal
 from jobpool.agent.rundirs import Retention, sweep
 from jobpool.agent.runner import Runner
 from jobpool.agent.session import Mailbag, Session, Stream
@@ -51,12 +52,15 @@ class Agent:
         self._registry = Registry(config.executors)
         self._book = Book(capacity=config.capacity)
         self._journal = Journal(data.journal, clock)
+        lease = Lease(data.lease, config.lease)
+        self._renewal = Renewal(lease, clock)
         self._runner = Runner(
             self._book,
             self._mailbag.outbox,
             journal=self._journal,
             registry=self._registry,
             runs=data.runs,
+            lease=lease,
             clock=clock,
             changed=self._mailbag.changed.set,
         )
@@ -75,6 +79,7 @@ class Agent:
         )
         async with asyncio.TaskGroup() as group:
             services = [
+                group.create_task(self._renewal.run(), name="lease"),
                 group.create_task(self._journal.run(), name="journal"),
                 group.create_task(self._connector.run(), name="connector"),
                 group.create_task(self._sweep(), name="sweep"),

@@ -18,6 +18,9 @@ DESCRIPTION_LIMIT = 1024
 AGENT_RESTARTED = "agent_restarted"
 """The reason of a run whose end a restarted agent cannot know."""
 
+LEASE_EXPIRED = "lease_expired"
+"""The reason of a run that was stopped because its agent was dead, or stood still, for too long."""
+
 
 class Status(StrEnum):
     """What a report says."""

@@ -13,6 +13,7 @@ from jobpool import __version__
 from jobpool.agent.executor import Context
 from jobpool.agent.executors.rest import RestExecutor
 from jobpool.agent.executors.rest_request import message, prepare
+from jobpool.agent.lease import Lease
 from jobpool.agent.rundirs import read_output
 from jobpool.agent.task import Outcome, Status, Task
 from jobpool.model.parameters import rest_parameters
@@ -68,7 +69,7 @@ def _task(
 async def _run(rest: RestExecutor, task: Task, tmp_path: Path) -> Outcome:
     rest.check(task)
     async with asyncio.timeout(20):
-        return await rest.run(task, Context(tmp_path / task.allocation_id, 0))
+        return await rest.run(task, Context(tmp_path / task.allocation_id, 0, Lease(tmp_path / "lease")))
 
 
 @pytest.mark.parametrize("method", ["get", "HEAD", "Post", "PUT", "patch", "DELETE", "options"])

@@ -1,7 +1,8 @@
 """`shell`: runs a command under a small `sh` shim in a session of its own.
 
 The shim outlives the agent: it enforces the deadline, collects the output and records how the command ended. So an
-agent that was killed learns after its restart what happened, and no run is started twice.
+agent that was killed learns after its restart what happened, and no run is started twice. An agent that does not come
+back, or stands still, loses its lease: then the shim stops the command and records that.
 """
 
 import os
@@ -15,8 +16,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from jobpool.agent.executor import Context
+from jobpool.agent.lease import LOOKS
 from jobpool.agent.processes import Birth, kill_group, reap, send_signal, wait_gone
-from jobpool.agent.task import AGENT_RESTARTED, Key, Outcome, Status, Task, scheduled_text
+from jobpool.agent.task import AGENT_RESTARTED, LEASE_EXPIRED, Key, Outcome, Status, Task, scheduled_text
+from jobpool.kit.pure.durations import format_duration
 from jobpool.model.parameters import ShellParameters, shell_parameters
 from jobpool.model.reasons import Reason
 
@@ -32,6 +35,7 @@ _DEFAULT_SIGNALS = [
     signal.SIGPIPE,
     signal.SIGALRM,
     signal.SIGTERM,
+    signal.SIGUSR1,
 ]
 
 _CANCELLED = Outcome(Status.CANCELLED, Reason.CANCELLED, "stopped on request")
@@ -71,7 +75,7 @@ class ShellExecutor:
             return _CANCELLED
         parameters = shell_parameters(task.parameters)
         try:
-            shim = self._spawn(task, parameters, context.directory, claim=claim)
+            shim = self._spawn(task, parameters, context, claim=claim)
             self._shims[task.key] = shim
             await wait_gone(shim, None)
         except OSError as error:
@@ -81,7 +85,7 @@ class ShellExecutor:
         reap(shim)
         if stopped and _claim(context.directory):
             return _CANCELLED
-        return _outcome(context.directory, parameters) or _vanished(context.directory)
+        return _outcome(context, parameters) or _vanished(context.directory)
 
     async def recover(self, task: Task, context: Context) -> Outcome | None:
         """Watch the shim that an earlier process started.
@@ -98,7 +102,7 @@ class ShellExecutor:
                 send_signal(shim, signal.SIGTERM)
             await wait_gone(shim.pid, shim)
         self._forget(task.key)
-        return _outcome(context.directory, parameters) or _vanished(context.directory)
+        return _outcome(context, parameters) or _vanished(context.directory)
 
     def stop(self, task: Task, context: Context) -> None:
         """TERM, then after `kill_after` KILL, both by the shim."""
@@ -116,14 +120,16 @@ class ShellExecutor:
         self._shims.pop(key, None)
         self._stopping.discard(key)
 
-    def _spawn(self, task: Task, parameters: ShellParameters, directory: Path, *, claim: str) -> int:
+    def _spawn(self, task: Task, parameters: ShellParameters, context: Context, *, claim: str) -> int:
         """The shim's pid. Raises OSError."""
+        directory, lease = context.directory, context.lease
         work = directory / "work"
         work.mkdir(mode=0o700, parents=True, exist_ok=True)
         pipe = directory / "pipe"
         if not pipe.exists():
             os.mkfifo(pipe, 0o600)
         settings = [_seconds(task.timeout), _seconds(parameters.kill_after), str(parameters.output_limit)]
+        settings += [str(lease.path.absolute()), _seconds(lease.look_every), str(LOOKS)]
         words = [
             "/bin/sh",
             str(self._script_in(directory.parent.parent)),
@@ -214,9 +220,9 @@ def _read_birth(path: Path) -> Birth | None:
     return Birth(int(pid), int(started), boot) if text.endswith("\n") else None
 
 
-def _outcome(directory: Path, parameters: ShellParameters) -> Outcome | None:
+def _outcome(context: Context, parameters: ShellParameters) -> Outcome | None:
     """What the shim recorded; the record was written when the command ended."""
-    record = directory / "exit"
+    record = context.directory / "exit"
     try:
         code_text, why = record.read_text().split()
         ended = record.stat().st_mtime_ns // 1_000_000
@@ -227,6 +233,9 @@ def _outcome(directory: Path, parameters: ShellParameters) -> Outcome | None:
         return Outcome(Status.EXPIRED, Reason.TIMEOUT, "the timeout has passed", code, finished_at=ended)
     if why == "stop":
         return Outcome(Status.CANCELLED, Reason.CANCELLED, "stopped on request", code, finished_at=ended)
+    if why == "lease":
+        text = f"the agent gave no sign of life for {format_duration(context.lease.patience)}; the command was stopped"
+        return Outcome(Status.LOST, LEASE_EXPIRED, text, code, finished_at=ended)
     if why == "cwd":
         text = f"cannot change to the directory {parameters.cwd}"
         return Outcome(Status.FAILED, Reason.BAD_PARAMETERS, text, finished_at=ended)
