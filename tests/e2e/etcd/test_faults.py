@@ -164,5 +164,5 @@ async def test_the_deposed_are_refused_on_another_member_too(cluster: list[EtcdM
 
 async def test_the_members_tell_where_they_are(cluster: list[EtcdMember]) -> None:
     async with client_of(cluster[1].endpoint) as client:
-        found = (await client.members()).members
+        found = (await client.members(within=2_000)).members
     assert {(member.name, *member.clientURLs) for member in found} == {(one.name, one.endpoint) for one in cluster}

@@ -80,8 +80,9 @@ async def test_without_a_quorum_a_member_still_tells_of_itself(ways: Ways, clust
     assert (await last.status()).version
     with pytest.raises(FailedPrecondition, match="start those that are down"):
         await last.add_member(["http://127.0.0.1:1"], learner=True)
+    assert [member.name for member in await last.members()] == ["m0", "m1", "m2"]
     with pytest.raises(Unavailable):
-        await last.members()
+        await last.alarms()
 
 
 async def test_the_raft_lead_is_moved_by_who_has_it(ways: Ways, cluster: list[EtcdMember]) -> None:

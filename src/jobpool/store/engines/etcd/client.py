@@ -114,9 +114,12 @@ class EtcdClient:
         """Ask the endpoint that answered last, once. Raises Unreachable when it may have done it or not."""
         return await self._call(self._links[self._preferred], method, request, timeout)
 
-    async def members(self) -> MemberListResponse:
-        """The members of the cluster."""
-        return await self._ask(_MEMBERS, MemberListRequest(linearizable=True))
+    async def members(self, *, within: Millis) -> MemberListResponse:
+        """The members of the cluster; as the one that is asked last knew them, when there is no quorum `within`."""
+        try:
+            return await self.once(_MEMBERS, MemberListRequest(linearizable=True), timeout=within)
+        except Unreachable:
+            return await self._ask(_MEMBERS, MemberListRequest(linearizable=False))
 
     async def watch(self, first: bytes, last: bytes, start: int) -> AsyncGenerator[Batch, None]:
         """What happens to the keys of [first, last) from revision `start` on, for ever; resumed wherever it breaks.

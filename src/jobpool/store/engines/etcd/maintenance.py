@@ -55,6 +55,7 @@ _HASH: Method[HashKVRequest, HashKVResponse] = Method("/etcdserverpb.Maintenance
 
 CHANGE_WITHIN: Millis = 10_000
 """A change of the membership, or a move of the lead: etcd itself gives up after 5 to 7 s."""
+_LISTED_WITHIN: Millis = 1_000
 DEFRAGMENT_WITHIN: Millis = 30 * MINUTE
 """8 GiB on a slow disk."""
 
@@ -104,7 +105,7 @@ class EtcdOperations:
 
     async def members(self) -> Sequence[Member]:
         async with _told():
-            return _members(await self._client.members())
+            return _members(await self._client.members(within=_LISTED_WITHIN))
 
     async def add_member(self, peer_urls: Sequence[str], *, learner: bool) -> Member:
         self._check_owned("member add")
