@@ -19,12 +19,13 @@ QUOTA = 1000 * MIB
 class Database:
     """One member of three, as its server's upkeep sees it; `done` lists what was done to it.
 
-    `log` is what a compaction frees, `history` what can be dropped, `kept` the rest, `free` what only a
-    defragmentation gives back; all in MiB.
+    `log` is what a compaction frees, `dropped` what only one that keeps nothing does, `history` what can be dropped,
+    `kept` the rest, `free` what only a defragmentation gives back; all in MiB.
     """
 
     def __init__(self, *, kept: int = 0, history: int = 0, log: int = 0, free: int = 0) -> None:
         self.kept, self.history, self.log, self.free = kept, history, log, free
+        self.dropped = self.oldest_size = 0
         self.own = "b"
         self.ids = ["a", "b", "c"]
         self.raft_leader = "a"
@@ -39,7 +40,7 @@ class Database:
 
     @property
     def space(self) -> Space:
-        in_use = self.kept + self.history + self.log
+        in_use = self.kept + self.history + self.log + self.dropped
         return Space((in_use + self.free) * MIB, in_use * MIB, QUOTA)
 
     def fill(self) -> None:
@@ -85,16 +86,20 @@ class Database:
         self.done.append(f"compact, keep {keep}")
         self.free += self.log
         self.log = 0
+        if keep == 0:
+            self.free += self.dropped
+            self.dropped = 0
 
     async def oldest(self, size: int) -> Pruned:
-        return Pruned(size, 77) if self.history else Pruned(0, -1)
+        self.oldest_size = min(size, self.history * MIB)
+        return Pruned(self.oldest_size, 77) if self.history else Pruned(0, -1)
 
     async def prune(self, size: int) -> Pruned:
         found = await self.oldest(size)
         if self.history:
             self.done.append(f"prune {size // MIB}")
             self.history -= size // MIB
-            self.log += size // MIB
+            self.dropped += size // MIB
         return found
 
     async def take_turn(self, server_id: str, now: Millis) -> bool:
@@ -114,6 +119,8 @@ class Database:
 
     async def drop_history(self, n: int) -> None:
         self.done.append(f"drop history to {n}")
+        self.history -= self.oldest_size // MIB
+        self.dropped += self.oldest_size // MIB
 
 
 def upkeep_of(database: Database, clock: FakeClock) -> Upkeep:
@@ -243,7 +250,19 @@ async def test_an_old_log_goes_before_history_does(clock: FakeClock) -> None:
 async def test_the_leader_drops_history_before_the_quota_is_reached(clock: FakeClock) -> None:
     database = Database(kept=300, history=500)
     database.leads = True
-    assert await run(database, clock, LOOK_EVERY) == ["compact, keep 1000", "drop history to 77"]
+    done = await run(database, clock, LEADER_WAITS - MINUTE)
+    assert done == ["compact, keep 1000", *["drop history to 77"] * 5, "compact, keep 0"]
+    assert database.history == 350
+
+
+async def test_what_can_be_dropped_is_and_the_rest_is_told(
+    clock: FakeClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = Database(kept=700, history=100)
+    database.leads = True
+    await run(database, clock, LOOK_EVERY)
+    assert (database.history, database.dropped) == (0, 0)
+    assert "raise quota-backend-bytes" in capsys.readouterr().out
 
 
 async def test_a_follower_drops_nothing(clock: FakeClock) -> None:

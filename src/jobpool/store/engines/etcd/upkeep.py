@@ -33,6 +33,8 @@ PATIENCE: Millis = MINUTE
 """How long another server may take over a member that has no space, before this one does what it can."""
 _KEEP = 1_000
 """Revisions that are kept for followers although space is short."""
+_STEP = 32 * 1024 * 1024
+"""Bytes of history that one commit drops: a larger one would hold up those behind it."""
 
 
 class Need(Enum):
@@ -157,21 +159,24 @@ class Upkeep:
     async def _thin_out(self) -> None:
         await self._room.compact(_KEEP)
         space = (await self._engine.status()).space
-        if not (most := too_much(space)):
-            return
-        found = await self._room.oldest(most)
-        if found.n < 0:
+        most, dropped = too_much(space), 0
+        while dropped < most:
+            found = await self._room.oldest(min(most - dropped, _STEP))
+            if found.n < 0:
+                break
+            await self._around.drop_history(found.n)
+            dropped += found.size
+        if dropped:
+            await self._room.compact(0)  # else it would count as in use for long, and more would go
+            self._log.warning(
+                "finished runs were dropped before their time, for lack of space",
+                event_name="history_dropped",
+                bytes=dropped,
+                in_use=space.in_use,
+                quota=space.quota,
+            )
+        if dropped < most:
             self._tell("the database fills up with what must be kept: raise quota-backend-bytes", _sizes(space))
-            return
-        await self._around.drop_history(found.n)
-        self._log.warning(
-            "finished runs were dropped before their time, for lack of space",
-            event_name="history_dropped",
-            up_to=found.n,
-            bytes=found.size,
-            in_use=space.in_use,
-            quota=space.quota,
-        )
 
     async def _tidy(self, status: EngineStatus) -> None:
         now = self._clock.monotonic()
