@@ -100,21 +100,13 @@ class Core:
             opening=self._opening,
         )
         local = LocalLeader(self.leadership)
-        context = Context(
-            replica=replica,
-            leader=local,
-            history=history,
-            clock=clock,
-            dice=dice,
-            identity=config.identity,
-            default_time_zone=config.default_time_zone,
-        )
+        zone = config.default_time_zone
+        context = Context(replica, local, history, clock, dice, config.identity, default_time_zone=zone)
         desk = LocalDesk(local, replica, clock, server_id=me.id)
         self.answers = Answers(self.leadership, replica, desk)
-        self.follower = Follower(
-            store, replica, clock=clock, give_up=self.leadership.give_up, dropped=retention.dropped_before
-        )
-        # The mesh is made in two steps: what hears it needs the way to the leader, which is through the mesh.
+        give_up, dropped = self.leadership.give_up, retention.dropped_before
+        self.follower = Follower(store, replica, clock=clock, give_up=give_up, dropped=dropped)
+        # In two steps: what hears the mesh needs the way to the leader, which is through the mesh.
         self.membership = Membership(me, self.leadership, replica, clock=clock, follower=self.follower)
         self.mesh = Mesh(me.id, dial, clock=clock, dice=dice, answerer=self.answers, ears=self.membership)
         others.mesh = self.mesh
