@@ -123,9 +123,7 @@ class Link:
         return await self._conversation.ask(question, reply, timeout=left)
 
     async def _soon(self, span: Millis) -> None:
-        """Wait for the end of the first attempt, if it is the first."""
-        if self._failures or self._stopped:
-            return
+        """Wait for the end of an attempt, if it is the first."""
         try:
             async with deadline(self._clock, span):
                 await self._tried.wait()

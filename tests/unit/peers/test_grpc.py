@@ -2,8 +2,10 @@
 
 import asyncio
 import shutil
+import socket
 import ssl
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -251,3 +253,13 @@ async def test_where_nobody_listens() -> None:
     with pytest.raises(Unavailable, match="connection refused"):
         async with GrpcDial()(gone):
             pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's timeout for unacknowledged bytes is Linux's")
+async def test_a_machine_that_is_gone_is_noticed_within_three_seconds() -> None:
+    async with asyncio.timeout(ENOUGH), Peer("b", None, None).running() as b:
+        channel = GrpcDial()._channel(b.record.url)
+        protocol = await channel.__connect__()
+        connected: socket.socket = protocol.connection._transport.get_extra_info("socket")
+        assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 3000
+        channel.close()
