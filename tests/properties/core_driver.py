@@ -1,7 +1,7 @@
 """A busy hour of a cluster in seconds: plans, edits, cancels, failing nodes, refusing stores, all from one seed."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random  # noqa: TID251 — seeded: the same seed is the same history
 from typing import Any
 
@@ -26,6 +26,7 @@ from jobpool.store.commands import (
     PeriodicPatch,
     PlanPatch,
     RegisterNode,
+    RemoveNode,
     ReportRun,
     RetryPatch,
     SetNodeStatus,
@@ -34,6 +35,7 @@ from jobpool.store.commands import (
     SwitchPlan,
     UpdateNamespace,
     UpdatePlan,
+    releases,
 )
 from jobpool.testing.clock import FakeClock
 from jobpool.testing.harness import Core, settle
@@ -66,10 +68,40 @@ def plan_patch(*, spec: str, **fields: Any) -> PlanPatch:
     return PlanPatch(**given)
 
 
-class Driver:
-    """Does things to a core, second by second. `times` says when each commit was made."""
+ALONE: dict[tuple[str, str], dict[str, Any]] = {
+    ("default", "alone"): {"spec": "* * * * * *", "overlap": Overlap.SKIP},
+    ("default", "once"): {"spec": "* * * * * *", "overlap": Overlap.SKIP, "delivery": Delivery.AT_MOST_ONCE},
+    ("default", "stubborn"): {
+        "spec": "*/2 * * * * *",
+        "overlap": Overlap.SKIP,
+        "retry": RetryPatch(attempts=2, backoff=SECOND),
+    },
+    ("small", "handed"): {"spec": "*/2 * * * * *", "overlap": Overlap.SKIP, "synchronous": False, **REST},
+    ("default", "plain"): {"spec": "*/5 * * * * *"},
+}
+"""Plans most of which forbid overlap."""
 
-    def __init__(self, core: Core, store: MemoryStore, clock: FakeClock, seed: int) -> None:
+
+class Driver:
+    """Does things to a core, second by second. `times` says when each commit was made.
+
+    Of plans that forbid overlap, `held` are the runs that were seen out of reach, and `doubled` those that had an open
+    attempt while another run of their plan had one.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        store: MemoryStore,
+        clock: FakeClock,
+        seed: int,
+        *,
+        plans: Mapping[tuple[str, str], dict[str, Any]] = PLANS,
+    ) -> None:
+        self.plans = plans
+        self.alone = [key for key, fields in plans.items() if fields.get("overlap") is Overlap.SKIP]
+        self.held: set[str] = set()
+        self.doubled: list[list[str]] = []
         self.core = core
         self.store = store
         self.clock = clock
@@ -82,6 +114,12 @@ class Driver:
 
     def _note(self, folded: Folded) -> None:
         self.times[folded.n] = self.clock.now()
+        for key in self.alone:
+            runs = [self.core.state.runs[job_id] for job_id in self.core.state.live_runs(*key)]
+            self.held |= {run.id for run in runs if run.status is JobStatus.UNKNOWN}
+            at_work = [run.id for run in runs if run.open_attempt is not None]
+            if len(at_work) > 1:
+                self.doubled.append(at_work)
 
     async def set_up(self) -> None:
         core = self.core
@@ -89,13 +127,15 @@ class Driver:
         await core.through(core.submit(AddNamespace("queue", NamespaceSettings(3, WhenFull.WAIT))))
         for at in range(3):
             await core.through(core.add_node(f"n{at}", capacity=2 + at, executors=("noop", "rest")))
-        for key, fields in PLANS.items():
+        for key, fields in self.plans.items():
             await core.through(core.submit(AddPlan(*key, plan_patch(**fields), "UTC")))
 
     async def live(self, seconds: int, *, faults: bool = False) -> None:
         for _ in range(seconds):
             for _ in range(self.dice.randrange(4)):
                 self.dice.choice(self.deeds)()
+            if self.plans is ALONE:
+                self.dice.choice((self.fall, self.rise, self.forget, self.give_up, self.cancel, self.speak))()
             if faults and self.dice.random() < 0.3:
                 self.dice.choice((self.fault, self.fault, self.rival))()
             await self.clock.advance(self.dice.choice((300, 500, 1000, 1700)))
@@ -150,6 +190,8 @@ class Driver:
             self.fall,
             self.rise,
             self.rise,
+            self.forget,
+            self.give_up,
             self.drain,
             self.end_drain,
             self.end_drain,
@@ -166,7 +208,7 @@ class Driver:
         return self.dice.choice(runs) if runs else None
 
     def _plan(self) -> tuple[str, str]:
-        return self.dice.choice(list(PLANS))
+        return self.dice.choice(list(self.plans))
 
     def start(self) -> None:
         self._names += 1
@@ -205,7 +247,7 @@ class Driver:
         key = self._plan()
         self.ask(SwitchPlan(*key, online=False))
         self.ask(DeletePlan(*key))
-        self.ask(AddPlan(*key, plan_patch(**PLANS[key]), "UTC"))
+        self.ask(AddPlan(*key, plan_patch(**self.plans[key]), "UTC"))
 
     def fall(self) -> None:
         """A node falls silent; often the leader has noticed already."""
@@ -218,8 +260,31 @@ class Driver:
         if self.core.silent:
             self._asked.append(asyncio.get_running_loop().create_task(self._rise(min(self.core.silent))))
 
-    async def _rise(self, node_id: str) -> object:
-        await self.core.revive_node(node_id)
+    def forget(self) -> None:
+        """An agent comes back with nothing of what it had."""
+        if self.core.silent:
+            self._asked.append(asyncio.get_running_loop().create_task(self._rise(max(self.core.silent), empty=True)))
+
+    async def _rise(self, node_id: str, *, empty: bool = False) -> object:
+        if self.core.state.node(node_id) is not None:
+            await self.core.revive_node(node_id, empty=empty)
+        return node_id
+
+    def give_up(self) -> None:
+        """An operator deletes a node by force; its machine comes back empty all the same."""
+        down = sorted(node.id for node in self.core.state.nodes.values() if node.status is NodeStatus.DOWN)
+        if down:
+            self._asked.append(asyncio.get_running_loop().create_task(self._give_up(self.dice.choice(down))))
+
+    async def _give_up(self, node_id: str) -> object:
+        self.core.silent.add(node_id)
+        while given_up := releases(self.core.state, node_id, 2, for_good=True):
+            for outcome in await self.core.submit_all(given_up):
+                if isinstance(outcome, JobpoolError):
+                    raise outcome
+        await self.core.submit(RemoveNode(node_id))
+        await self.core.add_node(node_id, capacity=3, executors=("noop", "rest"))
+        self.core.silent.discard(node_id)
         return node_id
 
     def drain(self) -> None:

@@ -3,32 +3,41 @@
 A failing seed is in the test's name; run it alone to see the same history again.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from jobpool.kit.pure.durations import SECOND
 from jobpool.leader.term import LeaderConfig
+from jobpool.model.statuses import DesiredStatus, JobStatus
 from jobpool.replica.replica import Replica
+from jobpool.store.commands.reports import DRAINED
+from jobpool.store.commands.unreachable import SILENT
 from jobpool.testing.audit import Audit, same_state
 from jobpool.testing.clock import FakeClock
 from jobpool.testing.harness import running_core
 from jobpool.testing.store import MemoryStore
-from tests.properties.core_driver import Driver
+from tests.properties.core_driver import ALONE, PLANS, Driver
 
 SLOTS = 8
 CONFIG = LeaderConfig(failover_heartbeat_ttl=20 * SECOND)
 
 
-async def lived(seed: int, *, seconds: int, faults: bool, evaluators: int) -> tuple[MemoryStore, FakeClock, Driver]:
+async def lived(
+    seed: int, *, seconds: int, faults: bool, evaluators: int, plans: Mapping[tuple[str, str], dict[str, Any]] = PLANS
+) -> tuple[MemoryStore, FakeClock, Driver]:
     """A history that ended in peace, its invariants checked along the way and its replica compared."""
     store, clock = MemoryStore(), FakeClock()
     async with running_core(store, clock, config=CONFIG, slots=SLOTS, evaluators=evaluators, seed=seed) as core:
-        driver = Driver(core, store, clock, seed)
+        driver = Driver(core, store, clock, seed, plans=plans)
         await driver.set_up()
         await driver.live(seconds, faults=faults)
         await driver.calm_down()
         audit = Audit(store.steps, slots=SLOTS)
         assert audit.check_ticks(clock.now()) > seconds
         audit.check_finished()
+        check_overlap(audit, driver)
         same_state(audit.state, core.state)
         restored = Replica(default_slots=SLOTS)
         await restored.restore(store)
@@ -36,6 +45,16 @@ async def lived(seed: int, *, seconds: int, faults: bool, evaluators: int) -> tu
         stats = core.leadership.reign.queues.broker_stats()
         assert (stats.tracked, core.leadership.reign.queues.blocked_stats().blocked) == (0, 0)
     return store, clock, driver
+
+
+def check_overlap(audit: Audit, driver: Driver) -> None:
+    """No two attempts of a plan that forbids overlap were open at once, and none was given up while it might work."""
+    assert driver.doubled == []
+    alone = [
+        run for run in audit.ended.values() if run.plan_key in driver.alone and run.status is not JobStatus.SKIPPED
+    ]
+    attempts = [it for run in alone for it in run.attempts if not it.desired or it.desired is DesiredStatus.STOP]
+    assert {it.description for it in attempts}.isdisjoint({SILENT, DRAINED})
 
 
 @pytest.mark.invariant("P-2")
@@ -47,6 +66,14 @@ async def lived(seed: int, *, seconds: int, faults: bool, evaluators: int) -> tu
 @pytest.mark.parametrize("seed", range(25))
 async def test_a_life_with_faults(seed: int) -> None:
     await lived(seed, seconds=40, faults=True, evaluators=1 + seed % 4)
+
+
+@pytest.mark.invariant("C-6")
+@pytest.mark.invariant("H-8")
+@pytest.mark.parametrize("seed", range(200, 216))
+async def test_a_life_whose_plans_forbid_overlap_and_whose_nodes_come_and_go(seed: int) -> None:
+    _, _, driver = await lived(seed, seconds=60, faults=seed % 2 == 0, evaluators=2, plans=ALONE)
+    assert driver.held
 
 
 @pytest.mark.parametrize("seed", range(100, 108))
