@@ -48,6 +48,27 @@ class Entry(Struct, frozen=True):
     started_at: Millis | None
     status: str
     acknowledged: bool
+    finished_at: Millis | None = None
+
+
+class Absence(Struct, frozen=True):
+    """An agent that was dead, paused or cut off `until` then.
+
+    From `given_up` on, what it had begun before may rightly be tried by others.
+    """
+
+    agent: str
+    given_up: Millis
+    until: Millis
+
+
+class Mark(Struct, frozen=True):
+    """What a command wrote of itself: `what` is `began` or `ended`."""
+
+    what: str
+    job_id: str
+    fence: int
+    at: Millis
 
 
 class Write(Struct, frozen=True):
@@ -62,7 +83,7 @@ class Evidence(Struct, frozen=True):
     """`witnessed`: (job id, fence) as the commands of shell runs wrote it down themselves, in any order.
 
     `by_hand`: idempotency key → id of the run that was answered; runs carry the key as `created_by`.
-    `slots`: namespace → slots in use at the end.
+    `slots`: namespace → slots in use at the end. `exclusive` plans forbid overlap; their commands leave `marks`.
     """
 
     expected: tuple[Expected, ...] = ()
@@ -73,6 +94,9 @@ class Evidence(Struct, frozen=True):
     by_hand: dict[str, str] = {}
     writes: tuple[Write, ...] = ()
     slots: dict[str, int] = {}
+    exclusive: frozenset[str] = frozenset()
+    marks: tuple[Mark, ...] = ()
+    absences: tuple[Absence, ...] = ()
 
 
 def millis(text: str) -> Millis:
@@ -98,13 +122,14 @@ def read_journal(agent: str, path: Path) -> list[Entry]:
     journal = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
     try:
         rows = journal.execute(
-            "SELECT allocation_id, fence, job_id, started_at, status, acknowledged_at IS NOT NULL FROM allocations"
+            "SELECT allocation_id, fence, job_id, started_at, status, acknowledged_at IS NOT NULL, finished_at"
+            " FROM allocations"
         ).fetchall()
     finally:
         journal.close()
     return [
-        Entry(agent, allocation, fence, job, at, status, bool(told))
-        for allocation, fence, job, at, status, told in rows
+        Entry(agent, allocation, fence, job, at, status, bool(told), end)
+        for allocation, fence, job, at, status, told, end in rows
     ]
 
 
@@ -112,3 +137,9 @@ def read_witness(path: Path) -> list[tuple[str, int]]:
     """Lines `job fence`, one for each time that a command ran."""
     lines = path.read_text().splitlines() if path.exists() else []
     return [(job_id, int(fence)) for job_id, fence in (line.split() for line in lines)]
+
+
+def read_marks(path: Path) -> list[Mark]:
+    """Lines `what job fence milliseconds`."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [Mark(what, job_id, int(fence), int(at)) for what, job_id, fence, at in (line.split() for line in lines)]

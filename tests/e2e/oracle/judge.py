@@ -1,16 +1,19 @@
-"""Lost, doubled, stuck, missing: what the evidence says, by a cron of its own and nothing of what it judges."""
+"""Lost, doubled, stuck, missing, overlapping: what evidence says, by a cron of its own, not that of what it judges."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 from msgspec import Struct
 
-from tests.e2e.oracle.evidence import Entry, Evidence, Expected, Job, Millis
+from tests.e2e.oracle.evidence import Absence, Entry, Evidence, Expected, Job, Millis
 
-LIVE = ("pending", "running")
+Span: TypeAlias = tuple[Millis, Millis, str]
+LIVE = ("pending", "running", "unknown")
 EXPLAINED = frozenset({"poison"})
 """Reasons for which a run may have failed: its agent died under it three times."""
 LETS_GO = frozenset({"lost", "failed", "cancelled"})
@@ -24,6 +27,7 @@ class Verdict(Struct):
     doubled: list[str] = []
     stuck: list[str] = []
     missing: list[str] = []
+    overlapping: list[str] = []
     ticks: int = 0
     starts: int = 0
     retaken: int = 0
@@ -31,7 +35,7 @@ class Verdict(Struct):
 
     @property
     def clean(self) -> bool:
-        return not (self.lost or self.doubled or self.stuck or self.missing)
+        return not (self.lost or self.doubled or self.stuck or self.missing or self.overlapping)
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -40,9 +44,10 @@ def judge(evidence: Evidence) -> Verdict:
     _listed_once(evidence.jobs, verdict)
     _ticks(evidence, verdict)
     _by_hand(evidence, verdict)
-    _ends(evidence.jobs, verdict)
+    _ends(evidence, verdict)
     _attempts(evidence, verdict)
     _witnesses(evidence, verdict)
+    _overlaps(evidence, verdict)
     verdict.missing += [f"{write.what} {write.name} was acknowledged" for write in evidence.writes if not write.visible]
     verdict.stuck += [f"namespace {name}: {used} slots in use" for name, used in evidence.slots.items() if used]
     return verdict
@@ -97,12 +102,18 @@ def _by_hand(evidence: Evidence, verdict: Verdict) -> None:
     verdict.doubled += [f"runs by hand of {key!r}, which nobody was answered" for key in runs]
 
 
-def _ends(jobs: Iterable[Job], verdict: Verdict) -> None:
-    for job in jobs:
+def _ends(evidence: Evidence, verdict: Verdict) -> None:
+    idle = set(evidence.exclusive)
+    for job in evidence.jobs:
+        if job.status == "complete":
+            idle.discard(job.plan_id)
         if job.status in LIVE:
             verdict.stuck.append(f"job {job.id} of {job.plan_id} is {job.status}")
+        elif job.status == "skipped" and job.reason == "overlap" and job.plan_id in evidence.exclusive:
+            continue
         elif job.status != "complete" and job.reason not in EXPLAINED:
             verdict.lost.append(f"job {job.id} of {job.plan_id} ended {job.status} {job.reason}")
+    verdict.lost += [f"every tick of {plan_id} was skipped" for plan_id in sorted(idle)]
 
 
 def _attempts(evidence: Evidence, verdict: Verdict) -> None:
@@ -117,7 +128,7 @@ def _attempts(evidence: Evidence, verdict: Verdict) -> None:
         elif not entry.acknowledged:
             verdict.stuck.append(f"the end of {entry.allocation_id} was not acknowledged to {entry.agent}")
     for job_id, entries in by_job.items():
-        _attempts_of(job_id, entries, verdict)
+        _attempts_of(job_id, entries, evidence.absences, verdict)
     for job in evidence.jobs:
         if job.status == "complete" and all(one.status != "complete" for one in by_job.get(job.id, ())):
             verdict.lost.append(f"job {job.id} is complete, and no agent has completed it")
@@ -125,15 +136,52 @@ def _attempts(evidence: Evidence, verdict: Verdict) -> None:
     verdict.doubled += [f"agents ran job {job_id}, which is not listed" for job_id in by_job.keys() - known]
 
 
-def _attempts_of(job_id: str, entries: list[Entry], verdict: Verdict) -> None:
-    complete = sum(entry.status == "complete" for entry in entries)
-    if complete > 1:
-        verdict.doubled.append(f"job {job_id} was completed {complete} times")
+def _attempts_of(job_id: str, entries: list[Entry], absences: Sequence[Absence], verdict: Verdict) -> None:
+    """Only what was let go, or whose agent was away for long enough, may be tried again."""
     entries.sort(key=lambda entry: entry.fence)
     verdict.retaken += len(entries) - 1
-    for entry in entries[:-1]:
-        if entry.status not in LETS_GO:
-            verdict.doubled.append(f"job {job_id} was tried again although {entry.allocation_id} ended {entry.status}")
+    held = [
+        (entry, after)
+        for entry, after in pairwise(entries)
+        if entry.status not in LETS_GO and not _was_away(entry, after, absences)
+    ]
+    complete = [entry for entry in entries if entry.status == "complete"]
+    if len(complete) > 1 and held:
+        verdict.doubled.append(f"job {job_id} was completed {len(complete)} times")
+    verdict.doubled += [
+        f"job {job_id} was tried again although {entry.allocation_id} ended {entry.status}" for entry, _ in held
+    ]
+
+
+def _was_away(entry: Entry, after: Entry, absences: Sequence[Absence]) -> bool:
+    """Whether the agent went away with it, and was given up when the next attempt began."""
+    began = after.started_at
+    if began is None:
+        return True  # nothing was done by it
+    return any(
+        one.agent == entry.agent and one.given_up <= began and (entry.started_at or 0) <= one.until for one in absences
+    )
+
+
+def _overlaps(evidence: Evidence, verdict: Verdict) -> None:
+    """Runs of a plan that forbids it, at the same time: by the journals, and by the commands' own marks."""
+    plans = {job.id: job.plan_id for job in evidence.jobs if job.plan_id in evidence.exclusive}
+    spans: dict[tuple[str, str], list[Span]] = defaultdict(list)
+    for entry in evidence.journals:
+        if entry.job_id in plans and entry.started_at is not None and entry.finished_at is not None:
+            span = (entry.started_at, entry.finished_at, f"{entry.allocation_id} on {entry.agent}")
+            spans["journals", plans[entry.job_id]].append(span)
+    ended = {(mark.job_id, mark.fence): mark.at for mark in evidence.marks if mark.what == "ended"}
+    for mark in evidence.marks:
+        if mark.what == "began" and mark.job_id in plans:
+            end = ended.get((mark.job_id, mark.fence), mark.at)
+            spans["commands", plans[mark.job_id]].append((mark.at, end, f"{mark.job_id} of fence {mark.fence}"))
+    for (witness, plan_id), found in spans.items():
+        verdict.overlapping += [
+            f"{plan_id}: by the {witness}, {second[2]} began {first[1] - second[0]} ms before {first[2]} ended"
+            for first, second in pairwise(sorted(found))
+            if second[0] < first[1]
+        ]
 
 
 def _witnesses(evidence: Evidence, verdict: Verdict) -> None:

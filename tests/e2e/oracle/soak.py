@@ -85,7 +85,7 @@ def _result(reports: list[Report], kept: list[str], *, seconds: float) -> Result
         ticks=sum(verdict.ticks for verdict in verdicts),
         starts=sum(verdict.starts for verdict in verdicts),
         kills=sum(len(report.kills) for report in reports),
-        findings=sum(len(one.lost + one.doubled + one.stuck + one.missing) for one in verdicts),
+        findings=sum(len(one.lost + one.doubled + one.stuck + one.missing + one.overlapping) for one in verdicts),
         kept=kept,
         reports=reports,
     )

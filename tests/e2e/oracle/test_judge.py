@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from tests.e2e.oracle.evidence import Entry, Evidence, Expected, Job, Millis, Write
+from tests.e2e.oracle.evidence import Absence, Entry, Evidence, Expected, Job, Mark, Millis, Write
 from tests.e2e.oracle.judge import Verdict, judge, ticks
 from tests.e2e.oracle.logs import troubles
 
@@ -57,6 +57,32 @@ def changed(evidence: Evidence, allocation_id: str, **more: object) -> Evidence:
     )
 
 
+def exclusive() -> Evidence:
+    """A plan that forbids overlap; its second tick was skipped, as the first run was not over."""
+    jobs = [job("j1", 1000), job("j2", 2000, status="skipped"), job("j3", 3000)]
+    entries = [entry("j1-a1", 1), entry("j3-a1", 3, agent="b")]
+    spans = [(START + 1_010, START + 2_400), (START + 3_010, START + 4_400)]
+    return Evidence(
+        (Expected("load", "p", "* * * * * *", "UTC", START, START + 3_999),),
+        (jobs[0], replace(jobs[1], reason="overlap"), jobs[2]),
+        tuple(replace(one, started_at=a, finished_at=b) for one, (a, b) in zip(entries, spans, strict=True)),
+        exclusive=frozenset({"p"}),
+        marks=(
+            Mark("began", "j1", 1, START + 1_020),
+            Mark("ended", "j1", 1, START + 2_390),
+            Mark("began", "j3", 3, START + 3_020),
+        ),
+    )
+
+
+def given_up() -> Evidence:
+    """The first run was completed twice: its agent had been silent for long when another was given it."""
+    evidence = changed(sound(), "j2-a1", status="complete")
+    evidence = changed(evidence, "j2-a2", started_at=START + 30_000)
+    evidence = replace(evidence, witnessed=(*evidence.witnessed, ("j2", 2)))
+    return replace(evidence, absences=(Absence("a", START + 20_000, START + 40_000),))
+
+
 def ended(evidence: Evidence, job_id: str, status: str) -> Evidence:
     return replace(
         evidence, jobs=tuple(replace(one, status=status) if one.id == job_id else one for one in evidence.jobs)
@@ -67,6 +93,12 @@ def test_a_sound_history_is_clean() -> None:
     verdict = judge(sound())
     assert verdict.clean, verdict
     assert (verdict.ticks, verdict.starts, verdict.retaken) == (3, 5, 1)
+
+
+@pytest.mark.parametrize("evidence", [exclusive(), given_up()], ids=["exclusive", "given up"])
+def test_what_is_right_elsewhere_is_clean(evidence: Evidence) -> None:
+    verdict = judge(evidence)
+    assert verdict.clean, verdict
 
 
 FAULTS: dict[str, tuple[str, str, Callable[[Evidence], Evidence]]] = {
@@ -149,6 +181,42 @@ FAULTS: dict[str, tuple[str, str, Callable[[Evidence], Evidence]]] = {
         "missing",
         "plan load/p was acknowledged",
         lambda it: replace(it, writes=(Write("plan", "load/p", False),)),
+    ),
+    "a run whose fate is open": ("stuck", "j3 of p is unknown", lambda it: ended(it, "j3", "unknown")),
+    "a skipped tick of a plan that allows overlap": (
+        "lost",
+        "ended skipped overlap",
+        lambda _: replace(exclusive(), exclusive=frozenset()),
+    ),
+    "a plan of which every tick was skipped": (
+        "lost",
+        "every tick of p was skipped",
+        lambda _: replace(
+            exclusive(), jobs=tuple(replace(one, status="skipped", reason="overlap") for one in exclusive().jobs)
+        ),
+    ),
+    "runs that overlap by the journals": (
+        "overlapping",
+        "by the journals, j3-a1 on b began 1 ms before j1-a1 on a ended",
+        lambda _: changed(exclusive(), "j1-a1", finished_at=START + 3_011),
+    ),
+    "runs that overlap by their own marks": (
+        "overlapping",
+        "by the commands, j3 of fence 3 began 80 ms before j1 of fence 1 ended",
+        lambda _: replace(
+            exclusive(),
+            marks=tuple(replace(it, at=START + 3_100) if it.what == "ended" else it for it in exclusive().marks),
+        ),
+    ),
+    "another attempt while the agent was not silent for long": (
+        "doubled",
+        "tried again although",
+        lambda _: changed(given_up(), "j2-a2", started_at=START + 19_999),
+    ),
+    "another attempt though the agent was back before it began": (
+        "doubled",
+        "tried again although",
+        lambda _: changed(given_up(), "j2-a1", started_at=START + 40_001),
     ),
     "a lost run by hand": ("missing", "run m1 of key k1", lambda it: without(it, "m1")),
 }
