@@ -309,6 +309,13 @@ def test_error_codes_are_those_of_the_tree() -> None:
         assert HTTP_STATUS[Code[name]] == int(status)
 
 
+def test_events_of_trouble_are_logged_somewhere() -> None:
+    logged = {event for path in SOURCE.rglob("*.py") for event in re.findall(r'event_name="(\w+)"', path.read_text())}
+    told = first_words(table("operations.md", "events"))
+    assert [event for event in told if event not in logged] == []
+    assert len(told) == len(set(told))
+
+
 def test_every_metric_is_documented() -> None:
     source = (SOURCE / "server" / "metrics.py").read_text()
     made = re.findall(r'(Histogram|GaugeMetricFamily|CounterMetricFamily)\(\s*"(\w+)"', source)

@@ -56,6 +56,18 @@ async def test_everything_is_there_and_it_knows_that_it_was_restored(tmp_path: P
     assert found == [pair for pair in await pairs_of(await source.snapshot()) if pair.key.startswith("other/")]
 
 
+async def test_the_servers_of_the_old_cluster_stay_behind(tmp_path: Path) -> None:
+    """Neither may be taken for servers of the new one, nor prove that they are by the old secret."""
+    source = await a_snapshot(tmp_path / "file")
+    await write(source, Put("servers/1f", b"1"), Put("cluster/identity", b"2"), Put("serversx", b"3"))
+    await keep_snapshot(snapshot_pieces(source, NOON), tmp_path / "file")
+    await restore(tmp_path / "file", tmp_path / "new", NOON + 5)
+    store = await SqliteStore.open(tmp_path / "new" / "store.db")
+    keys = {pair.key for pair in await pairs_of(await store.snapshot()) if not pair.key.startswith("other/")}
+    await store.close()
+    assert keys == {"fence", "meta/restored", "serversx"}
+
+
 async def test_a_restored_store_can_be_saved_and_restored_again(tmp_path: Path) -> None:
     await a_snapshot(tmp_path / "file")
     await restore(tmp_path / "file", tmp_path / "one", NOON + 5)

@@ -33,6 +33,7 @@ class Database:
         self.errors: tuple[str, ...] = ()
         self.learner = False
         self.turn_of = ""
+        self.lost_answers = 0
         self.leads = False
         self.others_well = True
         self.refusal: Exception | None = None
@@ -108,7 +109,11 @@ class Database:
         self.turn_of = server_id
         return True
 
-    async def end_turn(self) -> None:
+    async def end_turn(self, server_id: str) -> None:
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise Unavailable("no answer")
+        assert self.turn_of in (server_id, "")
         self.turn_of = ""
 
     # ---- upkeep.Surroundings
@@ -196,6 +201,22 @@ async def test_one_member_at_a_time(clock: FakeClock) -> None:
     assert await run(database, clock, MINUTE) == []
     database.turn_of = ""
     assert await run(database, clock, MINUTE) == ["defragment"]
+
+
+async def test_a_turn_that_could_not_be_given_back_is_in_the_next_round(clock: FakeClock) -> None:
+    database = Database(kept=300, free=400)
+    database.lost_answers = 2
+    assert await run(database, clock, LOOK_EVERY) == ["defragment"]
+    assert database.turn_of == "s2"
+    database.lost_answers = 0
+    upkeep = upkeep_of(database, clock)
+    database.free, database.turn_of, database.lost_answers = 400, "", 2
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await upkeep.look()
+        assert database.turn_of == "s2"
+    await upkeep.look()
+    assert database.turn_of == ""
 
 
 async def test_nobody_is_blocked_while_another_server_is_not_well(clock: FakeClock) -> None:

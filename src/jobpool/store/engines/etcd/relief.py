@@ -12,7 +12,7 @@ from jobpool.store.engines.etcd.client import EtcdClient
 from jobpool.store.engines.etcd.etcd_pb2 import RangeRequest, TxnRequest
 from jobpool.store.engines.etcd.fences import decode_held
 from jobpool.store.engines.etcd.keys import Keyspace
-from jobpool.store.engines.etcd.messages import delete, put, read, unmoved
+from jobpool.store.engines.etcd.messages import delete, put, read, unmoved, value_is
 from jobpool.store.keyspace import FOLDERS, Table
 from jobpool.store.port import Compacted
 
@@ -100,5 +100,7 @@ class Relief:
         answer = await self._client.write(request)
         return answer.succeeded
 
-    async def end_turn(self) -> None:
-        await self._client.read(TxnRequest(success=[delete(self._turn)]))
+    async def end_turn(self, server_id: str) -> None:
+        """Give it back, unless another server has it by now."""
+        own = value_is(self._turn, server_id.encode())
+        await self._client.read(TxnRequest(compare=[own], success=[delete(self._turn)]))

@@ -85,7 +85,7 @@ class Room(Protocol):
 
     async def take_turn(self, server_id: str, now: Millis) -> bool: ...
 
-    async def end_turn(self) -> None: ...
+    async def end_turn(self, server_id: str) -> None: ...
 
 
 class Surroundings(Protocol):
@@ -125,6 +125,7 @@ class Upkeep:
         self._rested_at: Millis | None = None
         self._wanted_since: Millis | None = None
         self._waits: tuple[str, Millis] = ("", 0)
+        self._has_turn = False
         self._told = self._troubles = frozenset[str]()
 
     async def run(self) -> None:
@@ -149,6 +150,7 @@ class Upkeep:
         if full(status):
             return LOOK_AGAIN if await self._relieve(status) else LOOK_EVERY
         self._waits = ("", 0)
+        await self._end_turn()
         if self._around.leads and too_much(status.space):
             await self._thin_out()
         await self._tidy(status)
@@ -192,14 +194,22 @@ class Upkeep:
             return
         if not alone and self._around.leads and now - self._wanted_since < LEADER_WAITS:
             return
+        self._has_turn = True  # whatever becomes of the answer
         if not await self._room.take_turn(self._server_id, now):
+            self._has_turn = False
             return
         try:
             if not alone:
                 await self._make_way(status)
             await self._defragment(status.space)
         finally:
-            await self._room.end_turn()
+            await self._end_turn()
+
+    async def _end_turn(self) -> None:
+        """What cannot be given back now is in the next round: the others wait for it."""
+        if self._has_turn:
+            await self._room.end_turn(self._server_id)
+            self._has_turn = False
 
     async def _make_way(self, status: EngineStatus) -> None:
         """What this member and its server lead goes on elsewhere."""
