@@ -1,0 +1,87 @@
+"""Who leads Raft: told to the election, and moved away from who leads the scheduling."""
+
+import asyncio
+from typing import cast
+
+from jobpool.kit.pure.durations import MINUTE, SECOND
+from jobpool.leader.leadership import Leadership
+from jobpool.model.errors import FailedPrecondition, Unavailable
+from jobpool.server.raft import RaftWatch
+from jobpool.store.operations import EngineStatus, Member, Operations, Space
+from jobpool.testing.clock import FakeClock
+
+
+class Engine:
+    def __init__(self) -> None:
+        self.leader = "1"
+        self.silent = False
+        self.stays = False
+        self.moved: list[str] = []
+
+    async def status(self) -> EngineStatus:
+        if self.silent:
+            raise Unavailable("no answer")
+        return EngineStatus(space=Space(0, 0), member_id="1", leader_id=self.leader)
+
+    async def move_raft_leader(self, to: str) -> Member:
+        self.moved.append(to)
+        if self.stays:
+            raise FailedPrecondition("no")
+        self.leader = to
+        return Member(to, "other")
+
+
+class Lead:
+    def __init__(self) -> None:
+        self.leads = True
+        self.told: list[bool] = []
+
+    def raft_leader(self, is_me: bool) -> None:
+        self.told.append(is_me)
+
+
+class World:
+    def __init__(self) -> None:
+        self.clock, self.engine, self.lead, self.heirs = FakeClock(), Engine(), Lead(), ["2", "3"]
+        engine, leadership = cast(Operations, self.engine), cast(Leadership, self.lead)
+        watch = RaftWatch(engine, leadership, clock=self.clock, heirs=lambda: self.heirs)
+        self.task = asyncio.get_running_loop().create_task(watch.run())
+
+    async def advance(self, span: int) -> None:
+        await self.clock.advance(span)
+
+
+async def test_both_leads_on_one_server_are_parted_after_a_while() -> None:
+    world = World()
+    await world.advance(4 * SECOND)
+    assert (world.engine.moved, world.lead.told[-1]) == ([], True)
+    await world.advance(3 * SECOND)
+    assert (world.engine.moved, world.lead.told[-1]) == (["2"], False)
+    world.task.cancel()
+
+
+async def test_nothing_moves_without_an_heir_or_from_who_does_not_lead() -> None:
+    world = World()
+    world.heirs = []
+    await world.advance(MINUTE)
+    world.heirs, world.lead.leads = ["2"], False
+    await world.advance(MINUTE)
+    assert world.engine.moved == []
+    world.task.cancel()
+
+
+async def test_a_lead_that_stays_is_asked_to_move_once_a_minute() -> None:
+    world = World()
+    world.engine.stays = True
+    await world.advance(2 * MINUTE)
+    assert world.engine.moved == ["2", "2"]
+    world.task.cancel()
+
+
+async def test_a_member_that_does_not_answer_leads_nobody() -> None:
+    world = World()
+    world.engine.silent = True
+    await world.advance(10 * SECOND)
+    assert set(world.lead.told) == {False}
+    assert world.engine.moved == []
+    world.task.cancel()
