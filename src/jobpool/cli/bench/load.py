@@ -1,10 +1,11 @@
 """The state a row starts from, written by the product's own commands without the network."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from jobpool.cli.bench.posts import Post
 from jobpool.kit.effects.clock import SystemClock
 from jobpool.kit.effects.dice import Dice
 from jobpool.kit.effects.service import run_services
@@ -24,12 +25,12 @@ from jobpool.model.statuses import (
 )
 from jobpool.replica.follow import Follower
 from jobpool.replica.replica import Replica
+from jobpool.server.engine import Engine, open_engine
 from jobpool.store.codec import encode
 from jobpool.store.commands import AddNamespace, AddPlan, NamespaceSettings, PeriodicPatch, PlanPatch
 from jobpool.store.datadir import DataDir
-from jobpool.store.engines.sqlite import SqliteStore
 from jobpool.store.keyspace import Table, key_of, number
-from jobpool.store.port import Fence, Put, Transaction
+from jobpool.store.port import Fence, Put, Store, Transaction
 from jobpool.store.records import Segment
 
 NAMESPACE = "bench"
@@ -49,19 +50,39 @@ class _NoRetention:
 
 
 @asynccontextmanager
-async def _store(directory: Path) -> AsyncIterator[SqliteStore]:
-    data_dir = DataDir.open(directory, "embedded")
-    store = await SqliteStore.open(data_dir.database)
+async def _store(places: Sequence[Post]) -> AsyncIterator[Store]:
+    """The store that the servers of these places have; their etcd members run meanwhile."""
+    opened: list[tuple[DataDir, Engine]] = []
     try:
-        yield store
+        async with asyncio.TaskGroup() as group:  # a member waits for the others
+            for post in places:
+                group.create_task(_open(post, opened))
+        yield opened[0][1].store
     finally:
-        await store.close()
+        await asyncio.gather(*(_close(data_dir, engine) for data_dir, engine in opened))
+
+
+async def _open(post: Post, opened: list[tuple[DataDir, Engine]]) -> None:
+    config = post.config
+    data_dir = DataDir.open(Path(config.directory), config.engine)
+    try:
+        engine = await open_engine(config, data_dir, SystemClock())
+    except BaseException:
+        data_dir.close()
+        raise
+    opened.append((data_dir, engine))
+
+
+async def _close(data_dir: DataDir, engine: Engine) -> None:
+    try:
+        await engine.close()
+    finally:
         data_dir.close()
 
 
-async def load_plans(directory: Path, plans: Iterable[tuple[str, PeriodicPatch]]) -> int:
+async def load_plans(places: Sequence[Post], plans: Iterable[tuple[str, PeriodicPatch]]) -> int:
     """Running noop plans in the namespace `bench`, which has a million slots. Returns how many."""
-    async with _store(directory) as store:
+    async with _store(places) as store:
         replica = Replica(default_slots=100)
         await replica.restore(store)
         leadership = Leadership(
@@ -94,9 +115,9 @@ def _plan(name: str, periodic: PeriodicPatch) -> PlanPatch:
     )
 
 
-async def load_history(directory: Path, *, runs: int, plans: int, now: Millis) -> None:
+async def load_history(places: Sequence[Post], *, runs: int, plans: int, now: Millis) -> None:
     """Finished runs, as segments, one a second up to now, spread over `plans` plans."""
-    async with _store(directory) as store:
+    async with _store(places) as store:
         fence = await store.campaign("bench")
         first = now - runs * 1000
         for at in range(0, runs, _SEGMENT):
