@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from jobpool.kit.effects.service import Service, run_services
 from jobpool.leader import SERVICES
-from jobpool.leader.attendance import Attendance
+from jobpool.leader.attendance import Attendance, HeldAgents
 from jobpool.leader.committer import Committer
 from jobpool.leader.heartbeats import Heartbeats
 from jobpool.leader.queues import Queues
@@ -42,6 +42,18 @@ class Reign:
     def _observe(self, folded: Folded) -> None:
         for duty in self.duties:
             duty.observe(folded)
+
+    async def hold(self, server: str, agents: HeldAgents) -> list[str]:
+        """A server says which agents it has; the answer are those that it has no more. Raises JobpoolError.
+
+        What the others were told of their time to live by leaders before, this one learns here.
+        """
+        strangers = await self.attendance.hold(server, agents)
+        gone = set(strangers)
+        for node_id, _, ttl in agents:
+            if node_id not in gone:
+                self.heartbeats.beat(node_id, ttl)
+        return strangers
 
     async def rule(self, opening: Sequence[Command[object]]) -> None:
         """Commit what every term begins with, then do the duties. Raises what ends the term."""

@@ -132,7 +132,7 @@ class Answers:
         return ["" if outcome is None else outcome.value for outcome in outcomes]
 
     async def _hold(self, question: HoldAgents, server_id: str) -> list[str]:
-        return await self._leadership.reign.attendance.hold(question.server, question.agents)
+        return await self._leadership.reign.hold(question.server, question.agents)
 
     async def _output(self, question: ReadOutput, server_id: str) -> bytes:
         chunk = await self.sessions.read_log(

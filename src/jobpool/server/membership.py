@@ -192,7 +192,7 @@ class Membership:
         question = HoldAgents(self._me.id, agents)
 
         async def here() -> list[str]:
-            return await self._leadership.reign.attendance.hold(self._me.id, agents)
+            return await self._leadership.reign.hold(self._me.id, agents)
 
         try:
             strangers = await self._path.ask(here, question, list[str], patience=0, timeout=_ANSWER_WITHIN, again=False)

@@ -51,7 +51,7 @@ class Site:
 
     async def hold(self, *agents: tuple[str, int]) -> list[str]:
         held = [(node_id, session, 10 * SECOND) for node_id, session in agents]
-        return await self.core.leadership.reign.attendance.hold("s2", held)
+        return await self.core.leadership.reign.hold("s2", held)
 
 
 @asynccontextmanager

@@ -1,10 +1,13 @@
 """A silent node is marked down in time; a node that speaks costs the store nothing."""
 
+import asyncio
+
 import pytest
 
 from jobpool.kit.pure.durations import MINUTE, SECOND
 from jobpool.leader.heartbeats import SILENT, Silence
 from jobpool.leader.term import LeaderConfig
+from jobpool.model.errors import Unavailable
 from jobpool.model.statuses import NodeStatus
 from jobpool.store.commands import RegisterNode, SetNodeStatus, StartRun
 from jobpool.testing.clock import FakeClock
@@ -130,6 +133,39 @@ async def test_a_fall_that_could_not_be_stored_is_stored_later() -> None:
         assert status(core, "a") is NodeStatus.READY
         await core.advance(20 * SECOND)
         assert status(core, "a") is NodeStatus.DOWN
+
+
+@pytest.mark.invariant("H-2")
+async def test_who_does_not_lead_any_more_counts_nobodys_silence() -> None:
+    store = MemoryStore()
+    async with running_core(store, FakeClock(), config=CONFIG) as core:
+        await core.add_node("a")
+        core.silent.add("a")
+        heartbeats = core.leadership.reign.heartbeats
+        await core.leadership.hand_over()
+        for call in (lambda: heartbeats.beat("a", 10 * SECOND), lambda: heartbeats.ttl_of("a")):
+            with pytest.raises(Unavailable, match="does not lead"):
+                call()
+        steps = len(store.steps)
+        await core.advance(10 * MINUTE)
+        assert status(core, "a") is NodeStatus.READY
+        assert len(store.steps) == steps
+
+
+async def test_an_agent_that_came_anew_is_not_down_for_the_silence_before() -> None:
+    """The verdict was on its way when it registered."""
+    store = MemoryStore()
+    async with running_core(store, FakeClock(), config=CONFIG) as core:
+        await core.add_node("a")
+        core.silent.add("a")
+        await core.advance(30 * SECOND - 1)
+        store.hold_commits()
+        back = asyncio.get_running_loop().create_task(core.submit(RegisterNode(core.state.nodes["a"], SERVER)))
+        await core.advance(SECOND)
+        store.release_commits()
+        await core.advance(SECOND)
+        assert back.done()
+        assert status(core, "a") is NodeStatus.INITIALIZING
 
 
 # ---- the deciding half
