@@ -1,6 +1,7 @@
 """What the bench makes of what it saw: ticks that were lost or tried twice are found, whatever was measured."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from jobpool.cli.bench.failover import Sample, account
@@ -28,16 +29,16 @@ def test_the_worst_plan_is_the_figure_of_a_fault() -> None:
     assert sample.since_fault == 1300
 
 
+def write_journal(directory: Path, *rows: tuple[str, int, int | None, str]) -> None:
+    directory.mkdir()
+    with closing(sqlite3.connect(directory / "journal.db", isolation_level=None)) as journal:
+        journal.execute("CREATE TABLE allocations (plan_id, scheduled_time, started_at, allocation_id)")
+        journal.executemany("INSERT INTO allocations VALUES (?, ?, ?, ?)", rows)
+
+
 def test_journals_tell_what_was_started_and_not_what_was_received(tmp_path: Path) -> None:
-    for name, rows in {
-        "one": [("p", 1000, 1005, "a"), ("p", 2000, None, "b")],
-        "two": [("p", 2000, 2300, "c")],
-    }.items():
-        (tmp_path / name).mkdir()
-        with sqlite3.connect(tmp_path / name / "journal.db") as journal:
-            journal.execute("CREATE TABLE allocations (plan_id, scheduled_time, started_at, allocation_id)")
-            journal.executemany("INSERT INTO allocations VALUES (?, ?, ?, ?)", rows)
-        journal.close()
+    write_journal(tmp_path / "one", ("p", 1000, 1005, "a"), ("p", 2000, None, "b"))
+    write_journal(tmp_path / "two", ("p", 2000, 2300, "c"))
     starts = read_starts([tmp_path / "one", tmp_path / "two"], since=1000)
     assert starts == {("p", 1000): {"a": 1005}, ("p", 2000): {"c": 2300}}
 
