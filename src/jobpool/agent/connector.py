@@ -1,7 +1,12 @@
-"""Keeps a session with some server: any of the configured ones, in random order, for as long as the agent lives."""
+"""Keeps a session with some server: any of the configured ones, for as long as the agent lives.
+
+The order is random, so that agents spread over the servers. Whoever loses its server goes to another one at once, and
+waits only when all have refused it: a run that is due must not wait for an agent that waits.
+"""
 
 import asyncio
 import ssl
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol, cast
@@ -89,44 +94,72 @@ class Connector:
         self._journal = journal
         self._clock = clock
         self._dice = dice
+        self._next: deque[str] = deque(self._shuffled(self._urls))
+        self._tried: set[str] = set()
+        self._rounds = 0
+        self._closed_until: dict[str, Millis] = {}
         self._log = get_logger("connector")
         self.server = ""
 
     async def run(self) -> None:
-        failed_rounds = 0
         while True:
-            for url in self._shuffled():
-                await self._journal.healthy.wait()
-                began = self._clock.monotonic()
-                failure = await self._converse(url)
-                if isinstance(failure, GRPCError) and failure.status in _REFUSALS:
-                    await self._refused(url, failure)
-                elif self._clock.monotonic() - began >= _STEADY:
-                    failed_rounds = 0
-                    break
-            failed_rounds += 1
-            longest = exponential(failed_rounds, base=FIRST_WAIT, limit=LONGEST_WAIT)
-            await self._clock.sleep(int(longest * self._dice.fraction()))
+            url = await self._choose()
+            await self._journal.healthy.wait()
+            failure, lasted = await self._converse(url)
+            if isinstance(failure, GRPCError) and failure.status in _REFUSALS:
+                self._refused(url, failure)
+            elif lasted >= _STEADY:
+                self._begin_anew(url)
 
-    async def _refused(self, url: str, failure: GRPCError) -> None:
+    async def _choose(self) -> str:
+        """The next server to try. Waits before one that was tried since all went well, and while all keep us out."""
+        while True:
+            url = self._next[0]
+            self._next.rotate(-1)
+            if url in self._tried:
+                await self._wait()
+            self._tried.add(url)
+            if self._closed_until.get(url, 0) <= self._clock.monotonic():
+                return url
+
+    async def _wait(self) -> None:
+        self._tried.clear()
+        self._rounds += 1
+        longest = exponential(self._rounds, base=FIRST_WAIT, limit=LONGEST_WAIT)
+        await self._clock.sleep(max(int(longest * self._dice.fraction()), self._until_open()))
+
+    def _until_open(self) -> Millis:
+        """How long every server will still refuse this agent."""
+        now = self._clock.monotonic()
+        return min(max(0, self._closed_until.get(url, 0) - now) for url in self._urls)
+
+    def _begin_anew(self, left: str) -> None:
+        """A good session has ended: all others are worth a try at once, its server comes last."""
+        self._rounds = 0
+        self._tried = {left}
+        self._next = deque([*self._shuffled([url for url in self._urls if url != left]), left])
+
+    def _refused(self, url: str, failure: GRPCError) -> None:
+        """Somebody has to put that right: it is not asked again for a while."""
         advice = _REFUSALS[failure.status]
         self._log.error(advice, event_name="session_refused", server=url, answer=failure.message)
-        await self._clock.sleep(REFUSED_WAIT)
+        self._closed_until[url] = self._clock.monotonic() + REFUSED_WAIT
 
-    async def _converse(self, url: str) -> Exception:
-        """One session from end to end; returns what ended it."""
+    async def _converse(self, url: str) -> tuple[Exception, Millis]:
+        """One session from end to end; returns what ended it, and how long the agent had the server."""
+        joined: Millis | None = None
         try:
             async with self._stream(url) as stream:
                 session = self._new_conversation(stream)
                 async with asyncio.timeout(WELCOME_WITHIN / 1000):
                     welcome = await session.open()
-                self.server = url
+                self.server, joined = url, self._clock.monotonic()
                 self._log.info("joined a server", event_name="session_open", server=url, ttl=welcome.heartbeat_ttl)
                 await self._until_broken(session.run(welcome))
             raise SessionEnded("the session ended")
         except _BROKEN as failure:
             self._say(url, failure)
-            return failure
+            return failure, 0 if joined is None else self._clock.monotonic() - joined
         finally:
             self.server = ""
 
@@ -155,8 +188,8 @@ class Connector:
         finally:
             channel.close()
 
-    def _shuffled(self) -> list[str]:
-        urls = list(self._urls)
+    def _shuffled(self, urls: list[str]) -> list[str]:
+        urls = list(urls)
         for last in range(len(urls) - 1, 0, -1):
             other = self._dice.below(last + 1)
             urls[last], urls[other] = urls[other], urls[last]

@@ -1,7 +1,8 @@
 """One conversation with one server, from Hello to the end of the stream.
 
-Three tasks: one reads, one writes (messages of one stream must not interleave), one reads output files for log
-requests so that a slow disk does not hold up assignments.
+One task reads, one writes (messages of one stream must not interleave), one reads output files for log requests so
+that a slow disk does not hold up assignments, one notices when the server says nothing any more: a paused server, or
+one behind a dead link, keeps its connections open.
 """
 
 import asyncio
@@ -23,6 +24,9 @@ from jobpool.wire import jobpool_pb2 as pb
 
 WELCOME_WITHIN: Millis = 10 * SECOND
 _LOG_REQUESTS = 64
+_SILENT_BEATS = 3
+_READ_FIRST: Millis = 50
+"""What arrived while this process was held up is read before its sender is said to be silent."""
 
 
 class Stream(Protocol):
@@ -33,7 +37,7 @@ class Stream(Protocol):
 
 
 class SessionEnded(Exception):
-    """The server closed the stream, or said something that is not part of the conversation."""
+    """The server closed the stream, said nothing, or something that is not part of the conversation."""
 
 
 class Mailbag:
@@ -77,6 +81,7 @@ class Session:
         self._runs = runs
         self._clock = clock
         self._drained = False
+        self._heard: Millis = 0
         self._log_requests: asyncio.Queue[pb.ServerLogRequest] = asyncio.Queue(_LOG_REQUESTS)
         self._answers: deque[pb.AgentMessage] = deque()
         self._log = get_logger("session")
@@ -93,16 +98,35 @@ class Session:
 
     async def run(self, welcome: pb.ServerWelcome) -> None:
         """Talk until the stream breaks."""
+        self._heard = self._clock.monotonic()
         beat = max(100, welcome.heartbeat_ttl // 3)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._receive(), name="session receive")
             group.create_task(self._send(beat), name="session send")
             group.create_task(self._read_logs(), name="session logs")
+            if welcome.server_beat > 0:
+                group.create_task(self._notice_silence(welcome.server_beat * _SILENT_BEATS), name="session silence")
 
     async def _receive(self) -> None:
         while (message := await self._stream.recv_message()) is not None:
+            self._heard = self._clock.monotonic()
             self._handle(message)
         raise SessionEnded("the server closed the stream")
+
+    async def _notice_silence(self, longest: Millis) -> None:
+        while True:
+            await self._clock.sleep(self._heard + longest - self._clock.monotonic())
+            if self._silence < longest:
+                continue
+            woke = self._clock.monotonic()
+            await self._clock.sleep(_READ_FIRST)
+            held_up = self._clock.monotonic() - woke > 2 * _READ_FIRST
+            if self._silence >= longest and not held_up:
+                raise SessionEnded(f"the server said nothing for {self._silence} ms")
+
+    @property
+    def _silence(self) -> Millis:
+        return self._clock.monotonic() - self._heard
 
     def _handle(self, message: pb.ServerMessage) -> None:
         kind = message.WhichOneof("kind")
@@ -118,7 +142,7 @@ class Session:
             self._runner.drop(messages.keys_of(message.drop.items))
         elif kind == "log":
             self._take_log_request(message.log)
-        else:
+        elif kind != "beat":
             self._log.warning("ignored a message of an unknown kind", event_name="message_unknown", kind=kind)
 
     def _tasks(self, assignments: pb.ServerAssignments) -> list[Task]:

@@ -28,10 +28,14 @@ class AgentServer:
     """`async with AgentServer() as server:`; the agent's URL is `server.url`.
 
     `acknowledge` False: reports are heard but not acknowledged. `refuse` set: every Hello is answered with it.
+    `server_beat` is what the agent is promised, in ms; the server keeps it when a test makes it `beat`.
     """
 
-    def __init__(self, *, ttl: int = 10_000, tls: ssl.SSLContext | None = None, port: int = 0) -> None:
+    def __init__(
+        self, *, ttl: int = 10_000, tls: ssl.SSLContext | None = None, port: int = 0, server_beat: int = 0
+    ) -> None:
         self.ttl = ttl
+        self.server_beat = server_beat
         self.acknowledge = True
         self.refuse: Status | None = None
         self.hellos: list[pb.AgentHello] = []
@@ -103,6 +107,9 @@ class AgentServer:
         await self.until(lambda: number in self.chunks)
         return self.chunks[number]
 
+    async def beat(self) -> None:
+        await self.say(pb.ServerMessage(beat=pb.ServerBeat()))
+
     async def say(self, message: pb.ServerMessage) -> None:
         """To the agent that is connected, or to the next one."""
         await self.until(lambda: self._stream is not None)
@@ -134,7 +141,8 @@ class AgentServer:
         await self._notify()
         if self.refuse is not None:
             raise GRPCError(self.refuse, "refused by the test")
-        await stream.send_message(pb.ServerMessage(welcome=pb.ServerWelcome(heartbeat_ttl=self.ttl, server="test")))
+        welcome = pb.ServerWelcome(heartbeat_ttl=self.ttl, server="test", server_beat=self.server_beat)
+        await stream.send_message(pb.ServerMessage(welcome=welcome))
         try:
             while (message := await stream.recv_message()) is not None:
                 await self._hear(stream, message)

@@ -1,6 +1,8 @@
 """Finding a server again: how long to wait, what to say, whom to trust."""
 
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from grpclib.const import Status
 
 from jobpool.agent import connector
 from jobpool.agent.config import AgentConfig, TlsConfig
-from jobpool.agent.connector import LONGEST_WAIT, REFUSED_WAIT, Connector
+from jobpool.agent.connector import LONGEST_WAIT, REFUSED_WAIT, Connector, NewConversation
 from jobpool.agent.journal import Journal
 from jobpool.agent.session import SessionEnded, Stream
 from jobpool.kit.effects.clock import SystemClock
@@ -35,14 +37,19 @@ class Impatient(SystemClock):
             raise Enough
 
 
-async def _waits(tmp_path: Path, url: str, count: int) -> list[int]:
-    """The first waits of a connector that knows this server only."""
-    clock = Impatient(count)
+async def _waits(tmp_path: Path, *urls_and_count: str | int) -> list[int]:
+    """The first waits of a connector that knows these servers only, up to so many."""
+    *urls, count = urls_and_count
+    assert isinstance(count, int)
+    return await _run(tmp_path, [str(url) for url in urls], HelloOnly, Impatient(count))
+
+
+async def _run(tmp_path: Path, urls: list[str], converse: NewConversation, clock: Impatient) -> list[int]:
     journal = Journal(tmp_path / "journal.db", clock)
-    config = AgentConfig(name="test", data_dir=tmp_path, server_urls=(url,))
+    config = AgentConfig(name="test", data_dir=tmp_path, server_urls=tuple(urls))
     try:
         with pytest.raises(Enough):
-            await Connector(config, HelloOnly, journal=journal, clock=clock, dice=Dice(1)).run()
+            await Connector(config, converse, journal=journal, clock=clock, dice=Dice(1)).run()
     finally:
         journal.close()
     return clock.spans
@@ -78,7 +85,8 @@ async def test_a_refusal_is_said_aloud_and_tried_slowly(
     tmp_path: Path, server: AgentServer, status: Status, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.refuse = status
-    assert (await _waits(tmp_path, server.url, 1)) == [REFUSED_WAIT]
+    [wait] = await _waits(tmp_path, server.url, 1)
+    assert REFUSED_WAIT - 5_000 < wait <= REFUSED_WAIT
     said = capsys.readouterr()
     assert "session_refused" in said.out + said.err
 
@@ -92,6 +100,82 @@ async def test_an_error_of_the_server_is_told_in_its_words(
     assert "session_lost" in said
     assert "refused by the test" in said
     assert "Status." not in said
+
+
+@asynccontextmanager
+async def _three(refuse: Status | None = Status.UNAVAILABLE) -> AsyncIterator[list[AgentServer]]:
+    async with AgentServer() as one, AgentServer() as two, AgentServer() as three:
+        servers = [one, two, three]
+        for server in servers:
+            server.refuse = refuse
+        yield servers
+
+
+async def test_every_server_is_tried_before_the_first_wait(tmp_path: Path) -> None:
+    async with _three() as servers:
+        [wait] = await _waits(tmp_path, *(server.url for server in servers), 1)
+        assert [len(server.hellos) for server in servers] == [1, 1, 1]
+        assert wait < 200
+
+
+async def test_who_refuses_this_agent_is_left_alone_and_the_others_are_not(tmp_path: Path) -> None:
+    async with _three() as servers:
+        servers[1].refuse = Status.PERMISSION_DENIED
+        waits = await _waits(tmp_path, *(server.url for server in servers), 4)
+        assert [len(server.hellos) for server in servers] == [4, 1, 4]
+        assert max(waits) < LONGEST_WAIT
+
+
+class Passing(Impatient):
+    """Time passes when a conversation says so."""
+
+    def __init__(self, waits: int) -> None:
+        super().__init__(waits)
+        self.passed = 0
+
+    def monotonic(self) -> int:
+        return super().monotonic() + self.passed
+
+
+async def test_after_a_good_session_the_others_are_tried_at_once_and_the_lost_server_last(tmp_path: Path) -> None:
+    clock = Passing(1)
+    order: list[int] = []
+
+    class Good(HelloOnly):
+        """The first session is a good one; the servers refuse all others."""
+
+        async def open(self) -> pb.ServerWelcome:
+            await self._stream.send_message(pb.AgentMessage(hello=pb.AgentHello(node_id="n1")))
+            first = await self._stream.recv_message()
+            order.append(next(at for at, server in enumerate(servers) if len(server.hellos) > order.count(at)))
+            if len(order) > 1:
+                raise SessionEnded("not today")
+            assert first is not None
+            return first.welcome
+
+        async def run(self, welcome: pb.ServerWelcome) -> None:
+            clock.passed += 60_000
+            raise SessionEnded("the server stopped")
+
+    async with _three(refuse=None) as servers:
+        spans = await _run(tmp_path, [server.url for server in servers], Good, clock)
+    assert len(order) == 3
+    assert len(set(order)) == 3
+    assert spans[0] < 200
+
+
+async def test_an_attempt_that_hangs_is_no_good_session(tmp_path: Path) -> None:
+    """It took long, and nothing came of it: the waits must grow."""
+    clock = Passing(12)
+
+    class Hanging(HelloOnly):
+        async def open(self) -> pb.ServerWelcome:
+            clock.passed += 10_000
+            raise TimeoutError
+
+    async with AgentServer() as server:
+        spans = await _run(tmp_path, [server.url], Hanging, clock)
+    assert max(spans) > 1_000
 
 
 def test_dead_peers_are_pinged() -> None:
