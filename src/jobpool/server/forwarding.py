@@ -20,6 +20,7 @@ _MINTED = frozenset({"PlanAdd", "PlanRun"})
 _OF_ONE_SERVER = frozenset(
     {"MemberAdd", "MemberUpdate", "MemberPromote", "MoveRaftLeader", "AlarmDisarm", "Defragment"}
 )
+_HANDS_OVER = "MoveLeader"
 LEADERS = (WRITES - _OF_ONE_SERVER) | AT_THE_LEADER | {"QueueDetail"}
 """What only the leader answers. Most of what an administrator asks is about the server that is asked."""
 
@@ -54,7 +55,13 @@ class Forwarding:
             call.timeout,
         )
         answer = await self._path.ask(
-            by_us, question, bytes, patience=min(patience, LEADER_WITHIN), timeout=max(1, patience), again=False
+            by_us,
+            question,
+            bytes,
+            patience=min(patience, LEADER_WITHIN),
+            timeout=max(1, patience),
+            again=False,
+            over_a_change=name == _HANDS_OVER,
         )
         return self._ours(response_type(name).FromString(answer))
 

@@ -41,18 +41,20 @@ class LeaderPath:
         patience: Millis,
         timeout: Millis,
         again: bool,
+        over_a_change: bool = False,
     ) -> T:
         """The leader's answer: by `here` when this server leads, else to `question`.
 
         A leader is waited for `patience` ms, its answer `timeout` ms. `again`: what may have been done already may be
-        asked once more. Raises what the leader raises, Unavailable, DeadlineExceeded.
+        asked once more. `over_a_change`: its answer is waited for although it leads no more, as for what ends its term.
+        Raises what the leader raises, Unavailable, DeadlineExceeded.
         """
         waited_from = self._clock.monotonic()
         while True:
             try:
                 if self._leadership.leads:
                     return await here()
-                return await self._elsewhere(question, reply, timeout)
+                return await self._elsewhere(question, reply, timeout, over_a_change=over_a_change)
             except Unavailable as failure:
                 if not again and not is_definite(failure):
                     raise
@@ -60,10 +62,12 @@ class LeaderPath:
                     raise
             await self._leader_changes(_LOOK_AGAIN)
 
-    async def _elsewhere(self, question: Question, reply: type[T], timeout: Millis) -> T:
+    async def _elsewhere(self, question: Question, reply: type[T], timeout: Millis, *, over_a_change: bool) -> T:
         leader = self._leadership.leader
         if leader is None or leader == self._me:
             raise NotLeader
+        if over_a_change:
+            return await self._ask(leader, question, reply, timeout)
         loop = asyncio.get_running_loop()
         asking = loop.create_task(self._ask(leader, question, reply, timeout))
         changing = loop.create_task(self._leadership.leader_changes())

@@ -79,7 +79,7 @@ async def test_a_change_goes_to_the_leader_as_it_came_under_an_id_of_ours() -> N
     assert len(asked.minted) == 26
     assert isinstance(answer, pb.SchedulePlanAddResponse)
     assert (answer.header.member_id, answer.data.id) == (9, "p")
-    assert path.bounds == {"patience": 3 * SECOND, "timeout": 4 * SECOND, "again": False}
+    assert path.bounds == {"patience": 3 * SECOND, "timeout": 4 * SECOND, "again": False, "over_a_change": False}
     assert here.calls == []
 
 
@@ -87,3 +87,9 @@ async def test_the_leader_answers_itself_under_the_same_id() -> None:
     path, here = Path(is_here=True), Here()
     await forwarding(path)("PlanRun", pb.PlanRunRequest(), Call(transport="grpc"), here)
     assert here.calls[0].minted == path.asked[0].minted != ""
+
+
+async def test_the_answer_of_who_hands_over_is_waited_for_over_the_change() -> None:
+    path, here = Path(is_here=True), Here()
+    await forwarding(path)("MoveLeader", pb.MoveLeaderRequest(), Call(transport="grpc"), here)
+    assert path.bounds["over_a_change"]

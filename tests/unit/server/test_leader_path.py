@@ -81,11 +81,19 @@ class World:
         leadership, mesh = cast(Leadership, self.lead), cast(Mesh, self.links)
         self.path = LeaderPath(leadership, mesh, self.replica, clock=self.clock, me="me")
 
-    def ask(self, *, again: bool = False) -> asyncio.Task[str]:
+    def ask(self, *, again: bool = False, over_a_change: bool = False) -> asyncio.Task[str]:
         async def here() -> str:
             return "here"
 
-        asked = self.path.ask(here, QUESTION, str, patience=3 * SECOND, timeout=5 * SECOND, again=again)
+        asked = self.path.ask(
+            here,
+            QUESTION,
+            str,
+            patience=3 * SECOND,
+            timeout=5 * SECOND,
+            again=again,
+            over_a_change=over_a_change,
+        )
         return asyncio.get_running_loop().create_task(asked)
 
 
@@ -170,3 +178,20 @@ async def test_a_server_that_does_not_see_what_was_done_says_so() -> None:
     await world.clock.advance(5 * SECOND)
     with pytest.raises(DeadlineExceeded, match="behind"):
         await asked
+
+
+async def test_what_ends_a_term_is_answered_by_the_one_whose_term_it_was() -> None:
+    answer = asyncio.get_running_loop().create_future()
+
+    async def late(server_id: str) -> Told[str]:
+        return Told(await answer, 0)
+
+    world = World("b", late)
+    asked = world.ask(over_a_change=True)
+    await settle()
+    world.lead.become("c")
+    await settle()
+    assert not asked.done()
+    answer.set_result("c leads")
+    assert await asked == "c leads"
+    assert world.links.asked == ["b"]
