@@ -36,7 +36,7 @@ def do(tmp_path: Path) -> Do:
         report = await Trial(tmp_path, experiment, experiment.short, seed).run()
         print(msgspec.json.format(msgspec.json.encode(report)).decode())
         assert report.clean, report
-        assert report.verdict.ticks > experiment.short.plans * 10
+        assert report.verdict.ticks > experiment.short.plans * 5
         return report
 
     return do

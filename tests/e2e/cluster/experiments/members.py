@@ -104,20 +104,23 @@ async def _lose_directory(trial: Trial) -> None:
         await cluster.leader(besides=[victim])
         await ctl(other.url, "member", "remove", victim.name)
         trial.did(f"removed member {victim.name}")
-        await ctl(other.url, "member", "add", victim.name, "--learner", "--peer-urls", victim.peer_url)
+        words = ("add", victim.name, "--learner", "--peer-urls", victim.peer_url)
+        # etcd wants all that are left to have been connected for 5 s.
+        await until(lambda other=other, words=words: _does(other, *words), within=_CAUGHT_UP, every=1)  # type: ignore[misc]
         victim.flags["initial-cluster-state"] = "existing"
         victim.start(wait=False)
-        await until(lambda other=other, victim=victim: _promoted(other, victim), within=60, every=1)  # type: ignore[misc]
+        # It is refused until the learner has caught up.
+        await until(lambda other=other, name=victim.name: _does(other, "promote", name), within=60, every=1)  # type: ignore[misc]
         trial.did(f"promoted {victim.name}")
         await asyncio.to_thread(victim.await_ready)
     listed = await ctl(cluster.servers[0].url, "member", "list")
     assert listed.count("started") == len(cluster.servers), listed
 
 
-async def _promoted(other: Server, learner: Server) -> bool:
-    """It is refused until the learner has caught up."""
+async def _does(other: Server, *words: str) -> bool:
+    """Whether the server takes it."""
     try:
-        await ctl(other.url, "member", "promote", learner.name)
+        await ctl(other.url, "member", *words)
     except AssertionError:
         return False
     return True
