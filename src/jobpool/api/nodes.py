@@ -81,7 +81,9 @@ class Nodes:
         return pb.NodeDrainResponse(header=self._context.header(), data=self._message(node))
 
     def _message(self, node: Node) -> pb.Node:
-        return node_message(node, self._context.state.node_load(node.id))
+        state = self._context.state
+        server = state.server(node.server)
+        return node_message(node, state.node_load(node.id), server.name if server is not None else node.server)
 
 
 def _within(request: pb.NodeDrainRequest) -> Millis | None:

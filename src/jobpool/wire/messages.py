@@ -217,8 +217,8 @@ def namespace_message(namespace: Namespace, limit: int) -> pb.NameSpace:
     )
 
 
-def node_message(node: Node, running: int) -> pb.Node:
-    """Never with the secret."""
+def node_message(node: Node, running: int, server: str = "") -> pb.Node:
+    """Never with the secret. `server` is the name of the server that its agent is connected to."""
     message = pb.Node(
         ID=node.id,
         name=node.name,
@@ -235,6 +235,7 @@ def node_message(node: Node, running: int) -> pb.Node:
         executors=node.executors,
         eligibility="eligible" if node.eligible else "ineligible",
         eligibility_description=node.eligibility_description,
+        server=server,
     )
     if node.drain is not None:
         message.drain.since.CopyFrom(timestamp(node.drain.since))

@@ -81,14 +81,14 @@ class InMemoryStream:
 class Agent:
     """One agent's conversation with the server, step by step."""
 
-    def __init__(self, world: "World", node_id: str, **hello: Any) -> None:
+    def __init__(self, world: "World", node_id: str, sessions: Sessions, **hello: Any) -> None:
         self.node_id = node_id
         self.stream = InMemoryStream()
         self.sequence = 0
         self._world = world
         fields: dict[str, Any] = {"secret": "s3cret", "executors": ["noop"], **hello}
         self.hello = pb.AgentHello(node_id=node_id, **fields)
-        self.session = asyncio.get_running_loop().create_task(world.sessions.serve(self.stream))
+        self.session = asyncio.get_running_loop().create_task(sessions.serve(self.stream))
         world.tasks.append(self.session)
 
     async def greet(self) -> "Agent":
@@ -154,9 +154,7 @@ class World:
             identity=Identity(11, 12, "one"),
             default_time_zone="UTC",
         )
-        self.desk: AgentDesk = LocalDesk(self.context.leader, self.core.replica, self.clock, server_id=SERVER)
-        self.sessions = Sessions(self.context, self.desk)
-        self.spawn(self.sessions.run())
+        self.sessions = self.another_server(SERVER)
         self.service = build_service(self.context, self.sessions, Snapshots(self.store, self.clock, allow_remote=False))
 
     @property
@@ -220,9 +218,17 @@ class World:
             await self.finish(job)
         return [job for job in made if job not in done], done
 
-    def agent(self, node_id: str = "node-1", **hello: Any) -> Agent:
+    def agent(self, node_id: str = "node-1", *, at: Sessions | None = None, **hello: Any) -> Agent:
+        """An agent that comes to the server, or to another one."""
         self.core.silent.add(node_id)
-        return Agent(self, node_id, **hello)
+        return Agent(self, node_id, self.sessions if at is None else at, **hello)
+
+    def another_server(self, server_id: str = "other", *, desk: AgentDesk | None = None) -> Sessions:
+        """One with a replica as new as this one's."""
+        desk = desk or LocalDesk(self.context.leader, self.core.replica, self.clock, server_id=server_id)
+        sessions = Sessions(self.context, desk)
+        self.spawn(sessions.run())
+        return sessions
 
     async def end(self) -> None:
         for task in self.tasks:

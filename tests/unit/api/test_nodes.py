@@ -6,10 +6,13 @@ import pytest
 from google.protobuf.message import Message
 
 from jobpool.model.errors import JobpoolError
+from jobpool.model.server import ServerRecord
+from jobpool.store.commands import JoinServer
 from jobpool.testing.clock import settle
+from jobpool.testing.harness import SERVER
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import timestamp
-from tests.unit.api.nouns import MINUTE, NOW, SECOND, World, given, ids
+from tests.unit.api.nouns import MINUTE, NOW, SECOND, World, given, ids, joined
 
 
 def listing(**fields: Any) -> pb.NodeListRequest:
@@ -37,6 +40,7 @@ async def test_a_node_shows_what_its_agent_said_and_what_it_runs(world: World) -
         version="1.2",
         executors=["noop"],
         eligibility="eligible",
+        server=SERVER,
     )
     assert "s3cret" not in str(await world.ask("NodeList", listing()))
     assert node.secret_id == ""
@@ -310,3 +314,14 @@ async def test_a_node_that_is_not_there_is_neither_closed_nor_drained(world: Wor
     ):
         refusal = await world.refusal(call, request)
         assert (refusal.code, refusal.field) == ("NOT_FOUND", "id")
+
+
+async def test_a_node_shows_by_name_where_its_agent_is(world: World) -> None:
+    await world.core.submit(JoinServer(ServerRecord(SERVER, "server1", "http://one:2379", "1", 0)))
+    agent = await joined(world)
+    shown = (await world.ask("NodeDetail", pb.NodeDetailRequest(id="node-1"))).data
+    assert shown.server == "server1"
+    agent.stream.hang_up()
+    await settle()
+    shown = (await world.ask("NodeDetail", pb.NodeDetailRequest(id="node-1"))).data
+    assert (shown.server, shown.status) == ("", "initializing")

@@ -130,6 +130,12 @@ def test_a_node_never_shows_its_secret() -> None:
     assert message.status_update_at == NOW * 1000
 
 
+def test_a_node_shows_where_its_agent_is() -> None:
+    node = Node("n", "name", "0", NodeStatus.READY, NOW, NOW, server="8e9e05c52164694d")
+    assert node_message(node, 0, "server1").server == "server1"
+    assert node_message(node, 0).server == ""
+
+
 def test_a_node_shows_what_an_operator_said_of_it() -> None:
     node = Node("n", "name", "0", NodeStatus.READY, NOW, NOW)
     assert (node_message(node, 0).eligibility, node_message(node, 0).HasField("drain")) == ("eligible", False)

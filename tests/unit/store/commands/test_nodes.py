@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from jobpool.model.errors import AlreadyExists, FailedPrecondition, NotFound, PermissionDenied
 from jobpool.model.namespace import WhenFull
+from jobpool.model.node import Node
 from jobpool.model.statuses import AllocationStatus, NodeStatus, PlanStatus
 from jobpool.store.commands import (
     AddNamespace,
@@ -13,6 +14,7 @@ from jobpool.store.commands import (
     DeleteNamespace,
     DeletePlan,
     DrainNode,
+    EndStream,
     NamespaceSettings,
     RegisterNode,
     RemoveNode,
@@ -73,6 +75,47 @@ def test_another_secret_is_another_agent() -> None:
     with pytest.raises(PermissionDenied) as refusal:
         bench.do(RegisterNode(replace(bench.state.nodes["a"], secret_hash="1"), "s1"))
     assert refusal.value.field == "secret"
+
+
+def test_two_streams_of_one_batch_are_told_apart() -> None:
+    bench = Bench()
+    node = Node("a", "a", "0", NodeStatus.INITIALIZING, 0, 0)
+    first, second = bench.batch(RegisterNode(node, "s1"), RegisterNode(node, "s2"))
+    assert isinstance(first, Node)
+    assert isinstance(second, Node)
+    assert (first.server, second.server, bench.state.nodes["a"].server) == ("s1", "s2", "s2")
+    assert first.session < second.session
+    n = bench.state.fence.n
+    bench.do(EndStream("a", first.session, False))
+    bench.do(SetNodeStatus("a", NodeStatus.READY, "", first.session))
+    bench.do(DrainNode("a", first.session))
+    assert bench.state.fence.n == n
+    bench.do(SetNodeStatus("a", NodeStatus.READY, "", second.session))
+    assert status(bench) is NodeStatus.READY
+
+
+def test_the_end_of_a_stream_is_not_the_end_of_the_node() -> None:
+    bench = Bench()
+    bench.node()
+    bench.plan()
+    bench.do(StartRun("default", "p", "r1"))
+    run = bench.place(bench.live("r1"))
+    bench.do(EndStream("a", session(bench), True))
+    node = bench.state.nodes["a"]
+    assert (node.status, node.server, node.settled) == (NodeStatus.INITIALIZING, "", False)
+    assert bench.live("r1") == run
+    n = bench.state.fence.n
+    bench.do(EndStream("a", session(bench), True))
+    assert bench.state.fence.n == n
+
+
+@pytest.mark.parametrize(("drained", "status"), [(True, NodeStatus.DOWN), (False, NodeStatus.INITIALIZING)])
+def test_who_took_leave_and_left_nothing_is_down(drained: bool, status: NodeStatus) -> None:
+    bench = Bench()
+    bench.node()
+    bench.do(DrainNode("a", session(bench)))
+    bench.do(EndStream("a", session(bench), drained))
+    assert bench.state.nodes["a"].status is status
 
 
 def test_a_draining_node_takes_nothing_until_it_comes_anew() -> None:
