@@ -42,7 +42,10 @@ _NOT_TAKEN = (Reported.STALE, Reported.UNKNOWN)
 
 
 class Sessions:
-    """All agents connected to this server. A service: what is told to the leader beside the streams waits for `run`."""
+    """All agents connected to this server. A service: what is told to the leader beside the streams waits for `run`.
+
+    `stale_reports` counts the results that came too late and were not taken.
+    """
 
     name = "sessions"
 
@@ -52,6 +55,7 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
         self._beats = Beats(context.clock, self._visit)
         self._requests = 0
+        self.stale_reports = 0
         self._closed = ""
         self._suspended = ""
         self._errands: deque[Callable[[], Coroutine[object, object, None]]] = deque()
@@ -345,6 +349,7 @@ class Sessions:
                 count=garbled,
             )
         late = [report for report, answer in zip(reports.items, answers, strict=True) if answer in _NOT_TAKEN]
+        self.stale_reports += len(late)
         if late:
             self._log.warning(
                 "results came too late and were not taken",

@@ -1,6 +1,6 @@
 """What Prometheus is told. Read from the parts when it asks; nothing is counted twice and nothing per plan or job."""
 
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -24,6 +24,14 @@ class Backlog(Protocol):
     def backlog_bytes(self) -> int: ...
 
 
+class Agents(Protocol):
+    """What metrics tell of the agents that are connected to this server."""
+
+    stale_reports: int
+
+    def __len__(self) -> int: ...
+
+
 class Metrics:
     """One registry for one server."""
 
@@ -34,9 +42,8 @@ class Metrics:
         history: Backlog,
         *,
         evaluators: Sequence[Evaluator],
-        agents: Sized,
+        agents: Agents,
     ) -> None:
-        """`agents` are those connected to this server."""
         self._agents = agents
         self._replica = replica
         self._leadership = leadership
@@ -90,6 +97,9 @@ class Metrics:
         yield GaugeMetricFamily("jobpool_leader", "1 when this server leads.", value=self._leadership.leads)
         yield GaugeMetricFamily(
             "jobpool_agents_connected", "Agents with a stream to this server.", value=len(self._agents)
+        )
+        yield CounterMetricFamily(
+            "jobpool_reports_stale", "Results that came too late and were not taken.", value=self._agents.stale_reports
         )
         yield GaugeMetricFamily(
             "jobpool_history_backlog_bytes", "Not yet taken by the read model.", value=self._history.backlog_bytes

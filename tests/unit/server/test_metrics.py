@@ -51,6 +51,7 @@ async def test_the_names_that_dashboards_rely_on(watched: Watched) -> None:
         "jobpool_commit_operations_sum",
         "jobpool_leader",
         "jobpool_agents_connected",
+        "jobpool_reports_stale_total",
         "jobpool_history_backlog_bytes",
         "jobpool_placements_total",
         "jobpool_placements_refused_total",
@@ -141,6 +142,19 @@ async def test_runs_are_counted_by_outcome_and_lateness_is_that_of_the_first_sta
     assert values[("jobpool_runs_total", "cancelled", "cancelled")] == 1
     assert values[("jobpool_start_lateness_seconds_count",)] == 2
     assert values[("jobpool_start_lateness_seconds_sum",)] == 3
+
+
+async def test_results_that_came_too_late_are_counted(watched: Watched) -> None:
+    world = watched.world
+    agent = await world.agent().join()
+    await world.add_plan()
+    await world.run_plan()
+    [item] = agent.stream.assigned
+    late = pb.Report(allocation_id=item.allocation_id, fence=item.fence - 1, status="complete")
+    assert watched.values()[("jobpool_reports_stale_total",)] == 0
+    await agent.report(late, late)
+    await agent.finish(item)
+    assert watched.values()[("jobpool_reports_stale_total",)] == 2
 
 
 async def test_without_a_term_there_are_no_queues_and_no_leader(watched: Watched) -> None:
