@@ -10,6 +10,7 @@ from typing import Protocol
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.namespace import Namespace
 from jobpool.model.node import Node
+from jobpool.model.pause import Pause
 from jobpool.model.plan import Plan
 from jobpool.model.queued import Delivery
 from jobpool.model.restored import Restored
@@ -45,6 +46,11 @@ class ClusterView(Protocol):
     @property
     def cluster(self) -> Cluster | None:
         """None until somebody has led for the first time."""
+        ...
+
+    @property
+    def pause(self) -> Pause | None:
+        """Present while an operator wants nothing to be placed."""
         ...
 
     def server(self, server_id: str) -> ServerRecord | None: ...

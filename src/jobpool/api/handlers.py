@@ -10,6 +10,7 @@ from jobpool.api.logs import Logs, Outputs
 from jobpool.api.namespaces import Namespaces
 from jobpool.api.nodes import Nodes, Queues
 from jobpool.api.operations import Operations
+from jobpool.api.pauses import Pauses
 from jobpool.api.plans import Plans
 from jobpool.api.service import Handler, Route, Service
 from jobpool.api.sessions import Sessions
@@ -33,7 +34,8 @@ def build_service(
 def _handlers(context: Context, outputs: Outputs) -> Mapping[str, Handler]:
     plans, namespaces, jobs = Plans(context), Namespaces(context), Jobs(context)
     evaluations, allocations = Evaluations(context), Allocations(context)
-    nodes, queues, logs = Nodes(context), Queues(context), Logs(context, outputs)
+    nodes, logs = Nodes(context), Logs(context, outputs)
+    queues, pauses = Queues(context), Pauses(context)
     return {
         "PlanAdd": plans.add,
         "PlanList": plans.list,
@@ -72,4 +74,6 @@ def _handlers(context: Context, outputs: Outputs) -> Mapping[str, Handler]:
         "NodeDrain": nodes.drain,
         "QueueDetail": queues.detail,
         "QueueJobViewDetail": queues.job_view,
+        "QueuePause": pauses.pause,
+        "QueueResume": pauses.resume,
     }

@@ -7,7 +7,7 @@ import click
 from jobpool.cli.ctl_lists import done, show_changed, show_items, show_list, show_one
 from jobpool.cli.ctl_options import DURATION, Paging, PrefixGroup, Settings, paged
 from jobpool.cli.ctl_session import run
-from jobpool.cli.ctl_views import JOB_MAP, NODES, QUEUES
+from jobpool.cli.ctl_views import JOB_MAP, NODES, PAUSES, QUEUES
 from jobpool.cli.output import Lines, note, show_json, stamp
 from jobpool.kit.effects.clock import SystemClock
 from jobpool.kit.pure.durations import MINUTE, SECOND, Millis, format_duration
@@ -182,6 +182,28 @@ def evaluations(settings: Settings) -> None:
 def allocations(settings: Settings) -> None:
     """Placements that wait for their verification."""
     _show_queue(settings, "allocation")
+
+
+@queue.command("pause")
+@click.option("--by", default="", help="Who pauses.  [default: the address that the server sees]")
+@click.option("--note", default="", help="Why.")
+@click.pass_obj
+def pause(settings: Settings, *, by: str, note: str) -> None:
+    """Place nothing for a while: ticks become runs, and these wait. What runs goes on."""
+    from jobpool.wire import jobpool_pb2 as pb
+
+    answer = run(settings, lambda client: client.queue_pause(pb.QueuePauseRequest(by=by, note=note)))
+    show_changed(settings, answer, view=PAUSES)
+
+
+@queue.command("resume")
+@click.pass_obj
+def resume(settings: Settings) -> None:
+    """Place again, what has waited first."""
+    from jobpool.wire import jobpool_pb2 as pb
+
+    answer = run(settings, lambda client: client.queue_resume(pb.QueueResumeRequest()))
+    done(settings, answer, said="placing goes on")
 
 
 @queue.command("job")

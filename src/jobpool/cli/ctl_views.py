@@ -321,16 +321,32 @@ TICKS: "View[pb.PreviewTick]" = View(_tick_line, ("Time", "Zone", "UTC", "DST"),
 
 
 def _queue_line(queue: "pb.QueueDetail") -> Row:
-    return tuple(f"{title.lower()} {count}" for title, count in zip(QUEUE_COLUMNS, _queue_row(queue), strict=True))
+    counts = tuple(f"{title.lower()} {count}" for title, count in zip(COUNTS, _counts(queue), strict=True))
+    return (*counts, *_pause_line(queue.pause)) if queue.HasField("pause") else counts
 
 
 def _queue_row(queue: "pb.QueueDetail") -> Row:
+    return (*_counts(queue), stamp(queue.pause, "since"))
+
+
+def _counts(queue: "pb.QueueDetail") -> Row:
     counts = (queue.total, queue.total_ready, queue.total_unacked, queue.total_blocked)
     return tuple(map(str, (*counts, queue.total_waiting, queue.total_failed, queue.total_delayed)))
 
 
-QUEUE_COLUMNS = ("Total", "Ready", "Unacked", "Blocked", "Waiting", "Failed", "Delayed")
-QUEUES: "View[pb.QueueDetail]" = View(_queue_line, QUEUE_COLUMNS, _queue_row)
+COUNTS = ("Total", "Ready", "Unacked", "Blocked", "Waiting", "Failed", "Delayed")
+QUEUES: "View[pb.QueueDetail]" = View(_queue_line, (*COUNTS, "Paused since"), _queue_row)
+
+
+def _pause_line(pause: "pb.Pause") -> Row:
+    return (f"paused since {stamp(pause, 'since')}", f"by {pause.by}", *filter(None, (pause.note,)))
+
+
+def _pause_row(pause: "pb.Pause") -> Row:
+    return (stamp(pause, "since"), pause.by, pause.note)
+
+
+PAUSES: "View[pb.Pause]" = View(_pause_line, ("Paused since", "By", "Note"), _pause_row)
 
 
 def _map_line(stats: "pb.QueueJobStats") -> Row:

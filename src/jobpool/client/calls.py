@@ -158,6 +158,12 @@ class Calls(Protocol):
     async def queue_detail(self, request: pb.QueueDetailRequest) -> pb.QueueDetailResponse:
         return await self.call("QueueDetail", request, reply=pb.QueueDetailResponse, repeatable=True)
 
+    async def queue_pause(self, request: pb.QueuePauseRequest) -> pb.QueuePauseResponse:
+        return await self.call("QueuePause", request, reply=pb.QueuePauseResponse)
+
+    async def queue_resume(self, request: pb.QueueResumeRequest) -> pb.QueueResumeResponse:
+        return await self.call("QueueResume", request, reply=pb.QueueResumeResponse)
+
     async def queue_job_view_detail(self, request: pb.QueueJobViewRequest) -> pb.QueueJobViewResponse:
         return await self.call("QueueJobViewDetail", request, reply=pb.QueueJobViewResponse, repeatable=True)
 

@@ -53,6 +53,7 @@ class BrokerQueue:
         self._planned: Millis | None = None
         self._waiters: dict[_Waiter, None] = {}
         self._superfluous = asyncio.Event()
+        self._paused = False
 
     async def run(self) -> None:
         """Keep the deadlines, until cancelled."""
@@ -71,6 +72,14 @@ class BrokerQueue:
         self._superfluous.clear()
         for waiter in self._waiters:
             waiter.fail()
+
+    def pause(self) -> None:
+        """Hand nothing out until `resume`, whoever asks. What is out may be settled, and its time goes on."""
+        self._paused = True
+
+    def resume(self) -> None:
+        self._paused = False
+        self._changed()
 
     def enqueue(self, evaluations: Iterable[QueuedEvaluation]) -> None:
         """All of them before any waiter looks, so that it gets the best of the batch."""
@@ -151,7 +160,7 @@ class BrokerQueue:
         return self._broker.stats()
 
     def _take(self, types: Sequence[str], limit: int) -> list[Delivery]:
-        found = self._broker.dequeue(types, limit, now=self._clock.now())
+        found = self._broker.dequeue(types, 0 if self._paused else limit, now=self._clock.now())
         self._rearm()
         return found
 
@@ -170,9 +179,12 @@ class BrokerQueue:
 
     def _wake_waiters(self) -> None:
         """Wake as many as it takes to empty what is ready, the longest waiting first."""
-        promised: dict[tuple[str, ...], int] = {}
+        if self._paused:
+            return
+        left: dict[tuple[str, ...], int] = {}
         for waiter in self._waiters:
-            already = promised.get(waiter.types, 0)
-            if self._broker.ready(waiter.types) > already:
-                promised[waiter.types] = already + waiter.limit
+            types = waiter.types
+            ready = left[types] if types in left else self._broker.ready(types)
+            left[types] = ready - waiter.limit
+            if ready > 0:
                 waiter.wake()

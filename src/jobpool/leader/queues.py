@@ -16,6 +16,7 @@ from jobpool.leader.term import Term
 from jobpool.leader.tracked import BrokerStats
 from jobpool.model.errors import JobpoolError, NotOutstanding
 from jobpool.model.node import Node
+from jobpool.model.pause import Pause
 from jobpool.model.queued import FAILED_QUEUE, Delivery, QueuedEvaluation
 from jobpool.model.run import Run
 from jobpool.model.statuses import EvaluationStatus
@@ -46,11 +47,13 @@ class Queues:
         self._term = term
         self._broker = BrokerQueue(Broker(new_token=term.new_token), term.clock)
         self._blocked = Blocked()
+        self._pause: Pause | None = None
         self._log = get_logger("queues")
 
     def begin(self) -> None:
         state = self._term.state
         self._broker.enable()
+        self._heed_pause()
         self._blocked.enable(state.fence.n)
         present = (run for run in state.runs.values() if not run.predates(state.era))
         waiting = [found for run in present if (found := queued(run, state.fence.n)) is not None]
@@ -61,7 +64,21 @@ class Queues:
         self._broker.disable()
         self._blocked.disable()
 
+    def _heed_pause(self) -> None:
+        """The pause is a record like any other: whoever leads keeps to it from its first moment."""
+        pause = self._term.state.pause
+        if pause == self._pause:
+            return
+        self._pause = pause
+        if pause is None:
+            self._log.warning("placing goes on", event_name="resumed")
+            self._broker.resume()
+        else:
+            self._log.warning("nothing is placed", event_name="paused", by=pause.by, note=pause.note)
+            self._broker.pause()
+
     def observe(self, folded: Folded) -> None:
+        self._heed_pause()
         fresh: list[QueuedEvaluation] = []
         freed: dict[str, int] = {}
         dropped = 0
@@ -189,6 +206,11 @@ class Queues:
             self._log.info("an evaluation was settled late", event_name="settled_late", error=str(late))
 
     # ---- what is asked about the queues
+
+    @property
+    def pause(self) -> Pause | None:
+        """Present while nothing is handed out."""
+        return self._pause
 
     def broker_stats(self) -> BrokerStats:
         return self._broker.stats()

@@ -9,6 +9,7 @@ from typing import cast
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.namespace import Namespace
 from jobpool.model.node import Node
+from jobpool.model.pause import Pause
 from jobpool.model.plan import Plan
 from jobpool.model.restored import Restored
 from jobpool.model.run import Run
@@ -18,7 +19,7 @@ from jobpool.replica.indexes import RunIndexes
 from jobpool.replica.state import State
 from jobpool.store.change import Change
 from jobpool.store.codec import Record
-from jobpool.store.keyspace import IDENTITY, RESTORED, RecordId, Table
+from jobpool.store.keyspace import IDENTITY, RESTORED, SCHEDULING, RecordId, Table
 from jobpool.store.records import IdempotencyMark
 
 
@@ -75,6 +76,11 @@ class Overlay:
     def cluster(self) -> Cluster | None:
         changed = self._tables[Table.CLUSTER]
         return cast("Cluster | None", changed[IDENTITY]) if IDENTITY in changed else self._base.cluster
+
+    @property
+    def pause(self) -> Pause | None:
+        changed = self._tables[Table.PAUSE]
+        return cast("Pause | None", changed[SCHEDULING]) if SCHEDULING in changed else self._base.pause
 
     def server(self, server_id: str) -> ServerRecord | None:
         changed = self._tables[Table.SERVER]

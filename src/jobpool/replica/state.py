@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.namespace import Namespace
 from jobpool.model.node import Node
+from jobpool.model.pause import Pause
 from jobpool.model.plan import Plan
 from jobpool.model.restored import Restored
 from jobpool.model.run import Run
@@ -62,6 +63,7 @@ class State:
         self.restored: Restored | None = None
         self.servers: dict[str, ServerRecord] = {}
         self.cluster: Cluster | None = None
+        self.pause: Pause | None = None
         self.indexes = RunIndexes()
         self._plans_in: dict[str, int] = {}
         self._ready: dict[str, list[str]] = {}
@@ -133,6 +135,8 @@ class State:
             _set(self.servers, server_id, server)
         elif change.table is Table.CLUSTER:
             self.cluster = cast("Cluster | None", change.value)
+        elif change.table is Table.PAUSE:
+            self.pause = cast("Pause | None", change.value)
 
     def _fold_plan(self, change: Change, folded: Folded) -> None:
         key = (change.record[0], change.record[1])

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
+from jobpool.api.pauses import pause_message
 from jobpool.kit.pure.durations import Millis
 from jobpool.leader.leadership import Leadership
 from jobpool.model.errors import JobpoolError
@@ -37,7 +38,7 @@ class LocalLeader:
 
     def queue_depths(self) -> pb.QueueDetail:
         queues = self._leadership.reign.queues
-        stats, blocked = queues.broker_stats(), queues.blocked_stats()
+        stats, blocked, pause = queues.broker_stats(), queues.blocked_stats(), queues.pause
         return pb.QueueDetail(
             total=stats.tracked + blocked.blocked,
             total_ready=stats.ready,
@@ -46,6 +47,7 @@ class LocalLeader:
             total_waiting=stats.waiting,
             total_failed=stats.failed,
             total_delayed=stats.delayed,
+            pause=None if pause is None else pause_message(pause),
         )
 
     async def dequeue(self, types: Sequence[str], limit: int, *, timeout: Millis) -> Sequence[Delivery]:

@@ -134,6 +134,7 @@ class Metrics:
             nodes.add_metric((status,), count)
         yield nodes
         yield GaugeMetricFamily("jobpool_runs_live", "Runs in the live keys.", value=len(state.runs))
+        yield GaugeMetricFamily("jobpool_paused", "1 while nothing is placed.", value=state.pause is not None)
         yield GaugeMetricFamily("jobpool_plans", "Registered plans.", value=len(state.plans))
         yield GaugeMetricFamily("jobpool_replica_n", "The newest commit this server knows.", value=state.fence.n)
         yield GaugeMetricFamily("jobpool_term", "The term of that commit.", value=state.fence.term)

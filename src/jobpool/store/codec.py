@@ -8,6 +8,7 @@ from msgspec.msgpack import Decoder, Encoder
 from jobpool.model.errors import StoreFailed
 from jobpool.model.namespace import Namespace
 from jobpool.model.node import Node
+from jobpool.model.pause import Pause
 from jobpool.model.plan import Plan
 from jobpool.model.restored import Restored
 from jobpool.model.run import Run
@@ -17,7 +18,18 @@ from jobpool.store.keyspace import Table
 from jobpool.store.records import IdempotencyMark, Segment
 
 Record: TypeAlias = (
-    Plan | Cursor | Run | Segment | Node | Namespace | LedgerRange | IdempotencyMark | Restored | ServerRecord | Cluster
+    Plan
+    | Cursor
+    | Run
+    | Segment
+    | Node
+    | Namespace
+    | LedgerRange
+    | IdempotencyMark
+    | Restored
+    | ServerRecord
+    | Cluster
+    | Pause
 )
 
 _VERSION = b"\x01"
@@ -35,6 +47,7 @@ _DECODERS: dict[Table, "Decoder[Record]"] = {
     Table.META: Decoder(Restored),
     Table.SERVER: Decoder(ServerRecord),
     Table.CLUSTER: Decoder(Cluster),
+    Table.PAUSE: Decoder(Pause),
 }
 
 

@@ -27,6 +27,7 @@ class Table(IntEnum):
     META = 9
     SERVER = 10
     CLUSTER = 11
+    PAUSE = 12
 
 
 FOLDERS: dict[Table, str] = {
@@ -42,9 +43,11 @@ FOLDERS: dict[Table, str] = {
     Table.META: "meta/",  # `restored`
     Table.SERVER: "servers/",  # <id>
     Table.CLUSTER: "cluster/",  # `identity`
+    Table.PAUSE: "pause/",  # `scheduling`
 }
 RESTORED: RecordId = ("restored",)
 IDENTITY: RecordId = ("identity",)
+SCHEDULING: RecordId = ("scheduling",)
 _BY_FOLDER = {folder.rstrip("/"): table for table, folder in FOLDERS.items()}
 
 REPLICATED = (
@@ -58,6 +61,7 @@ REPLICATED = (
     Table.META,
     Table.SERVER,
     Table.CLUSTER,
+    Table.PAUSE,
 )
 """What every server holds in memory, in load order. History and ledger are read by range."""
 

@@ -342,7 +342,7 @@ class Drain(_message.Message):
     def __init__(self, since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deadline: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class QueueDetail(_message.Message):
-    __slots__ = ("total", "total_ready", "total_unacked", "total_blocked", "total_waiting", "total_failed", "total_delayed")
+    __slots__ = ("total", "total_ready", "total_unacked", "total_blocked", "total_waiting", "total_failed", "total_delayed", "pause")
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     TOTAL_READY_FIELD_NUMBER: _ClassVar[int]
     TOTAL_UNACKED_FIELD_NUMBER: _ClassVar[int]
@@ -350,6 +350,7 @@ class QueueDetail(_message.Message):
     TOTAL_WAITING_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FAILED_FIELD_NUMBER: _ClassVar[int]
     TOTAL_DELAYED_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_FIELD_NUMBER: _ClassVar[int]
     total: int
     total_ready: int
     total_unacked: int
@@ -357,7 +358,18 @@ class QueueDetail(_message.Message):
     total_waiting: int
     total_failed: int
     total_delayed: int
-    def __init__(self, total: _Optional[int] = ..., total_ready: _Optional[int] = ..., total_unacked: _Optional[int] = ..., total_blocked: _Optional[int] = ..., total_waiting: _Optional[int] = ..., total_failed: _Optional[int] = ..., total_delayed: _Optional[int] = ...) -> None: ...
+    pause: Pause
+    def __init__(self, total: _Optional[int] = ..., total_ready: _Optional[int] = ..., total_unacked: _Optional[int] = ..., total_blocked: _Optional[int] = ..., total_waiting: _Optional[int] = ..., total_failed: _Optional[int] = ..., total_delayed: _Optional[int] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ...) -> None: ...
+
+class Pause(_message.Message):
+    __slots__ = ("since", "by", "note")
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    since: _timestamp_pb2.Timestamp
+    by: str
+    note: str
+    def __init__(self, since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., by: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
 
 class QueueJobStats(_message.Message):
     __slots__ = ("total", "pending", "running", "retry", "un_used", "running_jobs", "pending_jobs")
@@ -1406,6 +1418,32 @@ class QueueJobViewRequest(_message.Message):
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     def __init__(self, namespace: _Optional[str] = ...) -> None: ...
+
+class QueuePauseRequest(_message.Message):
+    __slots__ = ("by", "note")
+    BY_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    by: str
+    note: str
+    def __init__(self, by: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
+
+class QueuePauseResponse(_message.Message):
+    __slots__ = ("header", "data")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    header: ResponseHeader
+    data: Pause
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Union[Pause, _Mapping]] = ...) -> None: ...
+
+class QueueResumeRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class QueueResumeResponse(_message.Message):
+    __slots__ = ("header",)
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    header: ResponseHeader
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ...) -> None: ...
 
 class QueueJobViewResponse(_message.Message):
     __slots__ = ("header", "data")

@@ -38,6 +38,8 @@ HOURLY = pb.Plan(
 BY_HAND = pb.Plan(id="by-hand", name="by-hand", namespace="ops", type="service", status="pending", executor="shell")
 PLANS = pb.SchedulePlanListResponse(header=HEADER, data=[HOURLY, BY_HAND], totalElements=12, totalPages=2)
 
+PAUSE = pb.Pause(since=at("2026-11-22T10:05:00Z"), by="ada", note="the callees move")
+
 DONE = pb.Job(
     id="01M8A0000000000000000000AA",
     plan_id="hourly",

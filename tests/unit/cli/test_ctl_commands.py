@@ -97,6 +97,9 @@ SENT: list[tuple[str, str, Message]] = [
     ("node drain n --disable", "NodeDrain", pb.NodeDrainRequest(id="n", enable=False)),
     ("node drain n --disable --eligible", "NodeDrain", pb.NodeDrainRequest(id="n", enable=False, eligible=True)),
     ("queue allocation", "QueueDetail", pb.QueueDetailRequest(type="allocation")),
+    ("queue pause", "QueuePause", pb.QueuePauseRequest()),
+    ("queue pause --by ada --note why", "QueuePause", pb.QueuePauseRequest(by="ada", note="why")),
+    ("queue resume", "QueueResume", pb.QueueResumeRequest()),
     ("queue job", "QueueJobViewDetail", pb.QueueJobViewRequest(namespace="default")),
 ]
 

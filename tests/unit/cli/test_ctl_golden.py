@@ -24,6 +24,10 @@ LISTS: dict[str, tuple[str, Message]] = {
         "QueueDetail",
         pb.QueueDetailResponse(data=pb.QueueDetail(total=4, total_ready=2, total_unacked=1, total_delayed=1)),
     ),
+    "queue pause --by ada --note moving": (
+        "QueuePause",
+        pb.QueuePauseResponse(header=samples.HEADER, data=samples.PAUSE),
+    ),
     "queue job ops": (
         "QueueJobViewDetail",
         pb.QueueJobViewResponse(
@@ -51,6 +55,12 @@ async def test_a_plan_is_added(run: Ctl, api: FakeApi) -> None:
     check_golden("plan-add.simple", await run("plan", "add", "--id", "hourly", "--spec", "0 * * * *"))
 
 
+async def test_a_paused_queue(run: Ctl, api: FakeApi) -> None:
+    api.answers("QueueDetail", pb.QueueDetailResponse(data=pb.QueueDetail(total=2, total_ready=2, pause=samples.PAUSE)))
+    check_golden("queue-paused.simple", await run("queue", "evaluation"))
+    check_golden("queue-paused.table", await run("queue", "evaluation", "-w", "table"))
+
+
 async def test_an_empty_list(run: Ctl) -> None:
     check_golden("empty.table", await run("plan", "list", "-w", "table"))
 
@@ -66,6 +76,7 @@ CHANGES: dict[str, tuple[str, Message]] = {
     "job cancel 01M8": ("JobCancel", pb.JobCancelResponse(data=samples.FAILED)),
     "node eligibility 01M8NODE --enable": ("NodeEligibility", pb.NodeEligibilityResponse(data=samples.NODE)),
     "node drain 01M8OTHER --deadline 10m": ("NodeDrain", pb.NodeDrainResponse(data=samples.DRAINING)),
+    "queue resume": ("QueueResume", pb.QueueResumeResponse()),
     "job update 01M8 complete": ("JobUpdate", pb.ScheduleJobStatusUpdateResponse(data=samples.DONE)),
 }
 

@@ -21,6 +21,7 @@ from jobpool.store.commands.namespaces import (
     UpdateNamespace,
 )
 from jobpool.store.commands.nodes import DrainNode, EndStream, RegisterNode, RemoveNode, SetNodeStatus
+from jobpool.store.commands.pauses import PauseScheduling, ResumeScheduling
 from jobpool.store.commands.placement import BlockEvaluation, FailEvaluation, GrantSlot, Placed, PlaceRun
 from jobpool.store.commands.plan_rules import CatchUpPatch, DstPatch, PeriodicPatch, PlanPatch, RetryPatch
 from jobpool.store.commands.plans import AddPlan, DeletePlan, StillCatchingUp, SwitchPlan, UpdatePlan
@@ -60,6 +61,7 @@ __all__ = [
     "MarkRestored",
     "MoveAttempt",
     "NamespaceSettings",
+    "PauseScheduling",
     "PeriodicPatch",
     "PlaceRun",
     "Placed",
@@ -72,6 +74,7 @@ __all__ = [
     "ReportAttempt",
     "ReportRun",
     "Reported",
+    "ResumeScheduling",
     "RetryPatch",
     "SetEligibility",
     "SetNodeStatus",
