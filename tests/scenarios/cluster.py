@@ -127,7 +127,9 @@ class Cluster:
 
     async def start(self, words: Words, options: Options) -> None:
         for job_id in words[1:]:
-            await self._core.submit(StartRun("default", words[0], job_id, ignore_overlap=options.get("overlap") == "allow"))
+            await self._core.submit(
+                StartRun("default", words[0], job_id, ignore_overlap=options.get("overlap") == "allow")
+            )
 
     async def cancel(self, words: Words, options: Options) -> None:
         await self._core.submit(CancelRun(self._run(words[0]).id))

@@ -39,6 +39,10 @@ async def occupied(core: Core, runs: int, **fields: Any) -> None:
     await core.add_node("b", capacity=500)
 
 
+def is_draining(core: Core) -> bool:
+    return core.state.nodes["a"].drain is not None
+
+
 @pytest.mark.invariant("D-1")
 async def test_the_drain_is_one_commit_and_each_run_has_its_own_command() -> None:
     store = MemoryStore()
@@ -150,10 +154,10 @@ async def test_a_drain_of_a_node_out_of_reach_is_over_when_its_agent_has_spoken(
         assert {it.attempts[0].desired for it in core.state.runs.values()} == {DesiredStatus.STOP}
     async with running_core(store.reopened(), clock, silent=["a"], answers=None) as core:
         await core.advance(MINUTE)
-        assert core.state.nodes["a"].drain is not None
+        assert is_draining(core)
         await core.through(core.revive_node("a", empty=empty))
         await core.advance(SECOND)
-        assert core.state.nodes["a"].drain is None
+        assert not is_draining(core)
         assert {it.attempts[-1].node_id for it in core.state.runs.values()} == {"b"}
         assert {it.losses for it in core.state.runs.values()} == {int(empty)}
 
