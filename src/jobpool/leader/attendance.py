@@ -19,6 +19,8 @@ from jobpool.replica.state import Folded, State
 from jobpool.store.commands import SetNodeStatus
 
 _LOOK_EVERY: Millis = 200
+_READ_FIRST: Millis = 50
+"""What others sent while this server was held up is read before they are said to be gone."""
 _BATCH = 200
 AWAITED = "waiting for its agent to come back"
 BACK = "node is ready"
@@ -84,13 +86,20 @@ class Attendance:
 
     async def run(self) -> None:
         while True:
-            heard = self._term.heard()
+            heard = await self._look()
             if heard != self._heard or self._astray:
                 self._say(self._heard - heard)
                 self._heard, self._astray = heard, False
                 await self._await_absent(heard)
             # A server that hears no other has nobody to miss.
             await self._alarm.wait(self._term.clock.monotonic() + _LOOK_EVERY if len(heard) > 1 else None)
+
+    async def _look(self) -> frozenset[str]:
+        heard = self._term.heard()
+        if self._heard - heard:
+            await self._term.clock.sleep(_READ_FIRST)
+            heard = self._term.heard()
+        return heard
 
     def _say(self, gone: Iterable[str]) -> None:
         for server in gone:

@@ -49,6 +49,12 @@ class FakeClock:
     def jump(self, span: Millis) -> None:
         self._wall += span
 
+    def pause(self, span: Millis) -> None:
+        """The process is stopped for so long: what was due meanwhile is due as soon as time passes again."""
+        self._wall += span
+        self._monotonic += span
+        self._timers = sorted((max(at, self._monotonic), count, timer) for at, count, timer in self._timers)
+
     async def advance(self, span: Millis) -> None:
         """Let time pass, timer by timer, and let what each one wakes run before the next."""
         end = self._monotonic + span

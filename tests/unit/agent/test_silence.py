@@ -18,15 +18,6 @@ from jobpool.wire import jobpool_pb2 as pb
 BEAT = 500
 
 
-class PausableClock(FakeClock):
-    """`pause`: the process is stopped; when it goes on, everything that was due is due at once."""
-
-    def pause(self, span: int) -> None:
-        self._monotonic += span
-        self._wall += span
-        self._timers = sorted((max(at, self._monotonic), count, timer) for at, count, timer in self._timers)
-
-
 class Wire:
     """The server's end of a stream."""
 
@@ -46,7 +37,7 @@ class Wire:
 class Talk:
     """A session that has been welcomed."""
 
-    def __init__(self, clock: PausableClock, wire: Wire, task: "asyncio.Task[None]") -> None:
+    def __init__(self, clock: FakeClock, wire: Wire, task: "asyncio.Task[None]") -> None:
         self.clock = clock
         self.wire = wire
         self._task = task
@@ -71,7 +62,7 @@ class Talk:
 
 @asynccontextmanager
 async def talk(tmp_path: Path, *, server_beat: int = BEAT) -> AsyncIterator[Talk]:
-    clock, wire, mailbag = PausableClock(), Wire(), Mailbag()
+    clock, wire, mailbag = FakeClock(), Wire(), Mailbag()
     journal = Journal(tmp_path / "journal.db", clock)
     registry = Registry(("noop",))
     runner = Runner(

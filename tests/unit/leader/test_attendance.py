@@ -1,7 +1,7 @@
 """Nothing is placed where nobody can bring it, and a server that is heard again need not explain itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -14,6 +14,7 @@ from jobpool.model.node import Node
 from jobpool.model.server import ServerRecord
 from jobpool.model.statuses import NodeStatus
 from jobpool.store.commands import EndStream, JoinServer, RegisterNode, RemoveServer, SetNodeStatus, StartRun
+from jobpool.store.port import Step
 from jobpool.testing.clock import FakeClock
 from jobpool.testing.harness import SERVER, Core, running_core
 from jobpool.testing.store import MemoryStore
@@ -26,14 +27,18 @@ class Site:
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        self.steps: Sequence[Step] = []
         self.alive = True
 
     async def beat(self) -> None:
         while True:
             if self.alive:
-                fence, heard = self.core.state.fence, 0 if self.core.leadership.leads else None
-                self.core.leadership.beat("s2", Beat(fence.term, fence.n, leads=False, heard=heard, hears=(SERVER,)))
+                self.say()
             await self.core.clock.sleep(200)
+
+    def say(self) -> None:
+        fence, heard = self.core.state.fence, 0 if self.core.leadership.leads else None
+        self.core.leadership.beat("s2", Beat(fence.term, fence.n, leads=False, heard=heard, hears=(SERVER,)))
 
     async def join(self, node_id: str, server: str = "s2") -> int:
         """The session of a node that is ready at that server."""
@@ -58,7 +63,7 @@ class Site:
 async def site_of(store: MemoryStore, *, alive: bool = True) -> AsyncIterator[Site]:
     async with running_core(store, FakeClock(START), answers=None) as core:
         site = Site(core)
-        site.alive = alive
+        site.alive, site.steps = alive, store.steps
         beating = asyncio.get_running_loop().create_task(site.beat())
         try:
             if alive:
@@ -113,6 +118,24 @@ async def test_a_node_that_becomes_ready_at_a_server_nobody_hears_is_put_off() -
         await site.join("a")
         await site.core.advance(SECOND)
         assert site.statuses() == {"a": "initializing"}
+
+
+async def test_a_leader_that_was_held_up_reads_what_the_others_said_before_it_misses_them() -> None:
+    async with site_of(MemoryStore()) as site:
+        await site.join("a")
+        clock = site.core.clock
+        assert isinstance(clock, FakeClock)
+        n = site.core.replica.n
+        for at in range(10):
+            site.alive = False
+            clock.pause(700)
+            await clock.advance(0)  # it looks, before it has read what came meanwhile
+            site.say()
+            site.alive = True
+            await clock.advance(2 * SECOND + 23 * at)
+            assert site.statuses() == {"a": "ready"}
+        assert site.core.leadership.reign.number == 1
+        assert not [step for step in site.steps if step.fence.n > n and step.ops]
 
 
 async def test_what_cannot_be_stored_is_tried_again() -> None:
