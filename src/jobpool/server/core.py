@@ -29,7 +29,7 @@ from jobpool.replica.state import State
 from jobpool.server.answers import Answers
 from jobpool.server.cluster_info import ServersSeen
 from jobpool.server.desk import ClusterDesk
-from jobpool.server.evaluations import ClusterEvaluations
+from jobpool.server.evaluations import ClusterEvaluations, gives_way
 from jobpool.server.forwarding import Forwarding
 from jobpool.server.leader_path import LeaderPath
 from jobpool.server.local import LocalLeader
@@ -127,8 +127,8 @@ class Core:
         self.answers.service, self.answers.sessions = self.service, self.sessions
 
     def _evaluator(self, at: int, path: LeaderPath, local: LocalLeader, *, clock: Clock, dice: Dice) -> Evaluator:
-        gives_way = at >= max(1, self._config.evaluators // 4)
-        evaluations = ClusterEvaluations(path, local, self.leadership, gives_way=gives_way)
+        yields = gives_way(at, of=self._config.evaluators)
+        evaluations = ClusterEvaluations(path, local, self.leadership, clock=clock, gives_way=yields)
         return Evaluator(evaluations, self.replica, clock=clock, dice=dice.fork(), number=at)
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from jobpool.kit.effects.clock import Clock, deadline
 from jobpool.kit.pure.durations import HOUR, SECOND, Millis
 from jobpool.leader.leadership import Leadership, NotLeader
 from jobpool.model.queued import Delivery
@@ -11,24 +12,34 @@ from jobpool.server.leader_path import LeaderPath
 from jobpool.server.local import LocalLeader
 
 _SETTLE_WITHIN: Millis = 10 * SECOND
+_LOOK_AGAIN: Millis = SECOND
+
+
+def gives_way(at: int, *, of: int) -> bool:
+    """Whether the evaluator at that place, of so many, rests while its server leads: three quarters do, never all."""
+    return at >= max(1, of // 4)
 
 
 class ClusterEvaluations:
     """Implements `ports.Evaluations` for one evaluator. Waits for a leader as long as it takes.
 
-    One that `gives_way` takes nothing while its own server leads others: the leader has enough to do.
+    One that `gives_way` takes nothing while its own server leads others: the leader has enough to do. It goes on when
+    another leads, or when the others are gone.
     """
 
-    def __init__(self, path: LeaderPath, local: LocalLeader, leadership: Leadership, *, gives_way: bool) -> None:
+    def __init__(
+        self, path: LeaderPath, local: LocalLeader, leadership: Leadership, *, clock: Clock, gives_way: bool
+    ) -> None:
         self._path = path
         self._local = local
         self._leadership = leadership
+        self._clock = clock
         self._gives_way = gives_way
 
     async def dequeue(self, types: Sequence[str], limit: int, *, timeout: Millis) -> Sequence[Delivery]:
         async def here() -> list[Delivery]:
             if self._gives_way and len(self._leadership.heard) > 1:
-                await self._leadership.leader_changes()
+                await self._leader_changes()
                 raise NotLeader
             return list(await self._local.dequeue(types, limit, timeout=timeout))
 
@@ -41,3 +52,11 @@ class ClusterEvaluations:
 
         question = SettleEvaluations(list(verdicts))
         return await self._path.ask(here, question, list[Settled], patience=0, timeout=_SETTLE_WITHIN, again=False)
+
+    async def _leader_changes(self) -> None:
+        """Return when another leads, or soon: the others may come and go without that."""
+        try:
+            async with deadline(self._clock, _LOOK_AGAIN):
+                await self._leadership.leader_changes()
+        except TimeoutError:
+            return
