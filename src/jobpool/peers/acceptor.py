@@ -70,7 +70,7 @@ class Acceptor:
         finally:
             if self._streams.get(server_id) is incoming:
                 del self._streams[server_id]
-                self._ears.gone(server_id)
+            self._ears.gone(server_id)
 
     async def _admit(self, stream: FrameStream) -> str:
         if self._secret is None or self._closed:

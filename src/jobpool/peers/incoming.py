@@ -65,7 +65,7 @@ class Ears(Protocol):
     def agents_heard(self, server_id: str, agents: Sequence[tuple[str, int, Millis]]) -> None: ...
 
     def gone(self, server_id: str) -> None:
-        """Its stream to us has ended, and no newer one took its place."""
+        """A stream of it has ended: answers that were on their way are lost. A newer one may be there already."""
         ...
 
     def linked(self, server_id: str) -> None:

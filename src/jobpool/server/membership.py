@@ -229,13 +229,12 @@ class Membership:
 
     async def _take_back(self) -> None:
         """What evaluators of servers have in hand that are not there goes to others."""
+        gone, self._gone = self._gone, set()
         if not self._leadership.leads:
-            self._gone.clear()
             return
-        silent = self._answers.lent_to - self._leadership.heard
-        for server_id in silent | (self._gone & self._answers.lent_to):
+        lent = self._answers.lent_to
+        for server_id in sorted(lent & gone | (lent - self._leadership.heard)):
             await self._answers.take_back(server_id)
-        self._gone.clear()
 
 
 def _is_same(known: ServerRecord, me: ServerRecord) -> bool:

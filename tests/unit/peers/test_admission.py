@@ -160,10 +160,10 @@ async def test_a_newer_stream_takes_the_place_of_the_older(world: World) -> None
     error = await older.end()
     assert isinstance(error, Unavailable)
     assert "a newer stream of the same server took its place" in str(error)
-    assert b.heard == []
+    assert b.heard == [("a", "gone")]  # what was on its way to it is lost
     await newer.say(BeatTold(beat(5)))
     await settle()
-    assert b.heard == [("a", "beat", 5)]
+    assert b.heard[1:] == [("a", "beat", 5)]
     world.network.break_streams("a", "b")
     await settle()
     assert b.heard == [("a", "beat", 5), ("a", "gone")]
