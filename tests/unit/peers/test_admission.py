@@ -166,7 +166,7 @@ async def test_a_newer_stream_takes_the_place_of_the_older(world: World) -> None
     assert b.heard[1:] == [("a", "beat", 5)]
     world.network.break_streams("a", "b")
     await settle()
-    assert b.heard == [("a", "beat", 5), ("a", "gone")]
+    assert b.heard[1:] == [("a", "beat", 5), ("a", "gone")]
 
 
 @pytest.mark.parametrize("frame", [b"garbage", b"\xc1", encode([["withdrawn", "x"]]), encode(7)])
