@@ -48,9 +48,10 @@ class Campaign(Struct, frozen=True):
 
 
 class Resign(Struct, frozen=True):
-    """End the term now. Answered by nothing: this server leads no more."""
+    """End the term now. Answered by nothing: this server leads no more. `stalled`: the store does not take its word."""
 
     reason: str
+    stalled: bool = False
 
 
 class HandOver(Struct, frozen=True):
@@ -258,7 +259,7 @@ class Election:
             yield Resign("this server stops") if heir is None else HandOver(heir)
         elif now - self._committed >= STALLED and len(self._members) > 1:
             self._end(now)
-            yield Resign(f"no commit for {now - self._committed} ms")
+            yield Resign(f"no commit for {now - self._committed} ms", stalled=True)
         elif now - max(self._committed, self._barrier) >= BARRIER:
             self._barrier = now
             yield Barrier(visible=not self._heard_by_all(now))

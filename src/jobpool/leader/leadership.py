@@ -14,7 +14,7 @@ from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.effects.service import first_failure
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.leader.committer import Committer, TermLost
-from jobpool.leader.election import BEAT, Barrier, Campaign, Decision, Election, HandOver
+from jobpool.leader.election import BEAT, Barrier, Campaign, Decision, Election, HandOver, Resign
 from jobpool.leader.reign import Reign
 from jobpool.leader.term import LeaderConfig, Retention, Term
 from jobpool.model.beat import Beat
@@ -95,6 +95,7 @@ class Leadership:
         self._reign: Reign | None = None
         self._ruling: asyncio.Task[None] | None = None
         self._leading = asyncio.Event()
+        self._stalled = False
         self._leader: str | None = None
         self._changed = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
@@ -125,6 +126,11 @@ class Leadership:
         now = self._clock.monotonic()
         return (self._election.hears(now) if self._election is not None else frozenset()) | {self._server_id}
 
+    @property
+    def stalled(self) -> bool:
+        """Whether this server's term ended because the store did not take its word, and it has seen no step since."""
+        return self._stalled
+
     async def leading(self) -> Reign:
         """Wait until this server leads."""
         while self._reign is None:
@@ -154,6 +160,7 @@ class Leadership:
             self._election.raft_leader(is_me, self._clock.monotonic())
 
     def _observe(self, folded: Folded) -> None:
+        self._stalled = False
         if self._election is None:
             return
         now = self._clock.monotonic()
@@ -162,6 +169,7 @@ class Leadership:
         self._election.logged(self._replica.state.fence.term, now)
 
     def _reloaded(self) -> None:
+        self._stalled = False
         if self._election is not None:
             now = self._clock.monotonic()
             self._election.members(self._replica.state.servers, now)
@@ -266,6 +274,7 @@ class Leadership:
             heir = decision.to if isinstance(decision, HandOver) else ""
             why = f"server {heir} takes over" if heir else getattr(decision, "reason", "")
             self._log.warning("this server leads no more", event_name="term_ended", reason=why)
+            self._stalled = isinstance(decision, Resign) and decision.stalled
             self._end_reign()
             if heir:
                 self._others.call(heir)

@@ -204,13 +204,21 @@ class Membership:
 
     async def _look(self) -> None:
         while True:
-            await self._clock.sleep(_LOOK_EVERY)
+            await self._leader_changes(_LOOK_EVERY)
             self._judge_lag()
             self._tell_heard()
             await self._take_back()
 
+    async def _leader_changes(self, within: Millis) -> None:
+        try:
+            async with deadline(self._clock, within):
+                await self._leadership.leader_changes()
+        except TimeoutError:
+            return
+
     def _judge_lag(self) -> None:
-        behind = self.lag >= _BEHIND
+        """A leader that the store does not answer has waited long enough: its agents go when its term ends."""
+        behind = self.lag >= _BEHIND or self._leadership.stalled
         if behind and not self._suspended:
             self._log.warning("agents are sent to other servers", event_name="suspended", behind_ms=self.lag)
             self._sessions.suspend(CUT_OFF)

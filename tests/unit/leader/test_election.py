@@ -141,7 +141,7 @@ def test_it_resigns_when_nothing_is_durable_for_long_unless_nobody_could_follow(
     assert decided[:3] == [
         (400, Barrier(visible=True)),
         (800, Barrier(visible=True)),
-        (STALLED, Resign("no commit for 1000 ms")),
+        (STALLED, Resign("no commit for 1000 ms", stalled=True)),
     ]
     assert not found.leads
     assert {type(decision) for now in range(0, 9000, 50) for decision in alone.step(now)} == {Barrier}
@@ -228,7 +228,7 @@ def test_after_a_pause_silence_counts_anew() -> None:
 
 def test_who_resigns_after_a_pause_waits_to_hear_whether_another_leads() -> None:
     found = leading()
-    assert found.step(5000) == [Resign("no commit for 5000 ms")]
+    assert found.step(5000) == [Resign("no commit for 5000 ms", stalled=True)]
     decided = None
     while decided is None:
         now = found.next_due()

@@ -176,3 +176,16 @@ async def test_a_leader_whom_nobody_hears_goes_on_while_the_log_shows_it() -> No
         assert cluster.leaders == ["a"]
         assert cluster.store.steps[-1].fence.term == term
         assert cluster.store.steps[-1].fence.n > 30
+
+
+async def test_a_leader_that_the_store_does_not_answer_knows_itself_cut_off_until_it_sees_what_happens() -> None:
+    async with world() as cluster:
+        cluster.hub.cut = set(NAMES)
+        cluster.store.hold_commits()
+        await cluster.advance(2 * SECOND)
+        assert cluster.leaders == []
+        assert [name for name, leadership in cluster.hub.servers.items() if leadership.stalled] == ["a"]
+        cluster.store.release_commits()
+        await cluster.advance(5 * SECOND)
+        assert len(cluster.leaders) == 1
+        assert not any(leadership.stalled for leadership in cluster.hub.servers.values())
