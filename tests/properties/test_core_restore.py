@@ -25,7 +25,7 @@ from jobpool.testing.store import MemoryStore
 from tests.properties.core_driver import Driver
 from tests.properties.test_core_crash import SLOTS, a_node_is_there, record, store_of
 
-CONFIG = LeaderConfig(failover_heartbeat_ttl=20 * SECOND)
+CONFIG = LeaderConfig()
 AWAY: tuple[Millis, ...] = (0, 3 * SECOND, 10 * MINUTE)
 
 
@@ -96,7 +96,7 @@ async def live_on(store: MemoryStore, past: Past, now: Millis, *, seed: int, sil
         await core.through(a_node_is_there(core))
         await clock.advance(3 * SECOND)
         busy = store.steps
-        await clock.advance(CONFIG.failover_heartbeat_ttl)
+        await clock.advance(CONFIG.failover_grace(len(core.state.nodes)))
         survivors = [job_id for job_id in past.live if (run := core.state.run(job_id)) is not None and not run.accepted]
         assert not survivors, "still live though its agents had their time"
         await driver.calm_down()
