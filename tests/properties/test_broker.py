@@ -188,6 +188,20 @@ class BrokerMachine(RuleBasedStateMachine):
             self.to(item, "ready")
 
     @precondition(lambda self: self.held)
+    @rule(data=st.data(), untouched=st.booleans())
+    def hand_back(self, data: Any, untouched: bool) -> None:
+        item = data.draw(st.sampled_from(self.held))
+        self.broker.hand_back(*item.key, token=item.token, now=self.now, untouched=untouched)
+        item.again = None
+        item.deliveries -= untouched
+        if item.state == "forgotten":
+            self.release(item)
+        else:
+            if item.deliveries >= LIMIT:
+                item.type = FAILED_QUEUE
+            self.to(item, "ready")
+
+    @precondition(lambda self: self.held)
     @rule(data=st.data(), call=st.sampled_from(["reset", "pause_nack", "resume_nack"]))
     def change_deadline(self, data: Any, call: str) -> None:
         item = data.draw(st.sampled_from(self.held))

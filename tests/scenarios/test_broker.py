@@ -78,6 +78,11 @@ class Stage:
     def nack(self, words: Words, options: Options) -> None:
         self.lease(words, options, "nack")
 
+    def hand_back(self, words: Words, options: Options) -> None:
+        job_id, number = words[0].split("/")
+        untouched = options.get("untouched") == "yes"
+        self.broker.hand_back(job_id, int(number), token=options["token"], now=millis(options), untouched=untouched)
+
     def reset(self, words: Words, options: Options) -> None:
         self.lease(words, options, "reset")
 

@@ -24,8 +24,11 @@ _BATCH = 256
 _TRIES = 5
 _TYPES = (SERVICE_QUEUE,)
 _NO_LEADER_WAIT: Millis = SECOND // 4
-_SEEN_WITHIN: Millis = 5 * SECOND
-"""An evaluator whose server is so far behind gives back what it has, and takes nothing until it has caught up."""
+_SEEN_WITHIN: Millis = SECOND // 2
+"""An evaluator whose server is so far behind gives back what it has, and takes nothing until it has caught up.
+
+Short, as others can decide at once what is to start within two seconds.
+"""
 
 
 class EvaluatorStats(Struct):
@@ -94,7 +97,9 @@ class Evaluator:
             if not deliveries:
                 return
             if not await self._has_seen(newest):
-                break
+                await self._give_back(deliveries, VerdictKind.UNTOUCHED)
+                await self._replica.wait_for(newest)
+                return
             verdicts = decide(deliveries, self._replica.state, self._dice)
             answers = await self._evaluations.settle(verdicts)
             self._count(verdicts, answers)
@@ -102,8 +107,7 @@ class Evaluator:
             deliveries = [
                 delivery for delivery, answer in zip(deliveries, answers, strict=True) if answer is Settled.REFUSED
             ]
-        await self._give_back(deliveries)
-        await self._replica.wait_for(newest)
+        await self._give_back(deliveries, VerdictKind.GIVE_BACK)
 
     async def _has_seen(self, n: int) -> bool:
         """Whether this server has folded n, within a while."""
@@ -115,13 +119,10 @@ class Evaluator:
             return False
         return True
 
-    async def _give_back(self, deliveries: Sequence[Delivery]) -> None:
+    async def _give_back(self, deliveries: Sequence[Delivery], why: VerdictKind) -> None:
         n = self._replica.n
         await self._evaluations.settle(
-            [
-                Verdict(item.evaluation.job_id, item.evaluation.number, item.token, VerdictKind.GIVE_BACK, n)
-                for item in deliveries
-            ]
+            [Verdict(item.evaluation.job_id, item.evaluation.number, item.token, why, n) for item in deliveries]
         )
 
     def _count(self, verdicts: Sequence[Verdict], answers: Sequence[Settled]) -> None:

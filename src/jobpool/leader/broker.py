@@ -10,9 +10,9 @@ at least once. All of it is the leader's memory only: a term starts empty and is
      │ not before    ▲  ▲  ▲                  │  │  └─forget─▶ FORGOTTEN ──ack, nack, expiry──▶ gone
      ├──▶ DELAYED ───┘  │  └── due ── NACKED ◀┘  │
      │ run has one      │                        │
-     └──▶ PENDING ──────┘ ack of the one before  └─ expiry ─▶ READY
+     └──▶ PENDING ──────┘ ack of the one before  └─ expiry, hand back ─▶ READY
 
-At the delivery limit, nack and expiry lead to READY in the queue `_failed`.
+At the delivery limit, nack, expiry and what comes from an evaluator that is gone lead to READY in the queue `_failed`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -186,6 +186,15 @@ class Broker:
         else:
             self._fail(entry)
 
+    def hand_back(self, job_id: str, number: int, *, token: str, now: Millis, untouched: bool) -> None:
+        """The evaluator is gone, or has not looked at it: that does not speak against the evaluation, so it is ready at
+        once. A delivery that was left `untouched` does not count. Raises NotOutstanding.
+        """
+        entry = self._lease(job_id, number, token, now)
+        self._deadlines.discard(entry)
+        entry.deliveries -= untouched
+        self._return(entry)
+
     def reset(self, job_id: str, number: int, *, token: str, now: Millis) -> None:
         """Give the evaluator the whole `nack_timeout` again, unless it is paused. Raises NotOutstanding."""
         entry = self._lease(job_id, number, token, now)
@@ -236,14 +245,8 @@ class Broker:
             if entry.state == DELAYED:
                 self._undelay(entry)
                 self._admit(entry)
-            elif entry.state == FORGOTTEN:
-                self._release(entry.key[0])
-            elif entry.state == UNACKED and entry.deliveries >= self._delivery_limit:
-                entry.again = None
-                self._fail(entry)
             else:
-                entry.again = None
-                entry.queue.push(entry)
+                self._return(entry)
         return count
 
     def next_due(self) -> Millis | None:
@@ -326,6 +329,17 @@ class Broker:
         best.evaluation = best.evaluation.seeing(max(entry.evaluation.modify_index for entry in pending))
         self._owners[job_id] = best
         best.queue.push(best)
+
+    def _return(self, entry: Entry) -> None:
+        """Nobody has it in hand any more, and nobody said what became of it."""
+        if entry.state == FORGOTTEN:
+            self._release(entry.key[0])
+            return
+        entry.again = None
+        if entry.state == UNACKED and entry.deliveries >= self._delivery_limit:
+            self._fail(entry)
+        else:
+            entry.queue.push(entry)
 
     def _lease(self, job_id: str, number: int, token: str, now: Millis) -> Entry:
         entry = self._owners.get(job_id)

@@ -131,6 +131,11 @@ class BrokerQueue:
         self._broker.nack(job_id, number, token=token, now=self._clock.now())
         self._changed()
 
+    def hand_back(self, job_id: str, number: int, *, token: str, untouched: bool) -> None:
+        """Raises NotOutstanding."""
+        self._broker.hand_back(job_id, number, token=token, now=self._clock.now(), untouched=untouched)
+        self._changed()
+
     def reset(self, job_id: str, number: int, *, token: str) -> None:
         """Raises NotOutstanding."""
         self._broker.reset(job_id, number, token=token, now=self._clock.now())

@@ -152,8 +152,10 @@ class Queues:
                 asked.append(at)
             elif verdict.kind is VerdictKind.NOTHING:
                 self._unused(verdict.job_id, verdict.number, verdict.token)
-            else:
+            elif verdict.kind is VerdictKind.GIVE_BACK:
                 self._nack(verdict.job_id, verdict.number, verdict.token)
+            else:
+                self._hand_back(verdict)
         outcomes = await self._term.writer.submit_all(commands)
         for at, outcome in zip(asked, outcomes, strict=True):
             answers[at] = self._settled(verdicts[at], outcome)
@@ -194,6 +196,12 @@ class Queues:
 
     def _nack(self, job_id: str, number: int, token: str) -> None:
         self._quietly(lambda: self._broker.nack(job_id, number, token=token))
+
+    def _hand_back(self, verdict: Verdict) -> None:
+        untouched = verdict.kind is VerdictKind.UNTOUCHED
+        self._quietly(
+            lambda: self._broker.hand_back(verdict.job_id, verdict.number, token=verdict.token, untouched=untouched)
+        )
 
     def _requeue(self, evaluation: QueuedEvaluation, token: str) -> None:
         self._quietly(lambda: self._broker.requeue(evaluation, token=token))

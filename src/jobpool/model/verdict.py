@@ -11,7 +11,11 @@ class VerdictKind(StrEnum):
     NOTHING = "nothing"
     """There is nothing left to do for the run."""
     GIVE_BACK = "give-back"
-    """The evaluator could not deal with it; somebody else shall."""
+    """The evaluator could not deal with it; somebody else shall, after a while."""
+    UNTOUCHED = "untouched"
+    """The evaluator's server is behind, so it was not looked at; somebody else shall, at once."""
+    ABANDONED = "abandoned"
+    """The evaluator is gone with it; said by the leader in its place."""
 
 
 class Verdict(Struct, frozen=True, gc=False):

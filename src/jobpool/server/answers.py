@@ -179,7 +179,7 @@ class _Lent:
         )
         n = 0
         verdicts = [
-            Verdict(item.evaluation.job_id, item.evaluation.number, item.token, VerdictKind.GIVE_BACK, n)
+            Verdict(item.evaluation.job_id, item.evaluation.number, item.token, VerdictKind.ABANDONED, n)
             for item in held.values()
         ]
         await self._leadership.reign.queues.settle(verdicts)

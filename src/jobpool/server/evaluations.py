@@ -44,7 +44,10 @@ class ClusterEvaluations:
             return list(await self._local.dequeue(types, limit, timeout=timeout))
 
         question = TakeEvaluations(list(types), limit)
-        return await self._path.ask(here, question, list[Delivery], patience=HOUR, timeout=timeout or HOUR, again=True)
+        # The evaluator sees for itself that it knows what it was given: here it would wait with it in hand.
+        return await self._path.ask(
+            here, question, list[Delivery], patience=HOUR, timeout=timeout or HOUR, again=True, folded=False
+        )
 
     async def settle(self, verdicts: Sequence[Verdict]) -> Sequence[Settled]:
         async def here() -> list[Settled]:

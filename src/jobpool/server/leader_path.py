@@ -1,7 +1,7 @@
 """The way to whoever leads: this server or another, now or within a while."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
 
 from jobpool.kit.effects.clock import Clock, deadline
@@ -42,11 +42,13 @@ class LeaderPath:
         timeout: Millis,
         again: bool,
         over_a_change: bool = False,
+        folded: bool = True,
     ) -> T:
         """The leader's answer: by `here` when this server leads, else to `question`.
 
         A leader is waited for `patience` ms, its answer `timeout` ms. `again`: what may have been done already may be
         asked once more. `over_a_change`: its answer is waited for although it leads no more, as for what ends its term.
+        Not `folded`: the caller sees to it that it has seen what the answer rests on.
         Raises what the leader raises, Unavailable, DeadlineExceeded.
         """
         waited_from = self._clock.monotonic()
@@ -54,7 +56,9 @@ class LeaderPath:
             try:
                 if self._leadership.leads:
                     return await here()
-                return await self._elsewhere(question, reply, timeout, over_a_change=over_a_change)
+                leader = self._other()
+                asking = self._ask(leader, question, reply, timeout, folded=folded)
+                return await (asking if over_a_change else self._unless_it_changes(asking))
             except Unavailable as failure:
                 if not again and not is_definite(failure):
                     raise
@@ -62,14 +66,15 @@ class LeaderPath:
                     raise
             await self._leader_changes(_LOOK_AGAIN)
 
-    async def _elsewhere(self, question: Question, reply: type[T], timeout: Millis, *, over_a_change: bool) -> T:
+    def _other(self) -> str:
         leader = self._leadership.leader
         if leader is None or leader == self._me:
             raise NotLeader
-        if over_a_change:
-            return await self._ask(leader, question, reply, timeout)
+        return leader
+
+    async def _unless_it_changes(self, answer: Coroutine[object, object, T]) -> T:
         loop = asyncio.get_running_loop()
-        asking = loop.create_task(self._ask(leader, question, reply, timeout))
+        asking = loop.create_task(answer)
         changing = loop.create_task(self._leadership.leader_changes())
         try:
             await asyncio.wait([asking, changing], return_when=asyncio.FIRST_COMPLETED)
@@ -81,8 +86,10 @@ class LeaderPath:
             asking.cancel()
             await asyncio.gather(asking, changing, return_exceptions=True)
 
-    async def _ask(self, leader: str, question: Question, reply: type[T], timeout: Millis) -> T:
+    async def _ask(self, leader: str, question: Question, reply: type[T], timeout: Millis, *, folded: bool) -> T:
         told = await self._mesh.ask(leader, question, reply, timeout=timeout)
+        if not folded:
+            return told.value
         try:
             async with deadline(self._clock, timeout):
                 await self._replica.wait_for(told.n)

@@ -97,6 +97,24 @@ async def test_it_decides_on_no_state_older_than_what_it_looks_at() -> None:
         assert [verdict.n for verdict in queue.settled[0]] == [n + 2, n + 2]
 
 
+@pytest.mark.invariant("W-2")
+async def test_one_that_is_behind_gives_back_what_it_has_not_looked_at_and_takes_nothing_more() -> None:
+    bench, queue = bench_with("r1", "r2"), Queue()
+    async with working(queue, bench) as (evaluator, replica, clock):
+        queue.give(delivery("r1", n=replica.n + 1))
+        queue.give(delivery("r2", n=replica.n + 1))
+        await clock.advance(499)
+        assert not queue.settled
+        await clock.advance(1)
+        assert [(one.job_id, one.kind) for one in queue.settled[0]] == [("r1", VerdictKind.UNTOUCHED)]
+        await clock.advance(60_000)
+        assert (len(queue.settled), evaluator.stats.taken) == (1, 1)
+        advance(replica)
+        await settle()
+        assert [(one.job_id, one.kind) for one in queue.settled[1]] == [("r2", VerdictKind.PLACE)]
+
+
+@pytest.mark.invariant("W-4")
 @pytest.mark.invariant("W-5")
 async def test_what_is_refused_is_decided_anew_and_nothing_else() -> None:
     bench = bench_with("r1", "r2", "r3")
@@ -117,6 +135,32 @@ async def test_what_is_refused_is_decided_anew_and_nothing_else() -> None:
         assert [batch[0].n for batch in queue.settled[:5]] == [start + at for at in range(5)]
         assert [batch[0].kind for batch in queue.settled[1:]] == [VerdictKind.PLACE] * 4 + [VerdictKind.GIVE_BACK]
         assert (evaluator.stats.taken, evaluator.stats.placed, evaluator.stats.refused) == (3, 2, 5)
+
+
+@pytest.mark.invariant("W-4")
+async def test_every_delivery_has_all_its_tries_and_what_is_placed_meanwhile_takes_none() -> None:
+    bench = bench_with("r1", "r2")
+    replicas: list[Replica] = []
+    left = {"r1": 4, "r2": 9}
+
+    async def leader(verdicts: Sequence[Verdict]) -> Sequence[Settled]:
+        advance(replicas[0], f"n{replicas[0].n}")
+        answers = []
+        for verdict in verdicts:
+            left[verdict.job_id] -= verdict.kind is VerdictKind.PLACE
+            answers.append(Settled.REFUSED if left[verdict.job_id] >= 0 else Settled.DONE)
+        return answers
+
+    queue = Queue(leader)
+    async with working(queue, bench) as (evaluator, replica, _):
+        replicas.append(replica)
+        queue.give(delivery("r1"), delivery("r2"))
+        await settle()
+        assert queue.settled[-1] == [Verdict("r2", 1, "token-r2", VerdictKind.GIVE_BACK, replica.n - 1)]
+        assert (evaluator.stats.placed, left) == (1, {"r1": -1, "r2": 4})
+        queue.give(delivery("r2"))
+        await settle()
+        assert (evaluator.stats.placed, left["r2"]) == (2, -1)
 
 
 async def test_what_somebody_else_has_is_let_go() -> None:

@@ -188,6 +188,16 @@ async def test_verdicts_that_are_answered_elsewhere_are_seen_here_first() -> Non
 
 
 @pytest.mark.invariant("W-2")
+async def test_evaluations_reach_an_evaluator_whose_server_is_behind() -> None:
+    """It gives them back at once; if they waited here, nobody else could decide them meanwhile."""
+    world = World("b", "b")
+    world.there.n = 1
+    world.there.waiting.put_nowait(delivery("r1"))
+    assert await world.take(gives_way=False) == [delivery("r1")]
+    assert world.replica.n == 0
+
+
+@pytest.mark.invariant("W-2")
 async def test_verdicts_are_said_once() -> None:
     """A leader that is lost meanwhile takes the tokens with it: saying it to the next would change nothing."""
 
