@@ -1,12 +1,16 @@
-"""One agent on one stream, as the server that holds it keeps it."""
+"""One agent on one stream, as the server that holds it keeps it, and what follows from what it holds."""
 
 import asyncio
+from collections.abc import Mapping
 
 from jobpool.api.agent_outbox import Outbox
 from jobpool.api.service import MessageStream
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import Code, JobpoolError, Unavailable
-from jobpool.peers.words import Registered
+from jobpool.model.run import allocation_id
+from jobpool.model.statuses import AllocationStatus, DesiredStatus
+from jobpool.peers.words import HeldAttempt, Registered
+from jobpool.replica.state import State
 from jobpool.wire import jobpool_pb2 as pb
 
 
@@ -62,3 +66,30 @@ class Session:
         for answer in self.logs.values():
             if not answer.done():
                 answer.set_exception(why)
+
+
+def settle(session: Session, state: State, held: Mapping[str, int]) -> list[HeldAttempt]:
+    """Say again what did not arrive, and forget what is over; the attempts that are nowhere any more.
+
+    `held` are the allocations that the agent has, with their fences.
+    """
+    lost: list[HeldAttempt] = []
+    over = dict(held)
+    for job_id in state.node_runs(session.node_id):
+        run = state.run(job_id)
+        attempt = run.open_attempt if run is not None else None
+        if run is None or attempt is None:
+            continue
+        allocation = allocation_id(job_id, attempt.number)
+        stopping = attempt.desired is DesiredStatus.STOP
+        if over.get(allocation) == attempt.fence:
+            del over[allocation]
+            if stopping:
+                session.outbox.stop(allocation, attempt.fence)
+        elif attempt.status is AllocationStatus.PENDING and not stopping and not run.predates(state.era):
+            session.outbox.assign(run, attempt)
+        else:
+            lost.append(HeldAttempt(job_id, attempt.number, attempt.fence))
+    for allocation, fence in over.items():
+        session.outbox.drop(allocation, fence)
+    return lost

@@ -8,13 +8,13 @@ while the node's record names this very stream: an agent may be at another serve
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 
 from jobpool.api.agent_beats import Beats, beat_of
 from jobpool.api.agent_desk import AgentDesk, require_session
-from jobpool.api.agent_outbox import Parcel
-from jobpool.api.agent_session import Session
+from jobpool.api.agent_parcels import messages_of
+from jobpool.api.agent_session import Session, settle
 from jobpool.api.agent_words import says_end
 from jobpool.api.context import Context
 from jobpool.api.service import MessageStream
@@ -23,14 +23,12 @@ from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import FailedPrecondition, InvalidArgument, JobpoolError, ResourceExhausted, Unavailable
 from jobpool.model.node import Node
-from jobpool.model.reasons import Reason
 from jobpool.model.run import Attempt, Run, allocation_id
-from jobpool.model.statuses import AllocationStatus, DesiredStatus, NodeStatus
+from jobpool.model.statuses import DesiredStatus, NodeStatus
 from jobpool.peers.words import HeldAttempt, Registered
 from jobpool.replica.state import Folded
 from jobpool.store.commands import Reported, vouchers
 from jobpool.wire import jobpool_pb2 as pb
-from jobpool.wire.messages import assignment_message
 
 _MAX_REPORTS = 1_000
 _MAX_UNACKED = 1_000
@@ -295,36 +293,13 @@ class Sessions:
             HeldAttempt(known.job_id, known.attempt, known.fence)
             for known in vouchers(self._context.state, session.node_id, held)
         ]
-        lost = self._settle(session, held)
+        lost = settle(session, self._context.state, held)
         session.ready = True  # in the same step as the look at the state: no placement can fall in between
         session.told.update(allocation_id(attempt.job_id, attempt.attempt) for attempt in lost)
         if vouched or lost:
             await self._desk.inventory(session.node_id, session.number, vouched=vouched, lost=lost)
         session.told.clear()
         await self._desk.ready(session.node_id, session.number)
-
-    def _settle(self, session: Session, held: dict[str, int]) -> list[HeldAttempt]:
-        """Say again what did not arrive, and forget what is over; the attempts that are nowhere any more."""
-        state = self._context.state
-        lost: list[HeldAttempt] = []
-        for job_id in state.node_runs(session.node_id):
-            run = state.run(job_id)
-            attempt = run.open_attempt if run is not None else None
-            if run is None or attempt is None:
-                continue
-            allocation = allocation_id(job_id, attempt.number)
-            stopping = attempt.desired is DesiredStatus.STOP
-            if held.get(allocation) == attempt.fence:
-                del held[allocation]
-                if stopping:
-                    session.outbox.stop(allocation, attempt.fence)
-            elif attempt.status is AllocationStatus.PENDING and not stopping and not run.predates(state.era):
-                session.outbox.assign(run, attempt)
-            else:
-                lost.append(HeldAttempt(job_id, attempt.number, attempt.fence))
-        for allocation, fence in held.items():
-            session.outbox.drop(allocation, fence)
-        return lost
 
     async def _reports(self, session: Session, reports: pb.AgentReports) -> None:
         if len(reports.items) > _MAX_REPORTS or session.outbox.unsent_acks >= _MAX_UNACKED:
@@ -365,8 +340,8 @@ class Sessions:
         """Never waits for the leader: an agent that hears nothing goes away."""
         while True:
             await session.outbox.filled()
-            hopeless: list[pb.Report] = []
-            for message in self._messages(session.outbox.take(), hopeless):
+            said, hopeless = messages_of(session.outbox.take(), self._context.state)
+            for message in said:
                 await self._send(session, message)
             if hopeless:
                 group.create_task(self._give_up(session, hopeless))
@@ -379,41 +354,14 @@ class Sessions:
             raise Unavailable(f"the agent took nothing for {_SEND_WITHIN // SECOND} s") from None
         session.spoke = self._context.clock.monotonic()
 
-    def _messages(self, parcel: Parcel, hopeless: list[pb.Report]) -> Iterator[pb.ServerMessage]:
-        """`hopeless` collects the ends of attempts that cannot be assigned: nobody knows what they were to do."""
-        for sequence in parcel.acks:
-            yield pb.ServerMessage(reports_ack=pb.ServerReportsAck(sequence=sequence))
-        items = [item for run, attempt in parcel.assign if (item := self._assignment(run, attempt, hopeless))]
-        if items:
-            yield pb.ServerMessage(assignments=pb.ServerAssignments(items=items))
-        if parcel.stop:
-            yield pb.ServerMessage(stops=pb.ServerStops(items=_held(parcel.stop)))
-        if parcel.drop:
-            yield pb.ServerMessage(drop=pb.ServerDrop(items=_held(parcel.drop)))
-        for request in parcel.logs:
-            yield pb.ServerMessage(log=request)
-        if parcel.beat:
-            yield pb.ServerMessage(beat=pb.ServerBeat())
-
-    def _assignment(self, run: Run, attempt: Attempt, hopeless: list[pb.Report]) -> pb.Assignment | None:
-        if run.parameters is not None:
-            return assignment_message(run, attempt, run.parameters)
-        plan = self._context.state.plan_version(run.namespace, run.plan_id, run.plan_version)
-        if plan is not None:
-            return assignment_message(run, attempt, plan.parameters)
-        self._log.error("a run's plan version is gone", event_name="version_gone", job=run.id)
-        hopeless.append(
-            pb.Report(
-                allocation_id=allocation_id(run.id, attempt.number),
-                fence=attempt.fence,
-                status=AllocationStatus.FAILED.value,
-                reason=Reason.EXECUTOR_ERROR.value,
-                description=f"version {run.plan_version} of its plan is gone",
-            )
-        )
-        return None
-
     async def _give_up(self, session: Session, hopeless: Sequence[pb.Report]) -> None:
+        self._log.error(
+            "runs cannot be given out: their plan's version is gone",
+            event_name="version_gone",
+            node=session.node_id,
+            count=len(hopeless),
+            first=hopeless[0].allocation_id,
+        )
         await self._desk.reports(session.node_id, session.number, pb.AgentReports(items=hopeless))
 
     # ---- output of runs
@@ -443,7 +391,3 @@ class Sessions:
         finally:
             session.outbox.forget_log(number)
             del session.logs[number]
-
-
-def _held(items: Mapping[str, int]) -> Iterable[pb.HeldAllocation]:
-    return [pb.HeldAllocation(allocation_id=allocation, fence=fence) for allocation, fence in items.items()]
