@@ -26,6 +26,7 @@ _FIRST_WAIT: Millis = 200
 _LONGEST_WAIT: Millis = 5 * SECOND
 _STEADY: Millis = 5 * SECOND
 _MOMENT: Millis = 20
+_OUT_OF_TOUCH: Millis = 3 * SECOND
 
 
 class AgentStream:
@@ -83,6 +84,7 @@ class Agent:
         self._outbox = Outbox()
         self._alarm = Alarm(MonotonicClock(process.clock))
         self._heard: Millis = 0
+        self._touched: Millis = 0
         self.server = ""
 
     async def run(self) -> None:
@@ -102,6 +104,12 @@ class Agent:
             await self._clock.sleep(
                 int(exponential(failed, base=_FIRST_WAIT, limit=_LONGEST_WAIT) * self._dice.fraction())
             )
+
+    @property
+    def in_touch(self) -> Millis:
+        """How long some server or other has been in touch with it, without a break worth mentioning."""
+        now = self._clock.monotonic()
+        return now - self._touched if self._process.runs and now - self._heard <= _OUT_OF_TOUCH else 0
 
     def _shuffled(self) -> list[str]:
         """The server that was left last comes last."""
@@ -154,7 +162,10 @@ class Agent:
             raise SessionOver("the server closed the stream")
         if data[:1] == b"e":
             raise SessionOver(data[1:].decode())
-        self._heard = self._clock.monotonic()
+        now = self._clock.monotonic()
+        if now - self._heard > _OUT_OF_TOUCH:
+            self._touched = now
+        self._heard = now
         return pb.ServerMessage.FromString(data[1:])
 
     async def _receive(self, end: End) -> None:

@@ -5,13 +5,13 @@ ticks come from `testing.audit`, which enumerates them by arithmetic of its own.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import islice
 
 from jobpool.agent.task import Key
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.run import split_id
-from jobpool.model.statuses import Trigger
+from jobpool.model.statuses import NodeStatus, Trigger
 from jobpool.replica.state import State
 from jobpool.store.port import Step
 from jobpool.testing.audit import Audit, PlanKey, same_state
@@ -19,6 +19,8 @@ from jobpool.testing.simulation.machine import Machine, Start
 from jobpool.testing.simulation.store import SharedStore
 from jobpool.testing.simulation.world import BEGIN, World
 
+_PATIENCE: Millis = 25 * SECOND
+"""A node is given at least twenty seconds of silence, and what it says may be under way for a while."""
 WITHIN: Millis = 2 * SECOND
 """In which a due tick starts, whatever has befallen the leader (P4)."""
 
@@ -31,12 +33,14 @@ class Witness:
     """`alone` and `once` name the plans that forbid overlap, and that run at most once.
 
     `acknowledged` are ids of runs whose start by hand was acknowledged. `times` says when each n was in force.
+    `in_touch` says for how long some server has been hearing an agent without a break, in ms.
     """
 
     def __init__(self, world: World, store: SharedStore, *, slots: int, alone: PlanKey, once: PlanKey) -> None:
         self.audit = Audit(slots=slots)
         self.acknowledged: set[str] = set()
         self.times: dict[int, Millis] = {}
+        self.in_touch: Callable[[str], Millis] = lambda name: 0
         self.broken: list[str] = []
         self._world = world
         self._store = store
@@ -69,12 +73,21 @@ class Witness:
         self.times[fence.n] = self._world.elapsed
         self._check_writer(fence.term, fence.batch)
         before = len(self.audit.born)
+        up = {node.id for node in self.audit.state.nodes.values() if node.status is not NodeStatus.DOWN}
         self.audit.step(step)
+        self._check_fallen(up)
         for job_id in islice(reversed(self.audit.born), len(self.audit.born) - before):
             run = self.audit.born[job_id]
             if run.trigger is not Trigger.MANUAL:
                 other = self._ticks.setdefault((run.plan_key, run.scheduled_at), job_id)
                 assert other == job_id, f"two runs of one tick: {other} and {job_id}"
+
+    def _check_fallen(self, up: set[str]) -> None:
+        """Nobody is declared dead who was there all the time (H-1)."""
+        for node in self.audit.state.nodes.values():
+            if node.status is NodeStatus.DOWN and node.id in up:
+                there = self.in_touch(node.id)
+                assert there < _PATIENCE, f"{node.id} was marked down after {there} ms in touch"
 
     def _check_writer(self, term: int, batch: str) -> None:
         """A term has one leader, and nobody else writes in it (P-11)."""
@@ -115,6 +128,12 @@ class Witness:
                 )
 
     # ---- when all is quiet
+
+    def check_placed(self, plans: Collection[PlanKey], *, before: Millis) -> None:
+        """No tick of these plans before that time (ms of the story) still waits to be placed. Raises Broken."""
+        for run in self.audit.state.runs.values():
+            if run.plan_key in plans and run.scheduled_at < BEGIN + before and run.open_attempt is None:
+                raise Broken(f"{run.id} of {before - (run.scheduled_at - BEGIN)} ms ago still waits to be placed")
 
     def check_pace(self, plan: PlanKey, *, since: Millis, until: Millis) -> None:
         """Every tick of the plan in that time (ms of the story) was started within two seconds. Raises Broken."""

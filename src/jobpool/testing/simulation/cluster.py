@@ -28,7 +28,6 @@ class Shape(Struct, frozen=True):
 class Variant(Struct, frozen=True):
     """What a cluster is made of; a planted bug is another one of these."""
 
-    name: str = "the product"
     core: Make = Core
     replica: NewReplica = Replica
     connection: type[Connection] = Connection
@@ -48,11 +47,13 @@ class Cluster:
             for name in (f"m{at + 1}" for at in range(shape.machines))
         }
         self.agents: dict[str, Process] = {}
+        self._talking: dict[str, Agent] = {}
         self.skews: dict[str, Millis] = {}
         self._variant = variant
         self._lives = 0
         for machine in self.machines.values():
             self.witness.watch(machine)
+        self.witness.in_touch = lambda name: self._talking[name].in_touch
 
     # ---- servers
 
@@ -91,6 +92,7 @@ class Cluster:
         dice = self.world.dice(f"{name} life {self._lives}")
         process = self.agents[name] = Process(self.world, name, dice=dice)
         agent = Agent(self.machines[name], process, self.network, servers=self.names, dice=dice)
+        self._talking[name] = agent
         process.start(agent.run(), name=name)
         self.world.tell(name, "starts")
 

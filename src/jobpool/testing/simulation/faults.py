@@ -49,6 +49,15 @@ def kill_server(cluster: Cluster, dice: Dice) -> Fault:
     return Fault(f"{name} is killed", lambda: cluster.start_server(name))
 
 
+def lose_follower(cluster: Cluster, dice: Dice) -> Fault:
+    """The machine of a server that does not lead is gone without a word, and comes back."""
+    leader = cluster.leader
+    name = _one([name for name in cluster.names if name != leader], dice)
+    if cluster.servers[name].process.alive:
+        cluster.kill_server(name, silently=True)
+    return Fault(f"{name}, which follows, is lost", lambda: cluster.start_server(name))
+
+
 def stop_server(cluster: Cluster, dice: Dice) -> Fault:
     """SIGTERM, and SIGKILL soon after it: a rolling restart."""
     name = _server(cluster, dice)
@@ -191,7 +200,7 @@ def pause_agent(cluster: Cluster, dice: Dice) -> Fault:
 
 FAULTS: tuple[Make, ...] = (
     kill_server,
-    kill_server,
+    lose_follower,
     stop_server,
     pause_server,
     pause_server,

@@ -14,11 +14,17 @@ from typing import Any, TypeAlias, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+_MOST_TURNS = 20_000
+"""Of the loop, at one instant."""
 Coro: TypeAlias = Coroutine[Any, Any, T] | Generator[Any, None, T]
 
 
 class Idle(Exception):
     """Nobody can run, and no timer is set: what is waited for can never come."""
+
+
+class Spinning(Exception):
+    """Somebody runs on and on while no time passes."""
 
 
 class _Task(asyncio.Task[T]):
@@ -55,12 +61,17 @@ class _Selector(selectors.SelectSelector):
     def __init__(self, passed: Callable[[float], None]) -> None:
         super().__init__()
         self._passed = passed
+        self._turns = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise Idle
+        self._turns += 1
         if timeout > 0:
+            self._turns = 0
             self._passed(timeout)
+        elif self._turns > _MOST_TURNS:
+            raise Spinning
         return []
 
 

@@ -49,7 +49,7 @@ class End:
     async def send(self, data: bytes) -> None:
         """Raises ConnectionResetError."""
         self._check()
-        self._post(lambda other: other._arrive(data))
+        self._say(lambda other: other._arrive(data))
         await asyncio.sleep(0)
 
     async def recv(self) -> bytes | None:
@@ -65,7 +65,7 @@ class End:
     def close(self) -> None:
         if not self._closed and not self._broken:
             self._closed = True
-            self._post(lambda other: other._arrive(None))
+            self._say(lambda other: other._arrive(None))
 
     def reset(self, reason: str) -> None:
         """Break it from this side; the other side learns it when the way is open."""
@@ -98,6 +98,11 @@ class End:
         self._post(lambda other: other.break_off("the other side does not know the connection"))
 
     # ---- the way
+
+    def _say(self, item: "Callable[[End], None]") -> None:
+        """What a process does on its way out reaches nobody."""
+        if self.process.alive:
+            self._post(item)
 
     def _post(self, item: "Callable[[End], None]") -> None:
         if self._backlog or self._stalled:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.testing.simulation.cluster import Shape, Variant
 from jobpool.testing.simulation.faults import FAULTS, Make
-from jobpool.testing.simulation.loop import Idle, run
+from jobpool.testing.simulation.loop import Idle, Spinning, run
 from jobpool.testing.simulation.process import owner
 from jobpool.testing.simulation.story import Story, Verdict
 from jobpool.testing.simulation.world import World
@@ -44,8 +44,8 @@ def simulate(
 
     try:
         verdict = run(main())
-    except Idle:
-        return Verdict(seed, ["everybody waits for what can never come"], ())
+    except (Idle, Spinning) as failure:
+        return Verdict(seed, [failure.__doc__ or ""], ())
     return replace(verdict, broken=[*verdict.broken, *uncaught])
 
 

@@ -358,17 +358,25 @@ class Connection:
             elif mishap in ("unanswered", "delayed"):
                 self._try(transaction, may_be_resent=may_be_resent)
             else:
-                self._answer(answer, lambda: self.shared.decide(transaction, may_be_resent=may_be_resent))
+                self._answer(answer, lambda: self.apply(transaction, may_be_resent=may_be_resent))
 
-        late = SECOND + self._dice.below(_LATE) if mishap == "delayed" else 0
+        late = self._lateness() if mishap == "delayed" else 0
         self._send(arrive, late=late + self.slow)
         await self._within(answer, _WRITE_WITHIN, OutcomeUnknown("the store: no answer in time"))
+
+    def _lateness(self) -> Millis:
+        """Every other time about when it is given up and what follows is sent, else any time after."""
+        return _WRITE_WITHIN + self._dice.below(40 if self._dice.below(2) else _LATE)
+
+    def apply(self, transaction: Transaction, *, may_be_resent: bool) -> None:
+        """What the transaction asks of the store, once it is there. Raises Fenced."""
+        self.shared.decide(transaction, may_be_resent=may_be_resent)
 
     def _try(self, transaction: Transaction, *, may_be_resent: bool) -> None:
         """Decide it without an answer."""
         landed = self.shared.fence
         try:
-            self.shared.decide(transaction, may_be_resent=may_be_resent)
+            self.apply(transaction, may_be_resent=may_be_resent)
         except Fenced:
             return
         if self.shared.fence != landed:

@@ -15,7 +15,7 @@ from jobpool.testing.simulation.audit import Broken
 from jobpool.testing.simulation.clients import Clients
 from jobpool.testing.simulation.cluster import Cluster, Shape, Variant
 from jobpool.testing.simulation.faults import FAULTS, Fault, Make
-from jobpool.testing.simulation.plans import PLAIN
+from jobpool.testing.simulation.plans import ALONE, ONCE, PLAIN
 from jobpool.testing.simulation.world import World
 
 _SET_UP_WITHIN: Millis = 30 * SECOND
@@ -38,7 +38,10 @@ class Verdict(Struct, frozen=True):
 
 
 class Story:
-    """`span` is for how long faults befall the cluster, in ms; `faults` are the kinds there are."""
+    """`span` is for how long faults befall the cluster, in ms; `faults` are the kinds there are.
+
+    Each story has its own choice of them and its own pace: what hides behind a hail of all kinds shows among few.
+    """
 
     def __init__(
         self, world: World, variant: Variant, *, shape: Shape, span: Millis, faults: Sequence[Make] = FAULTS
@@ -47,8 +50,9 @@ class Story:
         self.cluster = Cluster(world, shape, variant)
         self.clients = Clients(self.cluster)
         self._span = span
-        self._faults = faults
         self._dice = world.dice("story")
+        self._faults = [kind for kind in faults if self._dice.below(2)] or list(faults)
+        self._rest = (500, 2500, 8000)[self._dice.below(3)]
         self._active: list[Fault] = []
         self._ticks = 0
 
@@ -90,7 +94,7 @@ class Story:
     async def _suffer(self) -> None:
         end = self.world.elapsed + self._span
         while self.world.elapsed < end:
-            await self.world.sleep(200 + self._dice.below(2500))
+            await self.world.sleep(200 + self._dice.below(self._rest))
             self._check()
             fault = self._faults[self._dice.below(len(self._faults))](self.cluster, self._dice)
             self.world.tell("story", fault.text)
@@ -109,8 +113,10 @@ class Story:
             self._undo(fault)
         self.cluster.heal()
         self.world.tell("story", "everything works again")
+        healed = self.world.elapsed
         await self._pass(_RECOVERY + _PACED)
         since = self.world.elapsed - _PACED
+        self.cluster.witness.check_placed((PLAIN, ALONE, ONCE), before=healed)
         self.cluster.witness.check_pace(PLAIN, since=since, until=self.world.elapsed - 3 * SECOND)
         await self._within(self.clients.switch_off(), 10 * SECOND, "switch the plans off")
         await self._pass(_QUIET)
