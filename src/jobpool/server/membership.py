@@ -158,21 +158,27 @@ class Membership:
 
     async def _join(self) -> None:
         """Whoever is not known yet hears nothing from the leader, so it asks everybody whether they are that."""
-        failure: JobpoolError | None = None
-        if self._leadership.leads:
-            await self._leadership.reign.committer.submit(JoinServer(self._me))
-            return
+        if not await self._is_taken():
+            await self._clock.sleep(_JOIN_AGAIN)
+            self._changed.set()
+
+    async def _is_taken(self) -> bool:
+        """Whether a leader has taken its word. A term may end at any moment, its own too."""
+        try:
+            if self._leadership.leads:
+                await self._leadership.reign.committer.submit(JoinServer(self._me))
+                return True
+        except JobpoolError as refused:
+            self._log.debug("this server could not join yet", event_name="join_failed", error=str(refused))
+            return False
         for server_id in set(self._replica.state.servers) - {self._me.id}:
             try:
                 await self._mesh.ask(server_id, Join(self._me), ServerRecord, timeout=_ANSWER_WITHIN)
             except JobpoolError as refused:
-                failure = refused
+                self._log.debug("this server could not join yet", event_name="join_failed", error=str(refused))
             else:
-                return
-        if failure is not None:
-            self._log.debug("this server could not join yet", event_name="join_failed", error=str(failure))
-        await self._clock.sleep(_JOIN_AGAIN)
-        self._changed.set()
+                return True
+        return False
 
     async def _hold(self) -> None:
         """Tell every leader which agents are here; those that it does not think to be here come anew."""

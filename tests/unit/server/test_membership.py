@@ -1,0 +1,136 @@
+"""A server joins, whoever leads and however often that changes meanwhile."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from jobpool.api.sessions import Sessions
+from jobpool.kit.pure.durations import SECOND
+from jobpool.leader.committer import TermLost
+from jobpool.leader.leadership import Leadership
+from jobpool.model.errors import Unavailable
+from jobpool.model.server import ServerRecord
+from jobpool.peers.conversation import Told
+from jobpool.peers.mesh import Mesh
+from jobpool.peers.words import Question
+from jobpool.replica.follow import Follower
+from jobpool.replica.replica import Replica
+from jobpool.server.answers import Answers
+from jobpool.server.desk import ClusterDesk
+from jobpool.server.leader_path import LeaderPath
+from jobpool.server.membership import Membership
+from jobpool.store.change import Change
+from jobpool.store.commands import JoinServer
+from jobpool.store.keyspace import Table
+from jobpool.store.port import Fence
+from jobpool.testing.clock import FakeClock, settle
+
+ME = ServerRecord(id="me", name="a", url="http://a", version="1", joined_at=0, etcd_member="")
+OTHER = ServerRecord(id="b", name="b", url="http://b", version="1", joined_at=0, etcd_member="")
+
+
+class Lead:
+    """A term of this server whose committer takes what `taken` lets it; and what a `Leadership` tells besides."""
+
+    def __init__(self, taken: Callable[[JoinServer], None]) -> None:
+        self.leads, self.leader, self.stalled, self.heard = True, "me", False, frozenset({"me"})
+        self.reign = self.committer = self
+        self._taken = taken
+
+    async def submit(self, command: JoinServer) -> None:
+        self._taken(command)
+
+    async def leader_changes(self) -> None:
+        await asyncio.Event().wait()
+
+    async def hold(self, server_id: str, agents: object) -> list[str]:
+        return []
+
+
+class Links:
+    """Nobody is linked; the one that is asked answers as it is told."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.refuses = True
+
+    def set_servers(self, records: object, cluster: object) -> None:
+        """Links are not kept."""
+
+    async def ask(self, server_id: str, question: Question, reply: Any, *, timeout: int) -> Told[Any]:
+        self.asked.append(server_id)
+        if self.refuses:
+            raise Unavailable("there is no leader; try again", field="leader")
+        return Told(ME, 0)
+
+
+class Nothing:
+    """No agents, no evaluations in hand, no lag."""
+
+    lag = 0
+    lent_to: frozenset[str] = frozenset()
+
+    def holding(self) -> list[object]:
+        return []
+
+    def dismiss(self, node_ids: object) -> None:
+        """There are none."""
+
+    def drain_heard(self) -> list[object]:
+        return []
+
+
+class World:
+    def __init__(self, lead: Lead) -> None:
+        self.clock, self.replica, self.links, nothing = FakeClock(), Replica(default_slots=1), Links(), Nothing()
+        leadership, mesh = cast(Leadership, lead), cast(Mesh, self.links)
+        self.membership = Membership(ME, leadership, self.replica, clock=self.clock, follower=cast(Follower, nothing))
+        self.membership.connect(
+            mesh,
+            path=LeaderPath(leadership, mesh, self.replica, clock=self.clock, me="me"),
+            desk=cast(ClusterDesk, nothing),
+            answers=cast(Answers, nothing),
+            sessions=cast(Sessions, nothing),
+        )
+
+    def know(self, server: ServerRecord) -> None:
+        n = self.replica.n + 1
+        self.replica.apply(Fence(1, 1, n, f"x{n}"), [Change(Table.SERVER, (server.id,), server)])
+
+
+@pytest.mark.parametrize("term_ends", [TermLost(), Unavailable("this server stopped leading; try again")])
+async def test_a_term_that_ends_at_once_does_not_end_the_server(term_ends: Unavailable) -> None:
+    tries: list[JoinServer] = []
+
+    def taken(command: JoinServer) -> None:
+        tries.append(command)
+        if len(tries) == 1:
+            raise term_ends
+        world.know(ME)
+
+    world = World(Lead(taken))
+    running = asyncio.get_running_loop().create_task(world.membership.run())
+    await settle()
+    assert (len(tries), running.done()) == (1, False)
+    await world.clock.advance(SECOND)
+    assert (len(tries), running.done()) == (2, False)
+    assert "me" in world.replica.state.servers
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_one_that_does_not_lead_asks_all_it_knows_until_one_takes_it() -> None:
+    lead = Lead(lambda _: None)
+    lead.leads = False
+    world = World(lead)
+    world.know(OTHER)
+    running = asyncio.get_running_loop().create_task(world.membership.run())
+    await settle()
+    assert world.links.asked == ["b"]
+    world.links.refuses = False
+    await world.clock.advance(SECOND)
+    assert world.links.asked == ["b", "b"]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
