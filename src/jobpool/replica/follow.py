@@ -58,7 +58,7 @@ class Follower:
         self._log = get_logger("follower")
         self._behind: Millis | None = clock.monotonic()
         self._seen = replica.state.fence
-        self._void = self._seen.incarnation == 0  # of a replica that was never loaded
+        self._void = False
         self._loaded_at: Millis | None = None
         self._told = False
         self._failures = 0
@@ -70,6 +70,8 @@ class Follower:
         return 0 if self._behind is None else self._clock.monotonic() - self._behind
 
     async def run(self) -> None:
+        self._behind = self._clock.monotonic()
+        self._void = self._replica.state.fence.incarnation == 0  # nobody has loaded it
         while True:
             try:
                 if self._void:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from jobpool.kit.pure.durations import SECOND
 from jobpool.model.namespace import Namespace
+from jobpool.replica.follow import Follower
 from jobpool.replica.replica import Replica
 from jobpool.store.codec import encode
 from jobpool.store.engines.ring import RingLimits
@@ -48,6 +49,10 @@ def namespace(name: str) -> Put:
     return Put(f"namespaces/{name}", encode(Namespace(name, 0)))
 
 
+async def nothing() -> None:
+    """Where there is no term to end."""
+
+
 async def check(store: ShakyStore, *servers: Server) -> None:
     """Each holds what the store holds, and says so."""
     loaded = Replica(default_slots=SLOTS)
@@ -68,6 +73,21 @@ async def test_a_server_without_state_loads_it_and_follows(store: ShakyStore, on
     assert set(one.replica.state.namespaces) == set("abc")
     await check(store, one)
     assert store.loads == 2  # the start, and that of `check`
+
+
+async def test_a_state_that_was_loaded_before_it_runs_is_not_loaded_again(store: ShakyStore, clock: FakeClock) -> None:
+    replica = Replica(default_slots=SLOTS)
+    follower = Follower(store, replica, clock=clock, give_up=nothing)
+    await write(store, namespace("a"))
+    await replica.restore(store)
+    await clock.advance(10 * SECOND)
+    running = asyncio.get_running_loop().create_task(follower.run())
+    assert follower.lag == 10 * SECOND
+    await write(store, namespace("b"))
+    await settle()
+    assert (set(replica.state.namespaces), follower.lag, store.loads) == ({"a", "b"}, 0, 1)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_keys_of_others_are_steps_that_change_nothing(store: ShakyStore, one: Server) -> None:
