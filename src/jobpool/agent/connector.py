@@ -20,6 +20,7 @@ from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 from jobpool.agent.config import AgentConfig, TlsConfig
 from jobpool.agent.journal import Journal
 from jobpool.agent.session import WELCOME_WITHIN, SessionEnded, Stream
+from jobpool.kit.effects.apart import apart
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.dice import Dice
 from jobpool.kit.effects.logging import get_logger
@@ -105,7 +106,7 @@ class Connector:
         while True:
             url = await self._choose()
             await self._journal.healthy.wait()
-            failure, lasted = await self._converse(url)
+            failure, lasted = await apart(self._converse(url))
             if isinstance(failure, GRPCError) and failure.status in _REFUSALS:
                 self._refused(url, failure)
             elif lasted >= _STEADY:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import TypeVar
 
+from jobpool.kit.effects.apart import apart
 from jobpool.kit.effects.clock import Clock, deadline
 from jobpool.kit.effects.dice import Dice
 from jobpool.kit.effects.logging import get_logger
@@ -20,7 +21,7 @@ from jobpool.peers.conversation import Conversation, LinkDown, Told
 from jobpool.peers.introduction import INTRODUCED_WITHIN, introduce
 from jobpool.peers.seldom import Seldom
 from jobpool.peers.stream import Dial, FrameStream, StreamBroken
-from jobpool.peers.tasks import apart, ungrouped
+from jobpool.peers.tasks import ungrouped
 from jobpool.peers.words import BeatTold, Called, Question, Word
 
 A = TypeVar("A")
@@ -58,7 +59,6 @@ class Link:
         self._linked = linked
         self._failures = 0
         self._since: Millis | None = None
-        self._stopped = False
         self._conversation: Conversation | None = None
         self._tried = asyncio.Event()
         self._hurried = asyncio.Event()
@@ -83,7 +83,6 @@ class Link:
 
     def stop(self) -> None:
         """Fail every question that waits, and every later one."""
-        self._stopped = True
         self._tried.set()
         if self._conversation is not None:
             self._conversation.end("the link was given up")

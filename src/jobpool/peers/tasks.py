@@ -1,7 +1,6 @@
-"""What Python's task groups leave to their users."""
+"""What Python's task groups leave to their users: to tell one failure from many."""
 
-import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from jobpool.kit.effects.service import first_failure
@@ -16,19 +15,3 @@ def ungrouped() -> Iterator[None]:
     except BaseExceptionGroup as failures:
         _, faults = failures.split(JobpoolError)
         raise first_failure(faults or failures) from failures
-
-
-async def apart(work: Coroutine[None, None, None]) -> None:
-    """Do the work in a task of its own, and raise what it raises. For whoever goes on afterwards.
-
-    Before Python 3.13 a task group forgets a cancellation that comes together with a failure, and a gRPC stream that
-    breaks cancels whoever uses it. Neither is to reach the caller, or be taken from it.
-    """
-    task = asyncio.get_running_loop().create_task(work)
-    try:
-        await asyncio.wait((task,))
-    except asyncio.CancelledError:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        raise
-    task.result()

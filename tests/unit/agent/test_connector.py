@@ -1,5 +1,6 @@
 """Finding a server again: how long to wait, what to say, whom to trust."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -176,6 +177,38 @@ async def test_an_attempt_that_hangs_is_no_good_session(tmp_path: Path) -> None:
     async with AgentServer() as server:
         spans = await _run(tmp_path, [server.url], Hanging, clock)
     assert max(spans) > 1_000
+
+
+async def test_an_agent_that_ends_as_its_session_breaks_tries_no_other_server(
+    tmp_path: Path, server: AgentServer
+) -> None:
+    """A task group forgets a cancellation that comes with a failure: the agent would go on for ever."""
+    talking = asyncio.Event()
+
+    class BreaksAsItEnds(HelloOnly):
+        async def open(self) -> pb.ServerWelcome:
+            return pb.ServerWelcome()
+
+        async def run(self, welcome: pb.ServerWelcome) -> None:
+            talking.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                raise SessionEnded("the stream broke") from None
+
+    clock = SystemClock()
+    journal = Journal(tmp_path / "journal.db", clock)
+    config = AgentConfig(name="test", data_dir=tmp_path, server_urls=(server.url,))
+    try:
+        connecting = Connector(config, BreaksAsItEnds, journal=journal, clock=clock, dice=Dice(1)).run()
+        task = asyncio.get_running_loop().create_task(connecting)
+        await talking.wait()
+        task.cancel()
+        await asyncio.wait((task,), timeout=5)
+        assert task.cancelled()
+    finally:
+        task.cancel()
+        journal.close()
 
 
 def test_dead_peers_are_pinged() -> None:
