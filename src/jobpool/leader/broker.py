@@ -216,6 +216,10 @@ class Broker:
         entry = self._known.get((job_id, number))
         return entry.token if entry is not None and entry.state == UNACKED else None
 
+    def held(self, job_id: str, number: int, *, token: str, now: Millis) -> QueuedEvaluation:
+        """What is delivered under that token. Raises NotOutstanding."""
+        return self._lease(job_id, number, token, now).evaluation
+
     # ---- time and the store
 
     def forget(self, job_id: str) -> None:

@@ -152,6 +152,10 @@ class BrokerQueue:
     def outstanding(self, job_id: str, number: int) -> str | None:
         return self._broker.outstanding(job_id, number)
 
+    def held(self, job_id: str, number: int, *, token: str) -> QueuedEvaluation:
+        """Raises NotOutstanding."""
+        return self._broker.held(job_id, number, token=token, now=self._clock.now())
+
     async def cancelable(self, limit: int) -> list[QueuedEvaluation]:
         """Wait for superfluous evaluations and take up to `limit`: the caller cancels them in the store."""
         while True:

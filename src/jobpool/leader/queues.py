@@ -7,6 +7,8 @@ rebuilt from the state at any moment, which is what every term does.
 import asyncio
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.durations import Millis
 from jobpool.leader.blocked import Blocked, BlockedStats
@@ -181,10 +183,16 @@ class Queues:
         if evaluation is None or evaluation.number != verdict.number:
             self._unused(verdict.job_id, verdict.number, verdict.token)
             return
+        self._quietly(lambda: self._park_held(evaluation, verdict))
+
+    def _park_held(self, evaluation: QueuedEvaluation, verdict: Verdict) -> None:
+        """Under its old age: who looked in vain does not go to the end of the line. Raises NotOutstanding."""
+        held = self._broker.held(verdict.job_id, verdict.number, token=verdict.token)
+        evaluation = replace(evaluation, create_index=held.create_index)
         missed = self._blocked.block(evaluation, verdict.executor, snapshot_n=verdict.n)
         if missed is not None:
-            self._requeue(missed, verdict.token)
-        self._ack(verdict.job_id, verdict.number, verdict.token)
+            self._broker.requeue(missed, token=verdict.token)
+        self._broker.ack(verdict.job_id, verdict.number, token=verdict.token)
 
     def _unused(self, job_id: str, number: int, token: str) -> None:
         """Done without a placement: the room it may have been woken for goes to the next."""
@@ -202,9 +210,6 @@ class Queues:
         self._quietly(
             lambda: self._broker.hand_back(verdict.job_id, verdict.number, token=verdict.token, untouched=untouched)
         )
-
-    def _requeue(self, evaluation: QueuedEvaluation, token: str) -> None:
-        self._quietly(lambda: self._broker.requeue(evaluation, token=token))
 
     def _quietly(self, call: Callable[[], None]) -> None:
         """A lease that ran out meanwhile is no fault: the evaluation is delivered again, and finds nothing to do."""

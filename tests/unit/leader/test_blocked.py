@@ -1,5 +1,10 @@
 """The parked evaluations at scale."""
 
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+
 import pytest
 
 from jobpool.leader.blocked import Blocked
@@ -50,3 +55,64 @@ def test_room_freed_too_long_ago_is_taken_to_be_there() -> None:
     assert len(blocked) == 3000 - 1000
     assert blocked.block(evaluation("older"), "rest", snapshot_n=100) is not None
     assert blocked.block(evaluation("newest"), "rest", snapshot_n=5000) is None
+
+
+@pytest.mark.invariant("K-2")
+def test_room_of_an_executor_that_nobody_has_met_waits_for_its_first() -> None:
+    blocked = Blocked()
+    blocked.enable(0)
+    blocked.block(evaluation("r1"), "rest", snapshot_n=4)
+    assert blocked.freed(("sql",), 5) == []
+    assert "r1" in blocked
+    early = blocked.block(evaluation("r2"), "sql", snapshot_n=4)
+    assert early is not None
+    assert early.modify_index == 5
+    assert blocked.block(evaluation("r3"), "sql", snapshot_n=4) is None, "it was room for one"
+
+
+def calls_of(work: Callable[[], object]) -> int:
+    """How many functions are called by it, built-in ones too."""
+    count = 0
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.invariant("K-9")
+def test_the_work_of_a_wake_up_does_not_grow_with_what_is_parked() -> None:
+    """64 evaluators park again what ten thousand commits wake: each of these costs the same, however many wait."""
+    few, many = most_work(parked=100), most_work(parked=20_000)
+    assert few == many < 60
+
+
+def most_work(*, parked: int) -> int:
+    """The most calls that one of a thousand wake-ups takes with the parking that follows."""
+    blocked = Blocked()
+    blocked.enable(0)
+    for at in range(parked):
+        blocked.block(evaluation(f"r{at}", created=at), "rest", snapshot_n=1)
+
+    def once(n: int) -> None:
+        (woken,) = blocked.freed(("rest",), n)
+        blocked.block(woken, "rest", snapshot_n=n)
+
+    most = max(calls_of(partial(once, n)) for n in range(2, 1002))
+    assert len(blocked) == parked
+    return most
+
+
+@pytest.mark.invariant("K-9")
+def test_room_for_nobody_is_remembered_within_bounds() -> None:
+    blocked = Blocked()
+    blocked.enable(0)
+    for n in range(1, 10_001):
+        blocked.freed(("rest",), n, count=3)
+    assert len(blocked._groups["rest"]._unclaimed) <= 1024

@@ -287,6 +287,26 @@ async def test_looked_at_again_without_room_it_is_parked_as_it_was_and_nothing_i
             assert queues(core).blocked_stats().blocked == 3
 
 
+@pytest.mark.invariant("W-6")
+async def test_what_is_not_parked_in_time_is_somebody_elses_to_park() -> None:
+    """A commit that took longer than the lease: the evaluation is on its way again, and is not parked beside that."""
+    store = MemoryStore()
+    async with running_core(store, FakeClock(), evaluators=0) as core:
+        await waiting(core, "r1", "r2")
+        first, second = await take(core)
+        await settle_one(core, first, VerdictKind.PLACE)
+        store.hold_commits()
+        slow = asyncio.get_running_loop().create_task(settle_one(core, second, VerdictKind.NO_NODE))
+        await core.advance(2 * MINUTE)
+        store.release_commits()
+        assert await slow is Settled.DONE
+        assert (queues(core).blocked_stats().blocked, queues(core).broker_stats().tracked) == (0, 1)
+        await free(core)
+        (again,) = await take(core)
+        await settle_one(core, again, VerdictKind.PLACE)
+        assert (queues(core).blocked_stats().blocked, queues(core).broker_stats().tracked) == (0, 0)
+
+
 @pytest.mark.invariant("K-4")
 async def test_slots_and_room_are_waited_for_apart() -> None:
     """Who waits for a slot is freed by a slot of its namespace alone, who waits for room by room alone."""

@@ -60,6 +60,7 @@ def test_a_batch_never_gives_a_node_more_than_its_capacity() -> None:
     assert bench.state.node_load("a") == 2
 
 
+@pytest.mark.invariant("P-4")
 @pytest.mark.parametrize("change", ["down", "draining", "gone"])
 def test_a_node_that_left_meanwhile_is_refused(change: str) -> None:
     bench = waiting("r1")
@@ -98,6 +99,8 @@ def test_an_evaluation_of_a_run_that_ended_is_obsolete() -> None:
 
 
 @pytest.mark.invariant("A-1")
+@pytest.mark.invariant("B-15")
+@pytest.mark.invariant("W-4")
 def test_an_evaluation_delivered_too_often_has_a_follow_up_in_the_same_commit() -> None:
     bench = waiting("r1")
     bench.do(FailEvaluation("r1", 1))
@@ -108,6 +111,19 @@ def test_an_evaluation_delivered_too_often_has_a_follow_up_in_the_same_commit() 
     assert run.holds_slot
 
 
+@pytest.mark.invariant("B-15")
+def test_what_is_delivered_too_often_after_its_run_moved_on_leaves_no_trace() -> None:
+    bench = waiting("r1", "r2", "r3")
+    bench.do(PlaceRun("r1", 1, "a"))
+    bench.do(CancelRun("r2"))
+    bench.do(FailEvaluation("r3", 1))
+    before, n = dict(bench.state.runs), bench.state.fence.n
+    bench.batch(FailEvaluation("r1", 1), FailEvaluation("r2", 1), FailEvaluation("r3", 1), FailEvaluation("r9", 1))
+    assert (bench.state.runs, bench.state.fence.n) == (before, n)
+
+
+@pytest.mark.invariant("B-15")
+@pytest.mark.invariant("W-4")
 def test_after_ten_follow_ups_the_run_is_given_up_with_its_slot() -> None:
     bench = waiting("r1")
     for number in range(1, 12):
