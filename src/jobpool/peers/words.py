@@ -83,10 +83,15 @@ class Forward(Struct, frozen=True, array_like=True, tag="forward"):
 
 
 class TakeEvaluations(Struct, frozen=True, array_like=True, tag="take"):
-    """Answer, as soon as there are any: list[Delivery]."""
+    """Answer, as soon as there are any: list[Delivery].
+
+    `evaluator` is the number of the sender's evaluator that asks, None = not told. It has nothing in hand: what it was
+    given before and has not settled goes to others.
+    """
 
     types: list[str]
     limit: int
+    evaluator: int | None = None
 
 
 class SettleEvaluations(Struct, frozen=True, array_like=True, tag="settle"):

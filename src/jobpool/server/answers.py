@@ -1,17 +1,16 @@
 """What this server answers when another one asks."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import cast
 
 from jobpool.api.agent_desk import LocalDesk
 from jobpool.api.service import Call, Service
 from jobpool.api.sessions import Sessions
-from jobpool.kit.effects.logging import get_logger
 from jobpool.leader.leadership import Leadership
 from jobpool.model.errors import Unimplemented
 from jobpool.model.queued import Delivery
 from jobpool.model.server import ServerRecord
-from jobpool.model.verdict import Settled, Verdict, VerdictKind
+from jobpool.model.verdict import Settled
 from jobpool.peers.words import (
     AgentLeaving,
     AgentLeft,
@@ -29,6 +28,7 @@ from jobpool.peers.words import (
     TakeInventory,
 )
 from jobpool.replica.replica import Replica
+from jobpool.server.lent import Lent
 from jobpool.store.commands import JoinServer
 from jobpool.wire import jobpool_pb2 as pb
 
@@ -45,7 +45,7 @@ class Answers:
         self._leadership = leadership
         self._replica = replica
         self._desk = desk
-        self._lent = _Lent(leadership)
+        self._lent = Lent(leadership)
         self._handlers: Mapping[type[Question], Handler] = {
             Join: cast(Handler, self._join),
             Forward: cast(Handler, self._forward),
@@ -100,8 +100,11 @@ class Answers:
     # ---- evaluations
 
     async def _take(self, question: TakeEvaluations, server_id: str) -> list[Delivery]:
-        taken = await self._leadership.reign.queues.dequeue(question.types, question.limit, timeout=0)
-        self._lent.lend(server_id, taken)
+        reign = self._leadership.reign
+        if question.evaluator is not None:
+            await self._lent.take_back(server_id, question.evaluator)
+        taken = await reign.queues.dequeue(question.types, question.limit, timeout=0)
+        self._lent.lend(reign.number, server_id, question.evaluator, taken)
         return list(taken)
 
     async def _settle(self, question: SettleEvaluations, server_id: str) -> list[Settled]:
@@ -139,47 +142,3 @@ class Answers:
             question.node_id, question.allocation, offset=question.offset, limit=question.limit
         )
         return chunk.SerializeToString()
-
-
-class _Lent:
-    """What the evaluators of other servers have in hand, so that it is not waited for when they are gone."""
-
-    def __init__(self, leadership: Leadership) -> None:
-        self._leadership = leadership
-        self._lent: dict[str, dict[str, Delivery]] = {}
-        self._log = get_logger("answers")
-
-    @property
-    def servers(self) -> frozenset[str]:
-        return frozenset(self._lent)
-
-    def lend(self, server_id: str, deliveries: Sequence[Delivery]) -> None:
-        if deliveries:
-            self._lent.setdefault(server_id, {}).update({item.token: item for item in deliveries})
-
-    def settle(self, server_id: str, verdicts: Sequence[Verdict], settled: Sequence[Settled]) -> None:
-        held = self._lent.get(server_id)
-        if held is None:
-            return
-        for verdict, outcome in zip(verdicts, settled, strict=True):
-            if outcome is not Settled.REFUSED:
-                held.pop(verdict.token, None)
-        if not held:
-            del self._lent[server_id]
-
-    async def take_back(self, server_id: str) -> None:
-        held = self._lent.pop(server_id, {})
-        if not held or not self._leadership.leads:
-            return
-        self._log.warning(
-            "evaluations in the hands of a server that is gone are handed out again",
-            event_name="evaluations_taken_back",
-            server=server_id,
-            count=len(held),
-        )
-        n = 0
-        verdicts = [
-            Verdict(item.evaluation.job_id, item.evaluation.number, item.token, VerdictKind.ABANDONED, n)
-            for item in held.values()
-        ]
-        await self._leadership.reign.queues.settle(verdicts)

@@ -128,7 +128,7 @@ class Core:
 
     def _evaluator(self, at: int, path: LeaderPath, local: LocalLeader, *, clock: Clock, dice: Dice) -> Evaluator:
         yields = gives_way(at, of=self._config.evaluators)
-        evaluations = ClusterEvaluations(path, local, self.leadership, clock=clock, gives_way=yields)
+        evaluations = ClusterEvaluations(path, local, self.leadership, clock=clock, number=at, gives_way=yields)
         return Evaluator(evaluations, self.replica, clock=clock, dice=dice.fork(), number=at)
 
     @property

@@ -21,19 +21,27 @@ def gives_way(at: int, *, of: int) -> bool:
 
 
 class ClusterEvaluations:
-    """Implements `ports.Evaluations` for one evaluator. Waits for a leader as long as it takes.
+    """Implements `ports.Evaluations` for evaluator `number` of this server. Waits for a leader as long as it takes.
 
     One that `gives_way` takes nothing while its own server leads others: the leader has enough to do. It goes on when
     another leads, or when the others are gone.
     """
 
     def __init__(
-        self, path: LeaderPath, local: LocalLeader, leadership: Leadership, *, clock: Clock, gives_way: bool
+        self,
+        path: LeaderPath,
+        local: LocalLeader,
+        leadership: Leadership,
+        *,
+        clock: Clock,
+        number: int,
+        gives_way: bool,
     ) -> None:
         self._path = path
         self._local = local
         self._leadership = leadership
         self._clock = clock
+        self._number = number
         self._gives_way = gives_way
 
     async def dequeue(self, types: Sequence[str], limit: int, *, timeout: Millis) -> Sequence[Delivery]:
@@ -43,7 +51,7 @@ class ClusterEvaluations:
                 raise NotLeader
             return list(await self._local.dequeue(types, limit, timeout=timeout))
 
-        question = TakeEvaluations(list(types), limit)
+        question = TakeEvaluations(list(types), limit, self._number)
         # The evaluator sees for itself that it knows what it was given: here it would wait with it in hand.
         return await self._path.ask(
             here, question, list[Delivery], patience=HOUR, timeout=timeout or HOUR, again=True, folded=False

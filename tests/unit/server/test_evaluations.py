@@ -85,7 +85,7 @@ class World:
 
     def evaluations(self, *, gives_way: bool) -> ClusterEvaluations:
         local, leadership = cast(LocalLeader, self.here), cast(Leadership, self.lead)
-        return ClusterEvaluations(self.path, local, leadership, clock=self.clock, gives_way=gives_way)
+        return ClusterEvaluations(self.path, local, leadership, clock=self.clock, number=3, gives_way=gives_way)
 
     def take(self, *, gives_way: bool) -> "asyncio.Task[Sequence[Delivery]]":
         asked = self.evaluations(gives_way=gives_way).dequeue(SERVICE, 9, timeout=0)
