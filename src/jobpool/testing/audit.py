@@ -66,6 +66,7 @@ class Audit:
         self._batches: set[str] = set()
         self._fences: set[int] = set()
         self._opened: set[str] = set()
+        self._risen: set[str] = set()
         self._ledger: dict[tuple[str, ...], LedgerRange] = {}
         self._due: defaultdict[PlanKey, list[Millis]] = defaultdict(list)
         self._definitions: dict[PlanKey, Plan] = {}
@@ -80,7 +81,9 @@ class Audit:
         changes = changes_of(step)
         loads = {it.id: max(it.capacity, self.state.node_load(it.id)) for it in self.state.nodes.values()}
         used = {it: max(self.state.slot_limit(it), self.state.slots_used(it)) for it in self.state.namespaces}
-        self._opened = {it.value.id for it in changes if isinstance(it.value, Node) and it.value.eligible}
+        nodes = [it.value for it in changes if isinstance(it.value, Node)]
+        self._opened = {node.id for node in nodes if node.eligible}
+        self._risen = {node.id for node in nodes if node.status is NodeStatus.READY}
         for change in changes:
             if change.table is Table.RUN:
                 self._check_run(change, step.fence)
@@ -128,11 +131,15 @@ class Audit:
             assert after.status is before.status or after.status in transitions.EVALUATION[before.status]
         for one, other in zip(old.attempts, new.attempts, strict=False):
             assert other.status is one.status or other.status in transitions.ALLOCATION[one.status]
+            assert (other.number, other.node_id, other.fence) == (one.number, one.node_id, one.fence), (
+                "it is another one"
+            )
         for attempt in new.attempts[len(old.attempts) :]:
             assert attempt.fence & ((1 << 44) - 1) == fence.n
             assert attempt.fence > max((other.fence for other in old.attempts), default=0)
             node = self.state.nodes[attempt.node_id]
-            assert node.status is NodeStatus.READY, "placed on a node that was not ready"
+            ready = node.status is NodeStatus.READY or node.id in self._risen
+            assert ready, "placed on a node that was not ready"
             assert node.eligible or node.id in self._opened, "placed on a node that was not eligible"
 
     def _bear(self, run: Run) -> None:
@@ -224,7 +231,7 @@ def _check_shape(run: Run) -> None:
 def same_state(one: State, other: State) -> None:
     """Tables and indexes of both are equal; a count of nothing is no count."""
     assert one.fence == other.fence
-    for table in ("namespaces", "nodes", "plans", "versions", "cursors", "runs", "marks", "restored"):
+    for table in ("namespaces", "nodes", "plans", "versions", "cursors", "runs", "marks", "restored", "pause"):
         assert getattr(one, table) == getattr(other, table), table
     assert one.indexes.live == other.indexes.live
     assert one.indexes.on_node == other.indexes.on_node

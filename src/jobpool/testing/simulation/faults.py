@@ -88,6 +88,20 @@ def cut_agent(cluster: Cluster, dice: Dice) -> Fault:
     return _cut(cluster, dice, _machine(cluster, dice), _server(cluster, dice))
 
 
+def isolate_agent(cluster: Cluster, dice: Dice) -> Fault:
+    """From all servers; what it runs goes on."""
+    name = _machine(cluster, dice)
+    ways = [way for server in cluster.names for way in ((name, server), (server, name))]
+    for way in ways:
+        cluster.network.cut(*way)
+
+    def mend() -> None:
+        for way in ways:
+            cluster.network.mend(*way)
+
+    return Fault(f"{name} is cut off from all servers", mend)
+
+
 def _cut(cluster: Cluster, dice: Dice, one: str, other: str) -> Fault:
     network, one_way = cluster.network, dice.below(2) == 0
     ways = [(one, other)] if one_way else [(one, other), (other, one)]
@@ -219,4 +233,5 @@ FAULTS: tuple[Make, ...] = (
     slow_network,
     kill_agent,
     pause_agent,
+    isolate_agent,
 )

@@ -142,5 +142,8 @@ class Story:
 
 
 def _duration(dice: Dice) -> Millis:
-    """Mostly short, sometimes long."""
-    return (300 + dice.below(2500)) if dice.below(3) else (2 * SECOND + dice.below(12 * SECOND))
+    """Mostly short; now and then so long that a node is given up."""
+    throw = dice.below(10)
+    if throw < 6:
+        return 300 + dice.below(2500)
+    return 2 * SECOND + dice.below(12 * SECOND) if throw < 9 else 20 * SECOND + dice.below(25 * SECOND)
