@@ -120,7 +120,7 @@ class Core:
         await self.submit(SetNodeStatus(node_id, NodeStatus.READY, "node is ready"))
 
     async def revive_node(self, node_id: str, *, empty: bool = False) -> None:
-        """A node that was silent, or down, is back, says what it holds, and goes on with it. `empty`: that is nothing."""
+        """A node that was silent, or down, is back, says what it holds, and goes on with it; `empty`: nothing."""
         self.silent.discard(node_id)
         node = self.state.node(node_id)
         assert node is not None

@@ -1,6 +1,7 @@
 """Agents' streams from hello to their end: who is let in, what both sides settle, and when a stream ends."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from google.protobuf.message import Message
@@ -59,9 +60,7 @@ async def test_hello_registers_the_node_and_inventory_makes_it_ready(world: Worl
         ({"data_center": "d\x7f"}, "data_center"),
     ],
 )
-async def test_a_hello_that_no_agent_says_is_refused_by_field(
-    world: World, hello: dict[str, object], field: str
-) -> None:
+async def test_a_hello_that_no_agent_says_is_refused_by_field(world: World, hello: dict[str, Any], field: str) -> None:
     n = world.n
     agent = await world.agent("node-1", **hello).greet()
     assert (agent.failure.code.name, agent.failure.field) == ("INVALID_ARGUMENT", field)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ MEMBERS = [
 ]
 
 
-def status(at: int, **fields: object) -> pb.ServerStatusResponse:
+def status(at: int, **fields: Any) -> pb.ServerStatusResponse:
     return pb.ServerStatusResponse(
         header=HEADER,
         id=f"{at}f",
