@@ -61,7 +61,7 @@ class ClusterInfo(Protocol):
     async def move_leader(self, to: str) -> str:
         """Hand the lead of the scheduling over, from this server, to the one with this id; its id. Empty: any other.
 
-        Raises FailedPrecondition when this server does not lead or there is no heir, Unavailable when it failed.
+        Raises FailedPrecondition when there is no such heir, Unavailable when this server does not lead or it failed.
         """
         ...
 

@@ -28,7 +28,7 @@ def due_of(node: Node, state: State) -> Millis | None:
 def drain_commands(node_id: str, state: State, now: Millis, *, limit: int = _BATCH) -> list[Command[bool]]:
     """The next step of a drain: its end, or up to `limit` moves. Pure.
 
-    None when it is not time, or when agents have been asked to stop all that is left.
+    Empty when it is not time, or when agents have been asked to stop all that is left.
     """
     node = state.node(node_id)
     due = due_of(node, state) if node is not None else None

@@ -137,9 +137,9 @@ class Leadership:
             await self._leading.wait()
         return self._reign
 
-    async def leader_changes(self) -> None:
-        """Return once another server leads, or none, or this one's term has begun or ended."""
-        await self._changed.wait()
+    def leader_changes(self) -> Coroutine[object, object, object]:
+        """Returns once another server leads, or none, or this one's term has begun or ended; from this call on."""
+        return self._changed.wait()
 
     # ---- what others tell
 

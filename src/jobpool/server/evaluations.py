@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from jobpool.kit.effects.clock import Clock, deadline
+from jobpool.kit.effects.clock import Clock
 from jobpool.kit.pure.durations import HOUR, SECOND, Millis
 from jobpool.leader.leadership import Leadership, NotLeader
 from jobpool.model.queued import Delivery
 from jobpool.model.verdict import Settled, Verdict
 from jobpool.peers.words import SettleEvaluations, TakeEvaluations
-from jobpool.server.leader_path import LeaderPath
+from jobpool.server.leader_path import LeaderPath, leader_changes
 from jobpool.server.local import LocalLeader
 
 _SETTLE_WITHIN: Millis = 10 * SECOND
@@ -47,7 +47,8 @@ class ClusterEvaluations:
     async def dequeue(self, types: Sequence[str], limit: int, *, timeout: Millis) -> Sequence[Delivery]:
         async def here() -> list[Delivery]:
             if self._gives_way and len(self._leadership.heard) > 1:
-                await self._leader_changes()
+                # Or soon: the others may come and go without that.
+                await leader_changes(self._leadership, self._clock, within=_LOOK_AGAIN)
                 raise NotLeader
             return list(await self._local.dequeue(types, limit, timeout=timeout))
 
@@ -63,11 +64,3 @@ class ClusterEvaluations:
 
         question = SettleEvaluations(list(verdicts))
         return await self._path.ask(here, question, list[Settled], patience=0, timeout=_SETTLE_WITHIN, again=False)
-
-    async def _leader_changes(self) -> None:
-        """Return when another leads, or soon: the others may come and go without that."""
-        try:
-            async with deadline(self._clock, _LOOK_AGAIN):
-                await self._leadership.leader_changes()
-        except TimeoutError:
-            return

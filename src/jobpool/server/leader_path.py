@@ -64,7 +64,7 @@ class LeaderPath:
                     raise
                 if self._clock.monotonic() - waited_from >= patience:
                     raise
-            await self._leader_changes(_LOOK_AGAIN)
+            await leader_changes(self._leadership, self._clock, within=_LOOK_AGAIN)
 
     def _other(self) -> str:
         leader = self._leadership.leader
@@ -97,12 +97,14 @@ class LeaderPath:
             raise DeadlineExceeded("it was done, but this server does not see it yet: it is behind") from None
         return told.value
 
-    async def _leader_changes(self, within: Millis) -> None:
-        try:
-            async with deadline(self._clock, within):
-                await self._leadership.leader_changes()
-        except TimeoutError:
-            return
+
+async def leader_changes(leadership: Leadership, clock: Clock, *, within: Millis) -> None:
+    """Return when another leads, or none, or after `within` ms."""
+    try:
+        async with deadline(clock, within):
+            await leadership.leader_changes()
+    except TimeoutError:
+        return
 
 
 def is_definite(failure: JobpoolError) -> bool:

@@ -21,7 +21,7 @@ from jobpool.replica.replica import Replica
 from jobpool.replica.state import Folded
 from jobpool.server.answers import Answers
 from jobpool.server.desk import ClusterDesk
-from jobpool.server.leader_path import LeaderPath
+from jobpool.server.leader_path import LeaderPath, leader_changes
 from jobpool.store.commands import JoinServer
 
 _LOOK_EVERY: Millis = 250
@@ -210,17 +210,10 @@ class Membership:
 
     async def _look(self) -> None:
         while True:
-            await self._leader_changes(_LOOK_EVERY)
+            await leader_changes(self._leadership, self._clock, within=_LOOK_EVERY)
             self._judge_lag()
             self._tell_heard()
             await self._take_back()
-
-    async def _leader_changes(self, within: Millis) -> None:
-        try:
-            async with deadline(self._clock, within):
-                await self._leadership.leader_changes()
-        except TimeoutError:
-            return
 
     def _judge_lag(self) -> None:
         """A leader that the store does not answer has waited long enough: its agents go when its term ends."""
@@ -234,11 +227,12 @@ class Membership:
         self._suspended = behind
 
     def _tell_heard(self) -> None:
+        """Told while it is fresh: what was heard before this server led says nothing once another does."""
         leader = self._leadership.leader
-        if leader is None or leader == self._me.id:
+        if leader is None:
             return
         heard = self._desk.drain_heard()
-        if heard:
+        if heard and leader != self._me.id:
             self._mesh.tell_heard(leader, heard)
 
     async def _take_back(self) -> None:

@@ -124,6 +124,16 @@ async def test_one_leads_and_the_others_know_it() -> None:
             _ = cluster.hub.servers["b"].reign
 
 
+async def test_a_change_counts_from_when_it_was_asked_for_not_from_when_somebody_waits() -> None:
+    async with world() as cluster:
+        changes = cluster.hub.servers["b"].leader_changes()
+        await cluster.kill("a")
+        await cluster.advance(SECOND)
+        assert cluster.hub.servers["b"].leader != "a"
+        async with asyncio.timeout(1):
+            await changes
+
+
 async def test_a_dead_leader_is_followed_within_a_second_and_a_half() -> None:
     async with world() as cluster:
         await cluster.kill("a")

@@ -54,10 +54,14 @@ class Links:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.told: list[tuple[str, object]] = []
         self.refuses = True
 
     def set_servers(self, records: object, cluster: object) -> None:
         """Links are not kept."""
+
+    def tell_heard(self, server_id: str, agents: object) -> None:
+        self.told.append((server_id, agents))
 
     async def ask(self, server_id: str, question: Question, reply: Any, *, timeout: int) -> Told[Any]:
         self.asked.append(server_id)
@@ -67,10 +71,13 @@ class Links:
 
 
 class Nothing:
-    """No agents, no evaluations in hand, no lag."""
+    """No agents but those that a test says were heard, no evaluations in hand, no lag."""
 
     lag = 0
     lent_to: frozenset[str] = frozenset()
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, int, int]] = []
 
     def holding(self) -> list[object]:
         return []
@@ -78,13 +85,15 @@ class Nothing:
     def dismiss(self, node_ids: object) -> None:
         """There are none."""
 
-    def drain_heard(self) -> list[object]:
-        return []
+    def drain_heard(self) -> list[tuple[str, int, int]]:
+        heard, self.heard = self.heard, []
+        return heard
 
 
 class World:
     def __init__(self, lead: Lead) -> None:
-        self.clock, self.replica, self.links, nothing = FakeClock(), Replica(default_slots=1), Links(), Nothing()
+        self.clock, self.replica, self.links = FakeClock(), Replica(default_slots=1), Links()
+        self.desk = nothing = Nothing()
         leadership, mesh = cast(Leadership, lead), cast(Mesh, self.links)
         self.membership = Membership(ME, leadership, self.replica, clock=self.clock, follower=cast(Follower, nothing))
         self.membership.connect(
@@ -132,5 +141,26 @@ async def test_one_that_does_not_lead_asks_all_it_knows_until_one_takes_it() -> 
     world.links.refuses = False
     await world.clock.advance(SECOND)
     assert world.links.asked == ["b", "b"]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_was_heard_before_this_server_led_is_not_told_after() -> None:
+    """An agent may have died meanwhile: what is old would let it live on."""
+    lead = Lead(lambda _: None)
+    lead.leads, lead.leader = False, "b"
+    world = World(lead)
+    world.know(ME)
+    running = asyncio.get_running_loop().create_task(world.membership.run())
+    await settle()
+    world.desk.heard = [("n1", 4, 10_000)]
+    await world.clock.advance(SECOND)
+    assert world.links.told == [("b", [("n1", 4, 10_000)])]
+    world.desk.heard = [("n2", 5, 10_000)]
+    lead.leads, lead.leader = True, "me"
+    await world.clock.advance(SECOND)
+    lead.leads, lead.leader = False, "b"
+    await world.clock.advance(SECOND)
+    assert len(world.links.told) == 1
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
