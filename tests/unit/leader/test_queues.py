@@ -307,6 +307,10 @@ async def test_what_is_not_parked_in_time_is_somebody_elses_to_park() -> None:
         assert (queues(core).blocked_stats().blocked, queues(core).broker_stats().tracked) == (0, 0)
 
 
+def holds_slot(core: Core, job_id: str) -> bool:
+    return core.state.runs[job_id].holds_slot
+
+
 @pytest.mark.invariant("K-4")
 async def test_slots_and_room_are_waited_for_apart() -> None:
     """Who waits for a slot is freed by a slot of its namespace alone, who waits for room by room alone."""
@@ -319,10 +323,10 @@ async def test_slots_and_room_are_waited_for_apart() -> None:
         assert [it.evaluation.job_id for it in await take(core)] == ["q1"]
         await free(core)  # room, and a slot of the other namespace
         assert [it.evaluation.job_id for it in await take(core)] == ["r2"]
-        assert not core.state.runs["q2"].holds_slot
+        assert not holds_slot(core, "q2")
         await core.submit(CancelRun("q1"))  # a slot, and no room but what it left unused
         await settle()
-        assert core.state.runs["q2"].holds_slot
+        assert holds_slot(core, "q2")
         assert [it.evaluation.job_id for it in await take(core)] == ["r3", "q2"]
         assert (queues(core).blocked_stats().blocked, _ready(core)) == (1, 0)
 
