@@ -21,7 +21,11 @@ from jobpool.model.statuses import (
     NodeStatus,
     Trigger,
 )
+from jobpool.replica.state import State
 from jobpool.scheduler import STRATEGIES, Nothing, Place, Proposals, Refusal, Wait, schedule, verify
+from jobpool.store.change import Change
+from jobpool.store.keyspace import Table
+from jobpool.store.port import Fence
 
 EXECUTORS = ("rest", "shell", "noop")
 
@@ -118,6 +122,54 @@ def test_the_leader_takes_what_was_proposed_on_the_same_state(
             assert decision.examined == decision.filtered + decision.full == len(cluster.ready_nodes(run.executor))
     for node_id, proposed in ((name, proposals.on_node(name)) for name in cluster.nodes):
         assert proposed == sum(isinstance(one, Place) and one.node_id == node_id for one in decisions)
+
+
+@pytest.mark.invariant("S-2")
+@settings(max_examples=500)
+@given(clusters(), batches, st.integers())
+def test_what_a_batch_remembers_as_full_is_full(cluster: Cluster, batch: list[tuple[str, str]], seed: int) -> None:
+    """The executor is all that tells runs apart here: one that found no room speaks for the others of its batch."""
+    proposals, dice = Proposals(), Dice(seed)
+    for executor, strategy in batch:
+        run = a_run(executor, strategy=strategy)
+        remembered = executor in proposals.full_for
+        decision = schedule(run, cluster, proposals=proposals, dice=dice)
+        if remembered:
+            assert isinstance(decision, Wait)
+            known = dict(proposals.full_for)
+            proposals.full_for.clear()
+            assert isinstance(schedule(run, cluster, proposals=proposals, dice=Dice(seed)), Wait)
+            proposals.full_for.update(known)
+
+
+nodes_in_time = st.lists(
+    st.tuples(
+        st.sampled_from(["n0", "n1", "n2"]),
+        st.sets(st.sampled_from(EXECUTORS)),
+        st.sampled_from([NodeStatus.READY, NodeStatus.READY, NodeStatus.DOWN, None]),
+        st.booleans(),
+        st.booleans(),
+    ),
+    max_size=12,
+)
+
+
+@pytest.mark.invariant("S-2")
+@given(nodes_in_time)
+def test_the_nodes_that_are_remembered_as_ready_are_those_that_are(
+    changes: list[tuple[str, set[str], NodeStatus | None, bool, bool]],
+) -> None:
+    """Whatever a node comes to offer, and whenever it was asked for: None is a node that is forgotten."""
+    state = State(default_slots=1)
+    for n, (name, executors, status, eligible, draining) in enumerate(changes, start=1):
+        node = status and Node(
+            name, "n", "", status, 0, 0, executors=tuple(sorted(executors)), eligible=eligible, draining=draining
+        )
+        state.fold(Fence(1, 1, n, f"b{n}"), [Change(Table.NODE, (name,), node)])
+        for executor in EXECUTORS:
+            assert state.ready_nodes(executor) == sorted(
+                node.id for node in state.nodes.values() if node.accepts_work and executor in node.executors
+            )
 
 
 def has_room(cluster: Cluster, executor: str) -> bool:
