@@ -54,7 +54,7 @@ def restore(*, file: str, config_file: str, write_out: str, **given: str | None)
     member: start this server, then let the others join it one by one (`jobpoolctl member add`).
 
     What was due since the snapshot does not run. Runs that were live in it end as its agents report them, or fail with
-    the reason node_lost when the agents had failover-heartbeat-ttl to come back.
+    the reason node_lost when the agents had their time to come back (30s, or more as the fleet needs).
     """
     from jobpool.cli.snapshot_views import show_snapshot
     from jobpool.kit.effects.clock import SystemClock

@@ -15,15 +15,21 @@ from jobpool.store.port import Fence, KeyValue, Store
 from jobpool.wire.snapshot_file import SnapshotReader, SnapshotWriter, Summary
 
 PIECE = 1024 * 1024
+_OF_THE_CLUSTER = (FOLDERS[Table.SERVER], FOLDERS[Table.CLUSTER])
+"""The servers, and the secret by which they know each other: a backup is to give nobody a place among them."""
 
 
 async def snapshot_pieces(store: Store, created_at: Millis) -> AsyncGenerator[bytes, None]:
-    """The whole store as of one fence, as a snapshot's bytes, at most 1 MiB at a time. Raises StoreFailed."""
+    """The whole store as of one fence, as a snapshot's bytes, at most 1 MiB at a time; without servers and secret.
+
+    Raises StoreFailed.
+    """
     writer, fence = SnapshotWriter(), None
     yield writer.head()
     async for chunk in await store.snapshot():
         fence = fence_in(chunk) or fence
-        data = writer.chunk([(pair.key, pair.value) for pair in chunk])
+        pairs = [(pair.key, pair.value) for pair in chunk if not pair.key.startswith(_OF_THE_CLUSTER)]
+        data = writer.chunk(pairs) if pairs else b""
         for at in range(0, len(data), PIECE):
             yield data[at : at + PIECE]
     if fence is None:
@@ -61,7 +67,7 @@ async def as_restored(
     Without the servers and the secret of the cluster that it was taken from: where it is restored is another one.
     """
     key = key_of(Table.META, RESTORED)
-    left_out = (key, FOLDERS[Table.SERVER], FOLDERS[Table.CLUSTER])
+    left_out = (key, *_OF_THE_CLUSTER)
     async for chunk in chunks:
         yield [pair for pair in chunk if not pair.key.startswith(left_out)]
     record = Restored(at, summary.created_at, summary.incarnation, summary.term, summary.n)

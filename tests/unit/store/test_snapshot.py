@@ -11,7 +11,7 @@ import pytest
 from jobpool.client.snapshots import keep_snapshot
 from jobpool.model.errors import FailedPrecondition, StoreFailed
 from jobpool.store.port import KeyValue, Limits, Put
-from jobpool.store.snapshot import PIECE, check_snapshot, read_snapshot, snapshot_pieces
+from jobpool.store.snapshot import PIECE, as_restored, check_snapshot, read_snapshot, snapshot_pieces
 from jobpool.testing.store import MemoryStore, pairs_of, write
 from jobpool.wire.snapshot_file import Summary
 
@@ -41,6 +41,18 @@ async def test_a_snapshot_reads_back(tmp_path: Path) -> None:
 async def test_an_empty_store_has_a_snapshot_too(tmp_path: Path) -> None:
     assert (await save(MemoryStore(), tmp_path / "backup")).keys == 1  # the fence
     assert [pair.key for pair in await pairs_of(read_snapshot(tmp_path / "backup"))] == ["fence"]
+
+
+async def test_neither_the_servers_nor_their_secret_are_in_a_backup(tmp_path: Path) -> None:
+    """Whoever finds one is not to pass for a server of the cluster that it was taken from."""
+    store, secret = MemoryStore(), b"what the servers prove to each other"
+    await write(store, Put("cluster/identity", secret), Put("servers/1f", b"a server"), Put("serversx", b"else"))
+    summary = await save(store, tmp_path / "backup")
+    assert secret not in (tmp_path / "backup").read_bytes()
+    assert [pair.key for pair in await pairs_of(read_snapshot(tmp_path / "backup"))] == ["fence", "serversx"]
+    assert summary.keys == 2
+    restored = [pair.key for pair in await pairs_of(as_restored(await store.snapshot(), summary, NOON))]
+    assert restored == ["fence", "serversx", "meta/restored"]
 
 
 async def test_every_cut_is_noticed(tmp_path: Path) -> None:
