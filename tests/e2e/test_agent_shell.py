@@ -261,6 +261,7 @@ async def renewing(shell: Shell) -> None:
 
 
 @pytest.mark.invariant("H-7")
+@pytest.mark.invariant("H-9")
 async def test_a_command_whose_agent_gives_no_sign_of_life_is_stopped_and_the_run_is_lost(
     shell: Shell, tmp_path: Path
 ) -> None:
@@ -277,6 +278,7 @@ async def test_a_command_whose_agent_gives_no_sign_of_life_is_stopped_and_the_ru
     assert await ShellExecutor().recover(task, shell.context(task)) == outcome
 
 
+@pytest.mark.invariant("H-9")
 async def test_a_command_that_ignores_the_end_of_the_lease_is_killed(shell: Shell, tmp_path: Path) -> None:
     shell.lease = Lease(tmp_path / "lease", patience=400)
     task = shell.task("trap '' TERM; while :; do sleep 0.05; done", kill_after="200ms")
@@ -284,6 +286,7 @@ async def test_a_command_that_ignores_the_end_of_the_lease_is_killed(shell: Shel
     assert (outcome.status, outcome.reason, outcome.exit_code) == (Status.LOST, "lease_expired", 137)
 
 
+@pytest.mark.invariant("H-9")
 async def test_a_command_whose_agent_lives_goes_on(shell: Shell, tmp_path: Path) -> None:
     shell.lease = Lease(tmp_path / "lease", patience=600)
     async with asyncio.TaskGroup() as group:
@@ -293,6 +296,7 @@ async def test_a_command_whose_agent_lives_goes_on(shell: Shell, tmp_path: Path)
     assert (outcome.status, outcome.exit_code) == (Status.FAILED, 3)
 
 
+@pytest.mark.invariant("H-9")
 async def test_the_lease_of_an_agent_that_comes_back_in_time_is_not_over(shell: Shell, tmp_path: Path) -> None:
     """An agent that was away for less than its patience, and whose text goes on where the old one stopped."""
     shell.lease = Lease(tmp_path / "lease", patience=2000)
@@ -318,6 +322,7 @@ async def test_nothing_is_left_of_the_watch_when_the_command_has_ended(shell: Sh
     await shell.until(lambda: not _group(shim))
 
 
+@pytest.mark.invariant("H-9")
 async def test_a_command_without_shim_and_agent_ends_with_the_lease(shell: Shell, tmp_path: Path) -> None:
     shell.lease = Lease(tmp_path / "lease", patience=800)
     mark = tmp_path / "mark"

@@ -162,6 +162,27 @@ async def test_a_drain_of_a_node_out_of_reach_is_over_when_its_agent_has_spoken(
         assert {it.losses for it in core.state.runs.values()} == {int(empty)}
 
 
+@pytest.mark.invariant("D-2")
+async def test_plans_of_one_name_in_two_namespaces_are_both_moved() -> None:
+    async with running_core(MemoryStore(), FakeClock(START), answers=None) as core:
+        await core.submit(AddNamespace("other"))
+        await core.add_node("a")
+        for namespace in ("default", "other"):
+            await core.add_plan("p", spec="*/2 * * * * *", namespace=namespace)
+        await core.advance(5 * SECOND)
+        before = {run.id: run for run in core.state.runs.values()}
+        assert {run.namespace for run in before.values()} == {"default", "other"}
+        assert len({(run.plan_id, run.scheduled_at) for run in before.values()}) < len(before), (
+            "ticks of one name and time"
+        )
+        await core.add_node("b")
+        await core.submit(StartDrain("a", 0))
+        await core.advance(SECOND)
+        moved = [core.state.runs[job_id] for job_id in before]
+        assert {(len(run.attempts), run.open_attempt and run.open_attempt.node_id) for run in moved} == {(2, "b")}
+        assert core.state.nodes["a"].drain is None
+
+
 @pytest.mark.invariant("D-3")
 async def test_a_drain_that_is_cancelled_in_time_moves_nothing() -> None:
     async with running_core(MemoryStore(), FakeClock(START)) as core:
