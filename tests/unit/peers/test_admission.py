@@ -169,7 +169,17 @@ async def test_a_newer_stream_takes_the_place_of_the_older(world: World) -> None
     assert b.heard[1:] == [("a", "beat", 5), ("a", "gone")]
 
 
-@pytest.mark.parametrize("frame", [b"garbage", b"\xc1", encode([["withdrawn", "x"]]), encode(7)])
+GARBAGE = [b"garbage", b"\xc1", encode([["withdrawn", "x"]]), encode(7), b"\x91\x92\xa2\xff\xfe\x01", b"\x91" * 4000]
+
+
+@pytest.mark.parametrize("frame", GARBAGE)
+async def test_garbage_of_a_stranger_is_refused(world: World, frame: bytes) -> None:
+    raw = await world.raw("x", await world.alone())
+    await raw.stream.send(frame)
+    assert isinstance(await raw.end(), InvalidArgument)
+
+
+@pytest.mark.parametrize("frame", GARBAGE)
 async def test_garbage_ends_the_stream(world: World, frame: bytes) -> None:
     b = await world.alone()
     raw = await world.admitted("a", b)
@@ -188,11 +198,13 @@ async def test_words_that_do_not_belong_here_are_passed_over(world: World) -> No
     assert isinstance((await raw.hear())[0], Answered)
 
 
-async def test_garbage_from_who_was_dialed_ends_the_link(world: World) -> None:
+@pytest.mark.parametrize("frame", GARBAGE)
+async def test_garbage_from_who_was_dialed_ends_the_link(world: World, frame: bytes) -> None:
+    """Whoever it is at that address: the server goes on."""
     a, _ = await world.pair()
 
     async def babble(stream: FrameStream) -> None:
-        await stream.send(b"garbage")
+        await stream.send(frame)
         await stream.recv()
 
     world.network.host("b", babble)

@@ -42,6 +42,11 @@ def test_fields_that_a_later_version_added_are_passed_over() -> None:
         encode([[7, 8]]),
         encode([None]),
         pack([encode(Called())]) + b"\x00",
+        b"\x91\x92\xa2\xff\xfe\x01",
+        b"\x91\x92\xa9withdrawn\xa2\xff\xfe",
+        b"\x91\x92\xa4news\xa2\xff\xfe",
+        b"\x91" * 4000,
+        b"\x91\x92\xa4news" + b"\x91" * 4000,
     ],
 )
 def test_garbage_is_refused(frame: bytes) -> None:
@@ -57,6 +62,9 @@ def test_questions() -> None:
     for garbled in (["ready", 1], ["ready"], [], 7, [7]):
         with pytest.raises(InvalidArgument, match="question: cannot be read"):
             read_question(msgspec.Raw(encode(garbled)))
+    for raw in (b"\x92\xa5ready\xa1\xff", b"\x91" * 4000):
+        with pytest.raises(InvalidArgument, match="question: cannot be read"):
+            read_question(msgspec.Raw(raw))
 
 
 def test_answers() -> None:
@@ -64,3 +72,5 @@ def test_answers() -> None:
     assert read_answer(msgspec.Raw(encode(None)), type(None)) is None
     with pytest.raises(JobpoolError, match="the answer of the other server cannot be read"):
         read_answer(msgspec.Raw(encode("x")), int)
+    with pytest.raises(JobpoolError, match="the answer of the other server cannot be read"):
+        read_answer(msgspec.Raw(b"\xa1\xff"), str)
