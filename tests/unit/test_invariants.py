@@ -7,6 +7,7 @@ from pathlib import Path
 TESTS = Path(__file__).parents[1]
 LIST = TESTS.parent / "docs" / "invariants.md"
 _MARK = re.compile(r'invariant\("([A-Z]-[0-9]+)"\)')
+_READ = re.compile(r"^\| ([A-Z]-[0-9]+) \| [^|]+ \|$", re.MULTILINE)
 _ROW = re.compile(r"^\| ([A-Z]-[0-9]+) \| .+ \| (.*) \|$", re.MULTILINE)
 
 
@@ -29,3 +30,17 @@ def test_every_listed_invariant_is_held_where_the_list_says() -> None:
     for name, where in rows.items():
         assert where, f"{name} is held by nothing"
         assert where <= found[name], f"{name}: {sorted(where - found[name])} do not name it"
+
+
+def test_every_invariant_that_a_test_names_is_listed() -> None:
+    assert set(marked()) == {name for name, _ in _ROW.findall(LIST.read_text())}
+
+
+def test_of_the_parts_that_exist_every_invariant_is_held_or_read_in_our_terms() -> None:
+    numbers = {"B": 22, "K": 9, "P": 16, "W": 7, "L": 6, "H": 9, "D": 3, "C": 9, "A": 3, "S": 4}
+    known = {f"{letter}-{number}" for letter, most in numbers.items() for number in range(1, most + 1)}
+    text = LIST.read_text()
+    told = {name for name, _ in _ROW.findall(text)} | set(_READ.findall(text))
+    assert known - told == {"P-5", "P-6", "P-14"}, (
+        "replacing a run, what an agent still holds, preemption: parts that do not exist yet"
+    )
