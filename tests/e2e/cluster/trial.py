@@ -41,6 +41,11 @@ class Shape(Struct, frozen=True):
     plans: int = 20
     exclusive: int = 2
 
+    @property
+    def limit(self) -> float:
+        """Seconds that all of it may take."""
+        return 150 + sum(self.spans) + self.rounds * (self.gap + 15)
+
 
 class Experiment(Struct, frozen=True):
     """`number` is that of the list of experiments. `flags` are for the servers, `network`: links are cut."""
@@ -120,7 +125,7 @@ class Trial:
         """What went wrong is in the report; nothing is raised for it."""
         report = Report(self.experiment.number, self.experiment.title, self.seed)
         try:
-            async with self.api:
+            async with self.api, asyncio.timeout(self.shape.limit):
                 report = await self._run(report)
         except _BROKEN as failure:
             self.problems.append("".join(traceback.format_exception(failure))[-8000:])

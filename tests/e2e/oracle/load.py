@@ -12,13 +12,14 @@ import aiohttp
 from msgspec.structs import replace
 
 from jobpool.kit.effects.dice import Dice
-from tests.e2e.oracle.client import Api, Refused
+from tests.e2e.oracle.client import Api, Refused, until
 from tests.e2e.oracle.evidence import Expected, Write, millis
 
 NAMESPACE = "load"
 BY_HAND = "by_hand"
 EVERY_SECOND = "* * * * * *"
 _CATCH_UP = {"mode": "all", "window": "1h", "max_runs": 100000}
+_KNOWN_WITHIN = 30
 _ALONE_FOR = "1.3"  # seconds: longer than from tick to tick
 
 
@@ -87,8 +88,11 @@ class Load:
             self.expected[plan_id] = Expected(NAMESPACE, plan_id, spec, "UTC", millis(plan["create_time"]), 0, first)
 
     async def _plan(self, api: Api, plan_id: str) -> dict[str, Any]:
-        """For a change whose answer was lost, and which turned out to have been made."""
-        return {**await api.get(f"plans/{plan_id}", namespace=NAMESPACE), "again": True}
+        """For a change whose answer was lost, and which turned out to have been made.
+
+        Of several servers one may not have heard of it yet, but each must before long.
+        """
+        return {**await until(lambda: _found(api, plan_id), within=_KNOWN_WITHIN), "again": True}
 
     async def stop(self, api: Api) -> None:
         """All plans offline."""
@@ -177,6 +181,17 @@ async def persist(
         except (aiohttp.ClientError, TimeoutError, ConnectionError):
             pass
         await asyncio.sleep(0.05)
+
+
+async def _found(api: Api, plan_id: str) -> dict[str, Any]:
+    """The answer; nothing from a server that does not know the plan."""
+    try:
+        found: dict[str, Any] = await api.get(f"plans/{plan_id}", namespace=NAMESPACE)
+    except Refused as refusal:
+        if refusal.status != 404:
+            raise
+        return {}
+    return found
 
 
 async def _told() -> dict[str, Any]:
