@@ -15,7 +15,7 @@ from h2.exceptions import H2Error
 
 from jobpool.kit.effects.channel import BoundedBuffer, LiveChannel, connect_failure
 from jobpool.kit.pure.durations import SECOND, Millis
-from jobpool.model.errors import InvalidArgument
+from jobpool.model.errors import InvalidArgument, Unimplemented
 from jobpool.model.retold import retold
 from jobpool.model.server import ServerRecord
 from jobpool.peers.stream import MAX_FRAME, FrameStream, StreamBroken
@@ -26,6 +26,7 @@ AROUND = 16
 """Bytes that protobuf adds to a frame, at most."""
 _DEAD_AFTER: Millis = 3 * SECOND
 _DEFAULT_PORT = 2379
+_NO_GRPC = "what answers there does not speak gRPC"
 
 _Call: TypeAlias = Stream[pb.PeerFrame, pb.PeerFrame]
 
@@ -97,6 +98,10 @@ def _told(call: _Call | None = None) -> Iterator[None]:
         raise _said(error) from error
     except DecodeError as error:
         raise InvalidArgument("frame", "the bytes are no PeerFrame") from error
+    except NotImplementedError:
+        raise Unimplemented("compressed frames are not taken") from None
+    except KeyError:  # grpclib looks up what every answer has
+        raise StreamBroken(_NO_GRPC) from None
     except OSError as error:
         raise StreamBroken(connect_failure(error)) from error
 
@@ -108,6 +113,8 @@ def _refusal(call: _Call | None) -> Exception | None:
             call._maybe_raise()
     except GRPCError as error:
         return _said(error)
+    except KeyError:
+        return StreamBroken(_NO_GRPC)
     return None
 
 

@@ -7,13 +7,16 @@ import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 from grpclib.client import Channel
 from grpclib.const import Cardinality
 from grpclib.exceptions import GRPCError
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import RequestReceived
 
 from jobpool.api.listener import Listener, ListenerConfig
 from jobpool.api.rest import Gateway
@@ -22,7 +25,7 @@ from jobpool.api.tls import server_tls
 from jobpool.kit.effects.clock import SystemClock
 from jobpool.kit.effects.dice import Dice
 from jobpool.model.beat import Beat
-from jobpool.model.errors import InvalidArgument, ResourceExhausted, Unauthenticated, Unavailable
+from jobpool.model.errors import InvalidArgument, JobpoolError, ResourceExhausted, Unauthenticated, Unavailable
 from jobpool.model.server import Cluster, ServerRecord
 from jobpool.peers.dial import PATH, GrpcDial
 from jobpool.peers.frames import encode, pack
@@ -239,6 +242,58 @@ async def say_something_else(b: Peer) -> None:
             await stream.recv_message()
     finally:
         channel.close()
+
+
+Header = tuple[str, str]
+GRPC: list[Header] = [(":status", "200"), ("content-type", "application/grpc+proto")]
+
+
+@asynccontextmanager
+async def somebody(headers: list[Header], body: bytes) -> AsyncIterator[ServerRecord]:
+    """Speaks HTTP/2 at the address of server b, and answers every request so."""
+    gone = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        config = H2Configuration(client_side=False, validate_outbound_headers=False)
+        connection = H2Connection(config)
+        connection.initiate_connection()
+        while data := await reader.read(65_536):
+            for event in connection.receive_data(data):
+                if isinstance(event, RequestReceived):
+                    assert event.stream_id is not None
+                    connection.send_headers(event.stream_id, headers)
+                    connection.send_data(event.stream_id, body)
+            writer.write(connection.data_to_send())
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        gone.set()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield record("b", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        await gone.wait()
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "error"),
+    [
+        ([("server", "nobody")], b"", "does not speak gRPC"),
+        ([(":status", "418")], b"", "418"),
+        ([(":status", "200"), ("content-type", "text/html")], b"", "content-type"),
+        ([*GRPC, ("grpc-status", "many")], b"", "grpc-status"),
+        (GRPC, b"\1\0\0\0\3abc", "compressed frames are not taken"),
+        (GRPC, b"\0\0\0\0\3abc", "no PeerFrame"),
+        (GRPC, b"\0\xff\xff\xff\xff", "4294967295"),
+    ],
+)
+async def test_whoever_answers_at_a_servers_address_is_no_danger(
+    headers: list[Header], body: bytes, error: str
+) -> None:
+    async with asyncio.timeout(ENOUGH), somebody(headers, body) as b, GrpcDial()(b) as stream:
+        await stream.send(b"hello")
+        with pytest.raises(JobpoolError, match=error):
+            await stream.recv()
 
 
 async def test_an_address_that_is_none_is_named() -> None:
