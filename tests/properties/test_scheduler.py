@@ -162,9 +162,10 @@ def test_the_nodes_that_are_remembered_as_ready_are_those_that_are(
     """Whatever a node comes to offer, and whenever it was asked for: None is a node that is forgotten."""
     state = State(default_slots=1)
     for n, (name, executors, status, eligible, draining) in enumerate(changes, start=1):
-        node = status and Node(
-            name, "n", "", status, 0, 0, executors=tuple(sorted(executors)), eligible=eligible, draining=draining
-        )
+        node = None
+        if status is not None:
+            offers = tuple(sorted(executors))
+            node = Node(name, "n", "", status, 0, 0, executors=offers, eligible=eligible, draining=draining)
         state.fold(Fence(1, 1, n, f"b{n}"), [Change(Table.NODE, (name,), node)])
         for executor in EXECUTORS:
             assert state.ready_nodes(executor) == sorted(

@@ -1,14 +1,12 @@
 """The parked evaluations at scale."""
 
-import sys
-from collections.abc import Callable
 from functools import partial
-from types import FrameType
 
 import pytest
 
 from jobpool.leader.blocked import Blocked
 from jobpool.model.queued import QueuedEvaluation
+from tests.unit.leader.work import calls_of
 
 
 def evaluation(job: str, *, priority: int = 50, created: int = 1) -> QueuedEvaluation:
@@ -68,22 +66,6 @@ def test_room_of_an_executor_that_nobody_has_met_waits_for_its_first() -> None:
     assert early is not None
     assert early.modify_index == 5
     assert blocked.block(evaluation("r3"), "sql", snapshot_n=4) is None, "it was room for one"
-
-
-def calls_of(work: Callable[[], object]) -> int:
-    """How many functions are called by it, built-in ones too."""
-    count = 0
-
-    def note(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(note)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 @pytest.mark.invariant("K-9")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from itertools import count
 
 import pytest
@@ -11,6 +12,7 @@ from jobpool.leader.broker_service import BrokerQueue
 from jobpool.model.errors import BrokerDisabled, NotOutstanding
 from jobpool.model.queued import FAILED_QUEUE, QueuedEvaluation
 from jobpool.testing.clock import FakeClock, settle
+from tests.unit.leader.work import calls_of
 
 SERVICE = ("service",)
 
@@ -209,3 +211,24 @@ async def test_superfluous_ones_are_given_out_without_further_acks(world: World)
     world.queue.ack("a", 1, token="t1")
     batches = [await world.queue.cancelable(2) for _ in range(3)]
     assert [item.number for batch in batches for item in batch] == [2, 3, 4, 5, 6]
+
+
+@pytest.mark.invariant("K-9")
+@pytest.mark.parametrize("types", [1, 8])
+async def test_the_work_of_an_answer_does_not_grow_with_the_evaluators_that_wait(types: int) -> None:
+    """A batch of answers comes while 64 evaluators wait for more: none of them is looked after for each answer."""
+    works = []
+    for waiters in (types, 64 * types):
+        world = World()
+        for at in range(waiters):
+            world.taker(types=(f"type-{at % types}",))
+        await settle()
+        world.enqueue(*(f"r{at}" for at in range(100)))
+        deliveries = await world.queue.dequeue(SERVICE, 100, timeout=0)
+        ack = world.queue.ack
+        work = [calls_of(partial(ack, it.evaluation.job_id, 1, token=it.token)) for it in deliveries]
+        works.append(max(work))
+        for task in world.tasks:
+            task.cancel()
+        await asyncio.gather(*world.tasks, return_exceptions=True)
+    assert works[0] == works[1] < 200
