@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol, cast
 from urllib.parse import urlsplit
 
-from grpclib.client import Channel, StreamStreamMethod
+from grpclib.client import StreamStreamMethod
 from grpclib.config import Configuration
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
@@ -21,6 +21,7 @@ from jobpool.agent.config import AgentConfig, TlsConfig
 from jobpool.agent.journal import Journal
 from jobpool.agent.session import WELCOME_WITHIN, SessionEnded, Stream
 from jobpool.kit.effects.apart import apart
+from jobpool.kit.effects.channel import SoundChannel
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.dice import Dice
 from jobpool.kit.effects.logging import get_logger
@@ -181,7 +182,7 @@ class Connector:
     async def _stream(self, url: str) -> AsyncIterator[Stream]:
         parts = urlsplit(url)
         tls = self._tls if parts.scheme == "https" else None
-        channel = Channel(parts.hostname, parts.port or 2379, ssl=tls, config=_KEEPALIVE)
+        channel = SoundChannel(parts.hostname, parts.port or 2379, ssl=tls, config=_KEEPALIVE)
         try:
             method = StreamStreamMethod(channel, PATH, pb.AgentMessage, pb.ServerMessage)
             async with method.open() as stream:

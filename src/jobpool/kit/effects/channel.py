@@ -1,6 +1,7 @@
-"""What grpclib's connections lack: they notice a machine that is gone, and bound what they take in."""
+"""What grpclib's connections lack: they fail in words, notice a machine that is gone, and bound what they take in."""
 
 import asyncio
+import errno
 import socket
 import ssl
 import sys
@@ -14,7 +15,20 @@ from grpclib.protocol import Buffer, H2Protocol
 from jobpool.kit.pure.durations import Millis
 
 
-class LiveChannel(Channel):
+class SoundChannel(Channel):
+    """A client's connection that fails with an OSError when the other end closes it as soon as it is made.
+
+    A plain one would go on, and fail with an AttributeError for what closing has taken away.
+    """
+
+    async def __connect__(self) -> H2Protocol:
+        protocol = await super().__connect__()
+        if protocol.processor.connection.is_closing():
+            raise ConnectionResetError(errno.ECONNRESET, "the connection was closed as soon as it was made")
+        return protocol
+
+
+class LiveChannel(SoundChannel):
     """A client's connection that breaks when bytes stay unacknowledged for `dead_after` ms.
 
     The kernel alone would wait a quarter of an hour for a machine that is gone.
