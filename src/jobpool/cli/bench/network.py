@@ -53,7 +53,7 @@ async def network(count: int) -> AsyncIterator[Network]:
     part = await _free_part()
     async with AsyncExitStack() as made:
         for kind in _NETS:
-            await _ip("link", "add", "name", mark + kind, "type", "bridge")
+            await _ip("link", "add", "name", mark + kind, "address", _address(), "type", "bridge")
             made.push_async_callback(_ip, "link", "del", mark + kind)
             await _ip("link", "set", mark + kind, "up")
         await _ip("address", "add", f"{_NETS[_CLIENTS]}.{part}.1/24", "dev", mark + _CLIENTS)
@@ -80,6 +80,15 @@ async def _host(mark: str, part: int, number: int, made: AsyncExitStack) -> Host
 
 def _outside(mark: str, kind: str, number: int) -> str:
     return f"{mark}{kind}o{number}"
+
+
+def _address() -> str:
+    """Of a bridge, by chance: left to itself it takes one of its hosts', and another when that one is cut off.
+
+    Then all others would send to an address that is no more, and look cut off too.
+    """
+    dice = Dice()
+    return ":".join(["02", *(f"{dice.below(256):02x}" for _ in range(5))])
 
 
 async def _free_part() -> int:
