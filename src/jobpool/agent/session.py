@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from google.protobuf.message import DecodeError
+
 from jobpool.agent import messages
 from jobpool.agent.outbox import Outbox
 from jobpool.agent.rundirs import read_output
@@ -25,6 +27,8 @@ from jobpool.wire import jobpool_pb2 as pb
 WELCOME_WITHIN: Millis = 10 * SECOND
 _LOG_REQUESTS = 64
 _SILENT_BEATS = 3
+_GARBLED = (DecodeError, NotImplementedError, AssertionError, KeyError)
+"""What grpclib raises for bytes that are no message, compressed ones, a message cut short, an answer without status."""
 _READ_FIRST: Millis = 50
 """What arrived while this process was held up is read before its sender is said to be silent."""
 
@@ -89,7 +93,7 @@ class Session:
     async def open(self) -> pb.ServerWelcome:
         """Introduce the agent; what earlier sessions left unacknowledged is going to be sent again."""
         await self._stream.send_message(pb.AgentMessage(hello=self._hello))
-        first = await self._stream.recv_message()
+        first = await self._hear()
         if first is None or first.WhichOneof("kind") != "welcome":
             raise SessionEnded(f"wanted a Welcome, found {first.WhichOneof('kind') if first else 'the end'}")
         self._mailbag.outbox.rewind()
@@ -107,8 +111,15 @@ class Session:
             if welcome.server_beat > 0:
                 group.create_task(self._notice_silence(welcome.server_beat * _SILENT_BEATS), name="session silence")
 
+    async def _hear(self) -> pb.ServerMessage | None:
+        """Whoever answers at that address: what it says may end the session, never the agent and what runs here."""
+        try:
+            return await self._stream.recv_message()
+        except _GARBLED as error:
+            raise SessionEnded(f"what the server said cannot be read: {error!r}") from error
+
     async def _receive(self) -> None:
-        while (message := await self._stream.recv_message()) is not None:
+        while (message := await self._hear()) is not None:
             self._heard = self._clock.monotonic()
             self._handle(message)
         raise SessionEnded("the server closed the stream")

@@ -116,6 +116,13 @@ class AgentServer:
         assert self._stream is not None
         await self._stream.send_message(message)
 
+    async def babble(self, data: bytes, *, end: bool = False) -> None:
+        """Say bytes that need not be a message; with `end` they are the last."""
+        await self.until(lambda: self._stream is not None)
+        stream, self._stream = self._stream, None
+        assert stream is not None
+        await stream._stream.send_data(data, end_stream=end)
+
     async def hang_up(self) -> None:
         """Break the session as a dying server would."""
         stream, self._stream = self._stream, None

@@ -287,3 +287,20 @@ def _rows(tmp_path: Path) -> list[tuple[object, ...]]:
         rows = journal.execute("SELECT allocation_id, fence, status FROM allocations ORDER BY number").fetchall()
     journal.close()
     return rows
+
+
+@pytest.mark.parametrize(
+    ("data", "end"),
+    [(b"\0\0\0\0\3abc", False), (b"\1\0\0\0\3abc", False), (b"\0\0\0\0\x30abc", True)],
+    ids=["no message", "compressed", "cut short"],
+)
+async def test_what_cannot_be_read_ends_the_session_and_nothing_that_runs(
+    server: AgentServer, agent: RunAgent, data: bytes, *, end: bool
+) -> None:
+    async with agent():
+        await server.assign(assignment("j1", parameters='{"sleep":"1s"}'))
+        await server.until(lambda: bool(server.reports))
+        await server.babble(data, end=end)
+        await server.until(lambda: len(server.hellos) == 2)
+        report = await server.ended("j1-a1")
+    assert (report.status, report.fence) == ("complete", 7)
