@@ -19,6 +19,7 @@ from jobpool.agent.task import Key, Report, Task
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.durations import DAY, SECOND, Millis
+from jobpool.kit.pure.garbled import GARBLED
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS allocations (
@@ -112,7 +113,7 @@ class Journal:
         query = f"SELECT task, {_REPORT} FROM allocations WHERE acknowledged_at IS NULL ORDER BY number"  # noqa: S608
         try:
             return [_open_row(row) for row in self._reader.execute(query)]
-        except (sqlite3.Error, msgspec.DecodeError) as error:
+        except (sqlite3.Error, *GARBLED) as error:
             raise JournalBroken(f"cannot read the journal {self._path}: {error}") from error
 
     def remembered(self, allocation_ids: Sequence[str]) -> dict[str, Report | int]:

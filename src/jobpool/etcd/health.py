@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from jobpool.kit.pure.durations import Millis
+from jobpool.kit.pure.garbled import GARBLED
 
 # A member over its quota must count as ready: somebody has to be able to make room in it.
 _HEALTH = "/health?exclude=NOSPACE"
@@ -34,7 +35,7 @@ async def trouble(host: str, port: int, *, timeout: Millis) -> str:
         return f"does not listen yet ({error.strerror or error})"
     try:
         health = msgspec.json.decode(body, type=_Health)
-    except msgspec.MsgspecError:
+    except GARBLED:
         return f"an answer that is not etcd's: {body[:80]!r}"
     return "" if health.health == "true" else health.reason or "it says that it is not healthy"
 
@@ -44,7 +45,7 @@ async def versions(host: str, port: int, *, timeout: Millis) -> tuple[str, str]:
     try:
         async with asyncio.timeout(timeout / 1000):
             told = msgspec.json.decode(await _ask(host, port, _VERSION), type=_Versions)
-    except (OSError, msgspec.MsgspecError):  # among the former TimeoutError
+    except (OSError, *GARBLED):  # among the former TimeoutError
         return "", ""
     return told.etcdserver, told.etcdcluster
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
+from jobpool.kit.pure.garbled import GARBLED
+
 _LEVELS = {"debug": "debug", "info": "info", "warn": "warning"}
 _LAST = ("fatal", "panic", "dpanic")
 _OWN = frozenset({"level", "ts", "msg", "stacktrace"})
@@ -38,7 +40,7 @@ def parse_line(line: bytes) -> LogLine:
     """A line of etcd's log. What is no JSON object is a warning with the text as its message."""
     try:
         found = msgspec.json.decode(line, type=dict[str, object])
-    except msgspec.MsgspecError:
+    except GARBLED:
         return LogLine("warning", line.decode(errors="replace").strip())
     said = str(found.get("level"))
     fields = {key: value for key, value in found.items() if key not in _OWN}

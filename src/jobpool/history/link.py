@@ -7,8 +7,6 @@ from asyncio.subprocess import PIPE, Process
 from collections import deque
 from pathlib import Path
 
-import msgspec
-
 import jobpool
 from jobpool.history.frames import (
     HEADER,
@@ -23,6 +21,7 @@ from jobpool.history.frames import (
     unpack_reply,
 )
 from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.pure.garbled import GARBLED
 from jobpool.model.errors import Unavailable
 
 _HIGH_WATER = 1024 * 1024
@@ -82,7 +81,7 @@ class Link:
         except asyncio.IncompleteReadError:
             code = await self._process.wait()
             self._log.warning("the history process ended", event_name="history_ended", exit_code=code)
-        except (BadFrame, msgspec.MsgspecError) as error:
+        except (BadFrame, *GARBLED) as error:
             self._log.error("the history process broke the protocol", event_name="history_protocol", error=str(error))
             self._process.kill()
         finally:

@@ -10,6 +10,7 @@ from typing import TypeVar, cast, get_args
 import msgspec
 from msgspec import Struct
 
+from jobpool.kit.pure.garbled import GARBLED
 from jobpool.model.errors import InvalidArgument, JobpoolError, Unimplemented
 from jobpool.peers.words import Question, Word
 
@@ -20,8 +21,6 @@ _WORDS: msgspec.msgpack.Decoder[list[Word]] = msgspec.msgpack.Decoder(list[Word]
 _WORD: msgspec.msgpack.Decoder[Word] = msgspec.msgpack.Decoder(Word)
 _PIECES = msgspec.msgpack.Decoder(list[msgspec.Raw])
 _QUESTION: msgspec.msgpack.Decoder[Question] = msgspec.msgpack.Decoder(Question)
-_GARBLED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What the decoder raises: for bytes that are no msgpack, for texts that are no UTF-8, and for nests without end."""
 _FIX, _SHORT = 16, 65_536
 """How msgpack writes the length of a list: in 4, 16 or 32 bits."""
 
@@ -49,7 +48,7 @@ def unpack(frame: bytes) -> list[Word]:
         return _WORDS.decode(frame)
     except msgspec.ValidationError:
         return [word for piece in _pieces(frame) if (word := _word(piece)) is not None]
-    except _GARBLED as error:
+    except GARBLED as error:
         raise InvalidArgument("frame", f"wanted a list of words in msgpack: {error}") from None
 
 
@@ -57,7 +56,7 @@ def read_question(raw: msgspec.Raw) -> Question:
     """Raises Unimplemented for a question of an unknown kind, InvalidArgument for one that is garbled."""
     try:
         return _QUESTION.decode(raw)
-    except _GARBLED as error:
+    except GARBLED as error:
         kind = _kind(raw)
         if kind is not None and kind not in _QUESTIONS:
             raise Unimplemented(f"this server does not know the question {kind[:40]!r}") from None
@@ -68,7 +67,7 @@ def read_answer(raw: msgspec.Raw, kind: type[T]) -> T:
     """Raises JobpoolError for an answer of another form."""
     try:
         return cast(T, _decoder(cast(Hashable, kind)).decode(raw))
-    except _GARBLED as error:
+    except GARBLED as error:
         raise JobpoolError(f"the answer of the other server cannot be read: {error}") from None
 
 
@@ -80,7 +79,7 @@ def _decoder(kind: Hashable) -> msgspec.msgpack.Decoder[object]:
 def _pieces(frame: bytes) -> list[msgspec.Raw]:
     try:
         return _PIECES.decode(frame)
-    except _GARBLED as error:
+    except GARBLED as error:
         raise InvalidArgument("frame", f"wanted a list of words: {error}") from None
 
 
@@ -88,7 +87,7 @@ def _word(piece: msgspec.Raw) -> Word | None:
     """None for a word of an unknown kind."""
     try:
         return _WORD.decode(piece)
-    except _GARBLED as error:
+    except GARBLED as error:
         kind = _kind(piece)
         if kind is not None and kind not in _KINDS:
             return None
@@ -99,7 +98,7 @@ def _kind(piece: msgspec.Raw) -> str | None:
     """What a tagged list says it is; None when it is no such list."""
     try:
         parts = msgspec.msgpack.decode(piece)
-    except _GARBLED:
+    except GARBLED:
         return None
     return parts[0] if isinstance(parts, list) and parts and isinstance(parts[0], str) else None
 

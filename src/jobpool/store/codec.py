@@ -2,9 +2,9 @@
 
 from typing import TypeAlias
 
-import msgspec
 from msgspec.msgpack import Decoder, Encoder
 
+from jobpool.kit.pure.garbled import GARBLED
 from jobpool.model.errors import StoreFailed
 from jobpool.model.namespace import Namespace
 from jobpool.model.node import Node
@@ -68,5 +68,5 @@ def decode(table: Table, value: bytes) -> Record:
         raise CorruptRecord(table, f"unknown record version {value[:1].hex() or 'none'}")
     try:
         return _DECODERS[table].decode(memoryview(value)[1:])
-    except msgspec.MsgspecError as error:
+    except GARBLED as error:
         raise CorruptRecord(table, str(error)) from error

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from jobpool.kit.effects.files import replace_durably, sync_directory
+from jobpool.kit.pure.garbled import GARBLED
 from jobpool.model.errors import StoreFailed
 from jobpool.store.files import explained
 from jobpool.store.port import DataDirLocked, DataDirMismatch
@@ -208,7 +209,7 @@ def _read(path: Path, kind: type[T]) -> T | None:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         return None
-    except msgspec.MsgspecError as error:
+    except GARBLED as error:
         raise StoreFailed(f"{path} is damaged: {error}") from error
 
 

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from jobpool.kit.pure.durations import Millis
+from jobpool.kit.pure.garbled import GARBLED
 from jobpool.model.errors import StoreFailed
 
 Pair: TypeAlias = tuple[str, bytes]
@@ -132,7 +133,7 @@ class SnapshotReader:
         self._digest.update(part)
         try:
             pairs = _decoder.decode(part)
-        except msgspec.MsgspecError as error:
+        except GARBLED as error:
             raise self._damaged(str(error)) from error
         self._keys += len(pairs)
         self._take, self._wanted = self._size, _CHUNK.size

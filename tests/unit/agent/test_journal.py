@@ -151,3 +151,19 @@ def test_a_journal_of_a_later_version_is_refused(tmp_path: Path) -> None:
     file.close()
     with pytest.raises(JournalBroken, match="version 99"):
         Journal(tmp_path / "j.db", Told())
+
+
+async def test_a_damaged_task_is_named(tmp_path: Path) -> None:
+    clock = Told()
+    journal = Journal(tmp_path / "j.db", clock)
+    journal.received(_task("a"), 1, started_at=None, then=_nothing)
+    await journal.flush()
+    journal.close()
+    with sqlite3.connect(tmp_path / "j.db") as file:
+        (task,) = file.execute("SELECT task FROM allocations").fetchone()
+        file.execute("UPDATE allocations SET task = ?", (task.replace(b"a-a1", b"\xff\xfea1"),))
+    file.close()
+    journal = Journal(tmp_path / "j.db", clock)
+    with pytest.raises(JournalBroken, match="cannot read the journal"):
+        journal.load()
+    journal.close()

@@ -123,3 +123,4 @@ def test_a_line_of_the_log_in_our_words(said: str, level: str, last: bool) -> No
 
 def test_a_line_that_is_not_json_is_kept_as_it_is() -> None:
     assert parse_line(b"plain \xff words\n") == LogLine("warning", "plain \ufffd words")
+    assert parse_line(b'{"msg":"\xff"}') == LogLine("warning", '{"msg":"\ufffd"}')

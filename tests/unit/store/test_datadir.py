@@ -93,6 +93,8 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
         ("engine", b""),
         ("engine", b"embedded"),
         ("engine", b'{"engine": "embedded"}'),
+        ("engine", b'{"engine": "\xff\xfe"}'),
+        ("identity", b'{"more": ' + b"[" * 5000),
         ("identity", b"\0" * 40),
         ("identity", b'{"member_id": 1}'),
         ("identity", b'{"member_id": 0, "cluster_id": 5}'),

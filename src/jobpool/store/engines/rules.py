@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
-import msgspec
 from msgspec.msgpack import Decoder, Encoder
 
+from jobpool.kit.pure.garbled import GARBLED
 from jobpool.model.errors import Code, StoreFailed
 from jobpool.store.port import Delete, DeleteRange, Fence, KeyValue, Limits, Op, Put, Transaction
 
@@ -45,7 +45,7 @@ def decode_fence(value: bytes) -> Fence:
         raise StoreFailed(f"the stored fence has the unknown version {value[:1].hex() or 'none'}")
     try:
         return _decoder.decode(value[1:])
-    except msgspec.MsgspecError as error:
+    except GARBLED as error:
         raise StoreFailed(f"the stored fence cannot be read: {error}") from error
 
 
