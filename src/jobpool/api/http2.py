@@ -1,7 +1,8 @@
 """One HTTP/2 connection: grpclib's protocol, held to our limits and able to end without cutting calls.
 
 grpclib takes a message of any size, ends the connection at frames it does not know and cancels every call when it
-closes. Here a message is bounded, unknown frames are ignored, and a draining connection finishes what it has begun.
+closes. Here a message is bounded, unknown frames are ignored, a peer that begins calls only to take them back is cut
+off, and a draining connection finishes what it has begun.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from grpclib.protocol import Stream as H2Stream
 from grpclib.server import Handler
 from h2.config import H2Configuration
 from h2.errors import ErrorCodes
-from h2.events import AlternativeServiceAvailable, UnknownFrameReceived
+from h2.events import AlternativeServiceAvailable, StreamReset, UnknownFrameReceived
 
 from jobpool.api.connections import Connections
 from jobpool.kit.effects.channel import BoundedBuffer
@@ -32,6 +33,14 @@ _MAX_FRAME = 32 * 1024
 _MAX_UNSENT = 8 * 1024 * 1024
 """Answers wait for the transport, so only a peer that floods us with control frames and reads nothing gets here."""
 
+_SLICE = 16 * 1024
+"""Bytes that are taken in before a look at what they brought: a read can hold thousands of calls."""
+
+_RESETS = 200
+"""Calls that a peer may take back at once. A call costs its peer forty bytes and us a millisecond (CVE-2023-44487)."""
+
+_RESETS_A_SECOND = 100
+
 _LINGER_SECONDS = 0.1
 """Between the last answer of a draining connection and its end: a grpclib client drops answers it has received but
 not yet read when the goodbye arrives with them."""
@@ -44,6 +53,8 @@ class Http2(H2Protocol):
         self._calls = _Calls(methods)
         self._connections = connections
         self._transport: asyncio.Transport | None = None
+        self._resets: float = _RESETS
+        self._reset_at = asyncio.get_running_loop().time()
         h2_config = H2Configuration(
             client_side=False,
             header_encoding="latin-1",
@@ -60,11 +71,24 @@ class Http2(H2Protocol):
         super().connection_made(cast(asyncio.BaseTransport, _Outlet(self._transport)))
         for event in (UnknownFrameReceived, AlternativeServiceAvailable):
             self.processor.processors[event] = _ignore
+        self.processor.processors[StreamReset] = self._take_back
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._transport is not None and self._overflows(self._transport):
-            self._transport.abort()
+        transport = self._transport
+        if transport is None:
+            return
+        for at in range(0, len(data), _SLICE):
+            super().data_received(data[at : at + _SLICE])
+            if self._overflows(transport) or self._resets < 0:
+                transport.abort()
+            if transport.is_closing():
+                return
+
+    def _take_back(self, event: StreamReset) -> None:
+        now = asyncio.get_running_loop().time()
+        self._resets = min(_RESETS, self._resets + (now - self._reset_at) * _RESETS_A_SECOND) - 1
+        self._reset_at = now
+        self.processor.process_stream_reset(event)
 
     def _overflows(self, transport: asyncio.Transport) -> bool:
         unparsed = len(self.connection._connection.incoming_buffer._data)

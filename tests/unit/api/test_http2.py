@@ -1,9 +1,21 @@
-"""A connection of gRPC calls whose transport ends under it."""
+"""A connection of gRPC calls whose transport ends under it, or whose peer takes back what it begins."""
 
 import asyncio
 
+import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+
 from jobpool.api.connections import Connections
-from jobpool.api.http2 import Http2
+from jobpool.api.http2 import _RESETS, Http2
+
+CALL = [
+    (":method", "POST"),
+    (":scheme", "http"),
+    (":authority", "x"),
+    (":path", "/x/Y"),
+    ("content-type", "application/grpc"),
+]
 
 
 class Transport(asyncio.Transport):
@@ -25,6 +37,12 @@ class Transport(asyncio.Transport):
     def close(self) -> None:
         self.closed = True
 
+    def abort(self) -> None:
+        self.closed = True
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
 
 async def test_what_is_written_after_the_end_of_the_transport_goes_nowhere() -> None:
     transport = Transport()
@@ -39,3 +57,24 @@ async def test_what_is_written_after_the_end_of_the_transport_goes_nowhere() -> 
     connection.connection.flush()
     assert len(transport.written) == before + 1
     connection.connection_lost(None)
+
+
+@pytest.mark.parametrize(("calls", "cut"), [(_RESETS, False), (10 * _RESETS, True)])
+async def test_a_peer_that_takes_back_call_after_call_is_cut_off(calls: int, *, cut: bool) -> None:
+    transport = Transport()
+    connections = Connections(1)
+    connection = Http2({}, connections)
+    connection.connection_made(transport)
+    peer = H2Connection(H2Configuration(client_side=True))
+    peer.initiate_connection()
+    for _ in range(calls):
+        stream = peer.get_next_available_stream_id()
+        peer.send_headers(stream, CALL)
+        peer.reset_stream(stream)
+    connection.data_received(peer.data_to_send())
+    assert transport.closed is cut
+    begun = connection.running()
+    assert len(begun) < 5 * _RESETS
+    connection.connection_lost(None)
+    await asyncio.gather(*begun, return_exceptions=True)
+    assert len(connections) == 0

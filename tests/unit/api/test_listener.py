@@ -399,7 +399,7 @@ def test_the_names_we_lean_on_are_still_there():
     for owner, names in (
         (Buffer, ("read", "add", "eof")),
         (Connection, ("ack", "flush", "close", "is_closing")),
-        (EventsProcessor, ("process", "close")),
+        (EventsProcessor, ("process", "close", "process_stream_reset")),
         (H2Protocol, ("connection_made", "data_received", "connection_lost")),
         (Handler, ("accept", "cancel", "close")),
         (HttpToolsProtocol, ("on_message_begin", "on_headers_complete", "send_400_response", "shutdown")),
