@@ -13,6 +13,7 @@ from jobpool.kit.effects.dice import Dice
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import StoreFailed
 from jobpool.store.engines import rules
+from jobpool.store.engines.outcomes import Outcomes
 from jobpool.store.port import (
     Compacted,
     Fence,
@@ -177,8 +178,7 @@ class Connection:
         self._silent = False
         self._stuck: list[Callable[[], None]] = []
         self._watches: dict[_Watch, None] = {}
-        self._abandoned: set[asyncio.Task[None]] = set()
-        self._doubtful: Fence | None = None
+        self._outcomes = Outcomes(self._submit)
         shared.connections.append(self)
 
     # ---- what a story does to it
@@ -271,7 +271,7 @@ class Connection:
 
     async def commit(self, transaction: Transaction) -> None:
         rules.check(transaction, self.limits)
-        await self._write(transaction, may_be_resent=True)
+        await self._outcomes.send(transaction, may_be_resent=True)
 
     async def range(self, first: str, last: str, *, limit: int, reverse: bool = False) -> list[KeyValue]:
         def look() -> list[KeyValue]:
@@ -291,7 +291,7 @@ class Connection:
 
     async def campaign(self, server_id: str) -> Fence:
         transaction = rules.campaign(await self.fence(), server_id)
-        await self._write(transaction, may_be_resent=False)
+        await self._outcomes.send(transaction, may_be_resent=False)
         return transaction.leaves
 
     async def close(self) -> None:
@@ -302,8 +302,7 @@ class Connection:
 
     async def _read(self, look: Callable[[], T]) -> T:
         """Raises StoreFailed when there is no answer in time. Reads wait for transactions that were abandoned."""
-        if self._abandoned:
-            await asyncio.wait(self._abandoned)
+        await self._outcomes.settled()
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
         def arrive() -> None:
@@ -312,37 +311,6 @@ class Connection:
 
         self._send(arrive)
         return await self._within(answer, _READ_WITHIN, StoreFailed("the store: no answer in time"))
-
-    async def _write(self, transaction: Transaction, *, may_be_resent: bool) -> None:
-        """One whose caller is cancelled goes on, and every later read waits for its outcome."""
-        task = asyncio.get_running_loop().create_task(self._decide(transaction, may_be_resent=may_be_resent))
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if not task.done():
-                self._abandoned.add(task)
-                task.add_done_callback(self._settle)
-            raise
-
-    def _settle(self, task: asyncio.Task[None]) -> None:
-        self._abandoned.discard(task)
-        if not task.cancelled():
-            task.exception()  # nobody asks for it any more
-
-    async def _decide(self, transaction: Transaction, *, may_be_resent: bool) -> None:
-        try:
-            await self._submit(transaction, may_be_resent=may_be_resent)
-        except OutcomeUnknown:
-            self._doubtful = transaction.leaves
-            raise
-        except Fenced:
-            self._doubtful = None
-            raise
-        except StoreFailed as failure:
-            if self._doubtful == transaction.leaves:
-                raise OutcomeUnknown(failure.reason) from failure
-            raise
-        self._doubtful = None
 
     async def _submit(self, transaction: Transaction, *, may_be_resent: bool) -> None:
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -3,7 +3,6 @@
 Other keys may live in the same etcd: they move its revisions, which only ever locate a fence, and are not seen here.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
@@ -22,6 +21,7 @@ from jobpool.store.engines.etcd.relief import Relief
 from jobpool.store.engines.etcd.restore import Restore
 from jobpool.store.engines.etcd.settings import DEFAULT_PREFIX, Timeouts, Tls, User
 from jobpool.store.engines.etcd.versions import oldest
+from jobpool.store.engines.outcomes import Outcomes
 from jobpool.store.port import Compacted, Fence, Fenced, KeyValue, Limits, OutcomeUnknown, Step, Transaction
 
 
@@ -34,8 +34,7 @@ class EtcdStore:
         self._limits = limits
         self._may_compact = may_compact
         self._kept_after = -1
-        self._doubtful: Fence | None = None
-        self._abandoned: set[asyncio.Task[None]] = set()
+        self._outcomes = Outcomes(self._write)
         self._closed = False
 
     @classmethod
@@ -90,7 +89,7 @@ class EtcdStore:
     async def commit(self, transaction: Transaction) -> None:
         self._check_open()
         rules.check(transaction, self._limits)
-        await self._send(transaction, may_be_resent=True)
+        await self._outcomes.send(transaction, may_be_resent=True)
 
     async def range(self, first: str, last: str, *, limit: int, reverse: bool = False) -> list[KeyValue]:
         if limit < 0:
@@ -126,7 +125,7 @@ class EtcdStore:
 
     async def campaign(self, server_id: str) -> Fence:
         transaction = rules.campaign(await self.fence(), server_id)
-        await self._send(transaction, may_be_resent=False)
+        await self._outcomes.send(transaction, may_be_resent=False)
         return transaction.leaves
 
     def operations(self, *, owned: bool, quota: int = 0) -> EtcdOperations:
@@ -141,40 +140,7 @@ class EtcdStore:
         """Every watch and read that goes on ends with StoreFailed. Closing twice is harmless."""
         self._closed = True
         await self._client.close()
-        if self._abandoned:
-            await asyncio.wait(self._abandoned)
-
-    async def _send(self, transaction: Transaction, *, may_be_resent: bool) -> None:
-        """Decide the transaction. One whose caller is cancelled goes on, and every later read waits for its outcome."""
-        task = asyncio.get_running_loop().create_task(self._decide(transaction, may_be_resent=may_be_resent))
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if not task.done():
-                self._abandoned.add(task)
-                task.add_done_callback(self._settle)
-            raise
-
-    def _settle(self, task: asyncio.Task[None]) -> None:
-        self._abandoned.discard(task)
-        if not task.cancelled():
-            task.exception()  # nobody asks for it any more
-
-    async def _decide(self, transaction: Transaction, *, may_be_resent: bool) -> None:
-        try:
-            await self._write(transaction, may_be_resent=may_be_resent)
-        except Fenced:
-            self._doubtful = None
-            raise
-        except OutcomeUnknown:
-            self._doubtful = transaction.leaves
-            raise
-        except StoreFailed as failure:
-            if self._doubtful == transaction.leaves:
-                # This time it was refused; the time before it was not, and that one can still land.
-                raise OutcomeUnknown(failure.reason) from failure
-            raise
-        self._doubtful = None
+        await self._outcomes.settled()
 
     async def _write(self, transaction: Transaction, *, may_be_resent: bool) -> None:
         try:
@@ -236,8 +202,7 @@ class EtcdStore:
     async def _read_fence(self) -> tuple[Held, int]:
         """The fence, read after every transaction that was abandoned is decided, and the revision of the read."""
         self._check_open()
-        if self._abandoned:
-            await asyncio.wait(self._abandoned)
+        await self._outcomes.settled()
         answer = await self._client.range(RangeRequest(key=self._keys.fence))
         if not answer.kvs:
             raise self._lost_fence()
