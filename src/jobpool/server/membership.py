@@ -10,6 +10,7 @@ from jobpool.api.sessions import Sessions
 from jobpool.kit.effects.clock import Clock, deadline
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.leader.election import SILENCE
 from jobpool.leader.leadership import Leadership
 from jobpool.model.beat import Beat
 from jobpool.model.errors import JobpoolError
@@ -29,7 +30,9 @@ _BEHIND: Millis = SECOND
 _ANSWER_WITHIN: Millis = 5 * SECOND
 _RETRY: Millis = SECOND // 2
 _JOIN_AGAIN: Millis = 100
+_APART: Millis = 3 * SECOND // 2
 CUT_OFF = "this server is cut off from the store; another one can serve you"
+PARTED = "this server and the leader do not hear each other; another one can serve you"
 
 
 class Membership:
@@ -55,6 +58,7 @@ class Membership:
         self._beats: dict[str, tuple[Millis, Beat]] = {}
         self._promised: tuple[int, Millis] | None = None
         self._suspended = False
+        self._together = clock.monotonic()
         self._gone: set[str] = set()
         self._changed = asyncio.Event()
         self._founded = asyncio.Event()
@@ -217,14 +221,31 @@ class Membership:
 
     def _judge_lag(self) -> None:
         """A leader that the store does not answer has waited long enough: its agents go when its term ends."""
-        behind = self.lag >= _BEHIND or self._leadership.stalled
+        now = self._clock.monotonic()
+        if not self._is_parted(now):
+            self._together = now
+        parted = now - self._together >= _APART
+        behind = parted or self.lag >= _BEHIND or self._leadership.stalled
         if behind and not self._suspended:
-            self._log.warning("agents are sent to other servers", event_name="suspended", behind_ms=self.lag)
-            self._sessions.suspend(CUT_OFF)
+            why = PARTED if parted else CUT_OFF
+            self._log.warning(
+                "agents are sent to other servers", event_name="suspended", behind_ms=self.lag, reason=why
+            )
+            self._sessions.suspend(why)
         elif self._suspended and not behind:
             self._log.info("agents are served again", event_name="resumed")
             self._sessions.resume()
         self._suspended = behind
+
+    def _is_parted(self, now: Millis) -> bool:
+        """Whether somebody leads who does not hear this server, or whom it does not hear, though others do."""
+        leader = self._leadership.leader
+        if leader == self._me.id:
+            return False
+        fresh = {server_id: beat for server_id, (at, beat) in self._beats.items() if now - at < SILENCE}
+        if leader is not None:
+            return leader not in fresh or self._me.id not in fresh[leader].hears
+        return any(beat.heard is not None and beat.heard < SILENCE for beat in fresh.values())
 
     def _tell_heard(self) -> None:
         """Told while it is fresh: what was heard before this server led says nothing once another does."""
