@@ -26,7 +26,7 @@ _FIRST_WAIT: Millis = 200
 _LONGEST_WAIT: Millis = 5 * SECOND
 _STEADY: Millis = 5 * SECOND
 _MOMENT: Millis = 20
-_OUT_OF_TOUCH: Millis = 3 * SECOND
+_OUT_OF_TOUCH: Millis = 5 * SECOND
 
 
 class AgentStream:

@@ -5,7 +5,7 @@ import asyncio
 from google.protobuf.message import Message
 
 from jobpool.kit.pure.durations import SECOND, Millis
-from jobpool.model.errors import AlreadyExists, JobpoolError, Unavailable
+from jobpool.model.errors import AlreadyExists, FailedPrecondition, JobpoolError, Unavailable
 from jobpool.testing.audit import PlanKey
 from jobpool.testing.simulation.cluster import Cluster
 from jobpool.testing.simulation.plans import NAMESPACES, PLAIN, PLANS
@@ -33,15 +33,19 @@ class Clients:
         for plan in PLANS:
             await self._insist("PlanAdd", plan)
 
+    async def open_nodes(self) -> None:
+        for name in self._cluster.machines:
+            await self._insist("NodeDrain", pb.NodeDrainRequest(id=name, enable=False, eligible=True))
+
     async def switch_off(self) -> None:
         for plan in PLANS:
             await self._insist("PlanOffline", pb.SchedulePlanOfflineRequest(namespace=plan.namespace, id=plan.id))
 
     async def _insist(self, name: str, request: Message) -> None:
-        """Ask one server after the other until it is done."""
+        """Ask one server after the other until it is done, or was done before."""
         while True:
             answer = await self.ask(self._server(), name, request)
-            if isinstance(answer, AlreadyExists | Message):
+            if isinstance(answer, AlreadyExists | FailedPrecondition | Message):
                 return
             if isinstance(answer, JobpoolError) and not isinstance(answer, Unavailable):
                 self._cluster.world.tell("client", f"{name}: {answer!r}")
@@ -51,7 +55,7 @@ class Clients:
 
     async def live(self) -> None:
         """Ask for this and that until cancelled."""
-        deeds = (self._start, self._start, self._edit, self._cancel)
+        deeds = (self._start, self._start, self._edit, self._cancel, self._switch, self._drain, self._open)
         async with asyncio.TaskGroup() as group:
             while True:
                 await self._cluster.world.sleep(200 + self._dice.below(1500))
@@ -72,6 +76,25 @@ class Clients:
         runs = sorted(self._cluster.witness.audit.state.runs)
         if runs:
             await self.ask(self._server(), "JobCancel", pb.JobCancelRequest(id=runs[self._dice.below(len(runs))]))
+
+    async def _switch(self) -> None:
+        """Not under clocks that are wrong: then nobody can say which ticks were due while a plan was off."""
+        key, off = self._plan(), self._dice.below(2)
+        if key == PLAIN or self._cluster.skewed:
+            return
+        request = pb.SchedulePlanOfflineRequest if off else pb.SchedulePlanOnlineRequest
+        await self.ask(self._server(), f"Plan{'Offline' if off else 'Online'}", request(namespace=key[0], id=key[1]))
+
+    async def _drain(self) -> None:
+        within = ("", "2s", "20s")[self._dice.below(3)]
+        await self.ask(self._server(), "NodeDrain", pb.NodeDrainRequest(id=self._node(), enable=True, deadline=within))
+
+    async def _open(self) -> None:
+        await self.ask(self._server(), "NodeDrain", pb.NodeDrainRequest(id=self._node(), enable=False, eligible=True))
+
+    def _node(self) -> str:
+        names = list(self._cluster.machines)
+        return names[self._dice.below(len(names))]
 
     def _plan(self) -> PlanKey:
         plan = PLANS[self._dice.below(len(PLANS))]

@@ -49,6 +49,7 @@ class Cluster:
         self.agents: dict[str, Process] = {}
         self._talking: dict[str, Agent] = {}
         self.skews: dict[str, Millis] = {}
+        self.skewed = False
         self._variant = variant
         self._lives = 0
         for machine in self.machines.values():

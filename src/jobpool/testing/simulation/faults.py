@@ -186,6 +186,7 @@ def store_down(cluster: Cluster, dice: Dice) -> Fault:
 def skew(cluster: Cluster, dice: Dice) -> Fault:
     name = _server(cluster, dice)
     ahead = dice.below(2 * _MOST_SKEW) - _MOST_SKEW
+    cluster.skewed = True
     cluster.skews[name] = cluster.servers[name].process.clock.skew = ahead
     return Fault(f"the clock of {name} is {ahead} ms ahead", lambda: None)
 

@@ -14,6 +14,9 @@ from typing import Any, TypeAlias, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+_INSTANT = 1e-5
+_APART = 1e-12
+"""Seconds between two timers for the same instant; ten million of them are still one instant."""
 _MOST_TURNS = 20_000
 """Of the loop, at one instant."""
 Coro: TypeAlias = Coroutine[Any, Any, T] | Generator[Any, None, T]
@@ -67,11 +70,12 @@ class _Selector(selectors.SelectSelector):
         if timeout is None:
             raise Idle
         self._turns += 1
-        if timeout > 0:
+        if timeout > _INSTANT:
             self._turns = 0
-            self._passed(timeout)
         elif self._turns > _MOST_TURNS:
             raise Spinning
+        if timeout > 0:
+            self._passed(timeout)
         return []
 
 
@@ -84,12 +88,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._passed = 0.0
         self._numbers = count(1)
+        self._timers = count(1)
         self.born: Callable[[asyncio.Task[Any], Context | None], None] = lambda task, context: None
         super().__init__(_Selector(self._pass))
+        self._clock_resolution = _INSTANT
         self.set_task_factory(self._new_task)
 
     def time(self) -> float:
         return self._passed
+
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """What is due at the same instant comes in the order in which it was asked for."""
+        return super().call_at(when + next(self._timers) * _APART, callback, *args, context=context)
 
     def _pass(self, span: float) -> None:
         # Timers are set for whole milliseconds, and a sum of fractions must not come out just before one.

@@ -114,7 +114,8 @@ class Story:
         self.cluster.heal()
         self.world.tell("story", "everything works again")
         healed = self.world.elapsed
-        await self._pass(_RECOVERY + _PACED)
+        await self._within(self.clients.open_nodes(), _RECOVERY, "open the nodes")
+        await self._pass(healed + _RECOVERY + _PACED - self.world.elapsed)
         since = self.world.elapsed - _PACED
         self.cluster.witness.check_placed((PLAIN, ALONE, ONCE), before=healed)
         self.cluster.witness.check_pace(PLAIN, since=since, until=self.world.elapsed - 3 * SECOND)
