@@ -187,6 +187,7 @@ class Agent:
     def _acknowledged(self, sequence: int) -> None:
         for report in self._outbox.acknowledge(sequence):
             if report.final:
+                self._machine.acknowledged(report)
                 self._machine.forget(report.key)
         self._alarm.kick()
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection
 from itertools import islice
 
-from jobpool.agent.task import Key
+from jobpool.agent.task import Key, Report
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.run import split_id
 from jobpool.model.statuses import NodeStatus, Trigger
@@ -105,6 +105,7 @@ class Witness:
 
     def watch(self, machine: Machine) -> None:
         machine.started = lambda start: self._held(lambda: self._check_start(start))
+        machine.acknowledged = lambda report: self._held(lambda: self._check_taken(report))
 
     def _check_start(self, start: Start) -> None:
         key, task = start.task.key, start.task
@@ -126,6 +127,15 @@ class Witness:
                     f"{task.allocation_id} began on {start.machine} while {last.task.allocation_id} went on on "
                     f"{last.machine}"
                 )
+
+    def _check_taken(self, report: Report) -> None:
+        """What an agent may forget is in the store (P5)."""
+        named = split_id(report.allocation_id)
+        assert named is not None
+        run = self.audit.state.runs.get(named[0])
+        for attempt in run.attempts if run is not None else ():
+            taken = attempt.fence != report.fence or attempt.ended
+            assert taken, f"the end of {report.allocation_id} was acknowledged and is not in the store"
 
     # ---- when all is quiet
 

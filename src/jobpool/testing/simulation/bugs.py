@@ -4,20 +4,19 @@ They show that a story without a fault found is worth something. Each is put in 
 or part of the core; the product has no switch for any of them.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from jobpool.api.agent_desk import LocalDesk
 from jobpool.kit.pure.durations import Millis
 from jobpool.leader.term import LeaderConfig
-from jobpool.model.errors import JobpoolError, StoreFailed
-from jobpool.peers.words import HeldAttempt
+from jobpool.model.errors import StoreFailed
 from jobpool.replica.replica import Replica
-from jobpool.server.answers import Answers
 from jobpool.server.core import Core, CoreConfig
+from jobpool.server.desk import ClusterDesk
+from jobpool.server.lent import Lent
 from jobpool.store.change import Change
 from jobpool.store.commands import Reported
 from jobpool.store.keyspace import Table, parse_key
@@ -26,14 +25,11 @@ from jobpool.testing.simulation.cluster import Variant
 from jobpool.testing.simulation.faults import (
     FAULTS,
     Make,
-    cut_store,
     isolate,
     kill_server,
     lose_follower,
+    lose_leader,
     mishaps,
-    pause_server,
-    slow_network,
-    stop_server,
 )
 from jobpool.testing.simulation.store import Connection
 from jobpool.wire import jobpool_pb2 as pb
@@ -150,54 +146,26 @@ class HastyLeader(Core):
         super().__init__(store, replica, config=replace(config, leader=_Hasty()), **rest)
 
 
-class _Desk(LocalDesk):
-    """The desk of another, with a bug in it."""
-
-    def __init__(self, desk: LocalDesk) -> None:
-        super().__init__(desk._leader, desk._replica, desk._clock, server_id=desk._server_id)
-
-
-class _StaleDesk(_Desk):
-    """Takes whatever a stream says for that of the node's newest."""
-
-    def _newest(self, node_id: str) -> int:
-        node = self._replica.state.node(node_id)
-        return 0 if node is None else node.session
-
-    async def left(self, node_id: str, session: int, *, drained: bool) -> None:
-        await super().left(node_id, self._newest(node_id), drained=drained)
-
-    async def inventory(
-        self, node_id: str, session: int, *, vouched: Sequence[HeldAttempt], lost: Sequence[HeldAttempt]
-    ) -> None:
-        await super().inventory(node_id, self._newest(node_id), vouched=vouched, lost=lost)
-
-    async def ready(self, node_id: str, session: int) -> None:
-        await super().ready(node_id, self._newest(node_id))
-
-
-class _GladDesk(_Desk):
-    """Takes every report as made, also when there was nobody to make it to."""
-
+class _GladDesk(ClusterDesk):
     async def reports(self, node_id: str, session: int, reports: pb.AgentReports) -> Sequence[Reported | None]:
-        try:
-            return await super().reports(node_id, session, reports)
-        except JobpoolError:
+        if self._leadership.leader is None:
             return [None] * len(reports.items)
+        return await super().reports(node_id, session, reports)
 
 
-def _with_desk(make: Callable[[LocalDesk], LocalDesk]) -> type[Core]:
-    class WithDesk(Core):
-        def __init__(self, *args: Any, **rest: Any) -> None:
-            super().__init__(*args, **rest)
-            self.answers._desk = self.membership._desk._local = make(self.answers._desk)
+class GladOfReports(Core):
+    """What agents report is acknowledged also while there is nobody who could take it."""
 
-    return WithDesk
+    def __init__(self, *args: Any, **rest: Any) -> None:
+        super().__init__(*args, **rest)
+        desk = self.membership._desk
+        glad = _GladDesk(desk._path, desk._local, desk._leadership, me=desk._me)
+        self.sessions._desk = self.membership._desk = glad
 
 
-class _NoReturn(Answers):
-    async def take_back(self, server_id: str) -> None:
-        return
+class _Forgotten(Lent):
+    def lend(self, *args: Any, **rest: Any) -> None:
+        """Nobody remembers who has what."""
 
 
 class KeptByTheDead(Core):
@@ -205,7 +173,7 @@ class KeptByTheDead(Core):
 
     def __init__(self, *args: Any, **rest: Any) -> None:
         super().__init__(*args, **rest)
-        self.membership._answers = _NoReturn(self.leadership, self.replica, self.answers._desk)
+        self.answers._lent = _Forgotten(self.leadership)
 
 
 class Bug(Struct, frozen=True):
@@ -216,8 +184,6 @@ class Bug(Struct, frozen=True):
     faults: tuple[Make, ...] = FAULTS
 
 
-_DEATHS: tuple[Make, ...] = (kill_server, stop_server, pause_server)
-
 BUGS: tuple[Bug, ...] = (
     Bug("the compare of term and n is dropped", Variant(connection=NoCompare)),
     Bug("two leaders write at once", Variant(connection=Renumbered)),
@@ -227,8 +193,7 @@ BUGS: tuple[Bug, ...] = (
     Bug("deletes are ignored on reload", Variant(replica=DeletesIgnored)),
     Bug("a follower skips a step", Variant(replica=StepsSkipped)),
     Bug("a forwarded write is answered before it is folded", Variant(replica=Unfolded)),
-    Bug("a new leader has the short time to live", Variant(core=HastyLeader), _DEATHS),
-    Bug("a stale registration is acted on", Variant(core=_with_desk(_StaleDesk)), (isolate, cut_store, slow_network)),
-    Bug("reports are acknowledged before they are made", Variant(core=_with_desk(_GladDesk)), (mishaps, kill_server)),
+    Bug("a new leader has the short time to live", Variant(core=HastyLeader), (isolate, lose_follower)),
+    Bug("reports are acknowledged before they are made", Variant(core=GladOfReports), (kill_server, lose_leader)),
     Bug("evaluations stay with a dead evaluator", Variant(core=KeptByTheDead), (lose_follower,)),
 )

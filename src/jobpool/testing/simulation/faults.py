@@ -58,6 +58,14 @@ def lose_follower(cluster: Cluster, dice: Dice) -> Fault:
     return Fault(f"{name}, which follows, is lost", lambda: cluster.start_server(name))
 
 
+def lose_leader(cluster: Cluster, dice: Dice) -> Fault:
+    """The same for the one that leads."""
+    name = _server(cluster, dice) if cluster.leader is None else cluster.leader
+    if cluster.servers[name].process.alive:
+        cluster.kill_server(name, silently=True)
+    return Fault(f"{name}, which leads, is lost", lambda: cluster.start_server(name))
+
+
 def stop_server(cluster: Cluster, dice: Dice) -> Fault:
     """SIGTERM, and SIGKILL soon after it: a rolling restart."""
     name = _server(cluster, dice)
@@ -216,6 +224,7 @@ def pause_agent(cluster: Cluster, dice: Dice) -> Fault:
 FAULTS: tuple[Make, ...] = (
     kill_server,
     lose_follower,
+    lose_leader,
     stop_server,
     pause_server,
     pause_server,

@@ -48,7 +48,7 @@ class Entry:
 class Machine:
     """`told` is called with what is to be reported; nobody is there to be told while the agent is dead.
 
-    `started` is called with every start, at its instant.
+    `started` is called with every start, `acknowledged` with every end that a server has taken, at their instants.
 
     `remembered` are the last words on allocations whose end was acknowledged.
     """
@@ -62,6 +62,7 @@ class Machine:
         self.starts: list[Start] = []
         self.told: Callable[[Report], None] = lambda report: None
         self.started: Callable[[Start], None] = lambda start: None
+        self.acknowledged: Callable[[Report], None] = lambda report: None
         self._longest = longest
 
     @property
