@@ -86,7 +86,10 @@ def hint(error: JobpoolError) -> str:
         case ResourceExhausted():
             return f"try again in {error.retry_after} s"
         case Unimplemented():
-            return "the server does not know this call: `jobpoolctl version --server` shows its version"
+            return (
+                "the server does not know this call: `jobpoolctl version --server` shows its version. "
+                "An address of an etcd (2380 is where etcds reach each other) is none of a server"
+            )
     return ""
 
 

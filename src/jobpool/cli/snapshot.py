@@ -57,6 +57,7 @@ def restore(*, file: str, config_file: str, write_out: str, **given: str | None)
     the reason node_lost when the agents had their time to come back (30s, or more as the fleet needs).
     """
     from jobpool.cli.snapshot_views import show_snapshot
+    from jobpool.etcd.config import MemberConfig
     from jobpool.kit.effects.clock import SystemClock
     from jobpool.kit.effects.logging import configure
     from jobpool.server.load import load
@@ -76,6 +77,8 @@ def restore(*, file: str, config_file: str, write_out: str, **given: str | None)
     click.echo(
         f"restored into {place} as incarnation {restored.fence.incarnation}; start it: jobpool {start}", err=True
     )
+    if isinstance(config.etcd, MemberConfig):
+        click.echo("restore into one server only: the others join it by `jobpoolctl member add`", err=True)
 
 
 def _place(config: "ServerConfig") -> tuple[str, str]:

@@ -38,6 +38,10 @@ _LOST = (
     "the cluster knows this member, but its data directory is empty: remove the member from the cluster and add it "
     "again, then start it with initial-cluster-state existing"
 )
+_FORGOT = (
+    "the cluster counts on more than this member's data directory holds, as it is new, or an old copy: remove the "
+    "member from the cluster and add it again, then start it with an empty directory and initial-cluster-state existing"
+)
 
 _RULES = (
     _Rule("failed to verify flags", _REFUSED),
@@ -66,6 +70,7 @@ _RULES = (
     _Rule("input/output error", "the disk of the data directory fails", lasting=False),
 )
 _BAD_FLAGS = ("flag provided but not defined", "invalid value")
+_FORGOTTEN = ("tocommit(", "is out of range [lastindex(")
 _BAD_PAGE = ("sigbus", "invalid page type", "page already freed", "invalid freelist")
 
 
@@ -112,7 +117,7 @@ class Strangers:
         return Finding(
             f"this member is of cluster {self._own}, its peers are of cluster {others}: give all the same "
             "initial-cluster and initial-cluster-token before their first start; if this one has started before, move "
-            "its data directory away",
+            "its data directory away; if it belonged to them and lost its directory, remove it and add it again",
             lasting=True,
         )
 
@@ -121,6 +126,8 @@ def _of_output(output: str) -> Finding | None:
     first = output.strip().partition("\n")[0]
     if first.startswith(_BAD_FLAGS):
         return Finding(f"{_REFUSED} ({first})", lasting=True)
+    if all(sign in first.lower() for sign in _FORGOTTEN):
+        return Finding(f"{_FORGOT} ({first})", lasting=True)
     if any(sign in output.lower() for sign in _BAD_PAGE):
         return Finding(f"{_DAMAGED} ({first})", lasting=True)
     return None

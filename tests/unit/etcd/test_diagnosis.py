@@ -54,6 +54,11 @@ def test_a_known_end_is_explained(line: LogLine, lasting: bool, told: str) -> No
     [
         ("flag provided but not defined: -nonsense\nUsage:\n", "refuses its configuration"),
         ('invalid value "x" for flag -quota-backend-bytes: parse error\nUsage:\n', "quota-backend-bytes"),
+        (
+            "panic: tocommit(2128) is out of range [lastIndex(0)]. Was the raft log corrupted, truncated, or lost?\n\n"
+            "goroutine 162 [running]:\n",
+            "remove the member from the cluster and add it again",
+        ),
         ("unexpected fault address 0x7f\nfatal error: fault\n[signal SIGBUS: bus error]\n", "data is damaged"),
     ],
 )
