@@ -245,7 +245,8 @@ class Election:
         if self._stopped:
             return due
         if self._leads:
-            return min(due, max(self._committed, self._barrier) + BARRIER, self._committed + STALLED)
+            due = min(due, max(self._committed, self._barrier) + BARRIER)
+            return min(due, self._committed + STALLED) if len(self._members) > 1 else due
         campaign = self._campaign_at(self._now)
         return due if campaign is None else min(due, max(campaign, self._now))
 

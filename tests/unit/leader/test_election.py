@@ -276,6 +276,15 @@ def test_stopped_it_decides_nothing() -> None:
     assert found.next_due() > 5000
 
 
+def test_one_that_is_alone_is_not_called_without_a_pause_while_the_store_is_silent() -> None:
+    found = leading("a")
+    now = 0
+    for _ in range(100):
+        found.step(now)
+        assert found.next_due() > now
+        now = found.next_due()
+
+
 def test_the_next_call_is_due_no_later_than_what_it_will_decide() -> None:
     found = leading()
     seen: list[Millis] = []
