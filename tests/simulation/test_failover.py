@@ -12,6 +12,7 @@ from jobpool.testing.simulation.clients import Clients
 from jobpool.testing.simulation.cluster import Cluster, Shape, Variant
 from jobpool.testing.simulation.loop import run
 from jobpool.testing.simulation.plans import PLAIN
+from jobpool.testing.simulation.runner import simulate
 from jobpool.testing.simulation.world import World
 
 ROUNDS = 10
@@ -96,3 +97,9 @@ async def leaders_go(go: Callable[[Cluster, str], Undo], seed: int) -> None:
 )
 def test_the_next_tick_starts_within_two_seconds(go: Callable[[Cluster, str], Undo], seed: int) -> None:
     run(leaders_go(go, seed))
+
+
+def test_a_server_that_is_alone_gets_over_whatever_befalls_it() -> None:
+    for seed in range(6):
+        verdict = simulate(seed, shape=Shape(servers=1), span=20 * SECOND)
+        assert not verdict.broken, (seed, verdict.broken)

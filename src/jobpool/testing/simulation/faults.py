@@ -52,7 +52,7 @@ def kill_server(cluster: Cluster, dice: Dice) -> Fault:
 def lose_follower(cluster: Cluster, dice: Dice) -> Fault:
     """The machine of a server that does not lead is gone without a word, and comes back."""
     leader = cluster.leader
-    name = _one([name for name in cluster.names if name != leader], dice)
+    name = _one([name for name in cluster.names if name != leader] or cluster.names, dice)
     if cluster.servers[name].process.alive:
         cluster.kill_server(name, silently=True)
     return Fault(f"{name}, which follows, is lost", lambda: cluster.start_server(name))
@@ -89,7 +89,7 @@ def pause_server(cluster: Cluster, dice: Dice) -> Fault:
 
 def cut_servers(cluster: Cluster, dice: Dice) -> Fault:
     one = _server(cluster, dice)
-    return _cut(cluster, dice, one, _one([name for name in cluster.names if name != one], dice))
+    return _cut(cluster, dice, one, _one([name for name in cluster.names if name != one] or [one], dice))
 
 
 def cut_agent(cluster: Cluster, dice: Dice) -> Fault:
