@@ -162,7 +162,7 @@ async def test_a_silent_server_takes_only_its_share_of_a_reads_time() -> None:
 async def test_a_silent_server_ends_a_write_with_a_warning() -> None:
     async with FakeApi() as one, FakeApi() as two, Client([one.endpoint, two.endpoint], timeout=100) as client:
         one.answers("PlanAdd", silent)
-        with pytest.raises(DeadlineExceeded, match="within 100ms; the change may have been made"):
+        with pytest.raises(DeadlineExceeded, match=r"within \d+ms; the change may have been made"):
             await client.plan_add(ADD)
     assert not two.requests
 
