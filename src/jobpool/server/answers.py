@@ -7,7 +7,7 @@ from jobpool.api.agent_desk import LocalDesk
 from jobpool.api.service import Call, Service
 from jobpool.api.sessions import Sessions
 from jobpool.leader.leadership import Leadership
-from jobpool.model.errors import Unimplemented
+from jobpool.model.errors import PermissionDenied, Unimplemented
 from jobpool.model.queued import Delivery
 from jobpool.model.server import ServerRecord
 from jobpool.model.verdict import Settled
@@ -84,6 +84,7 @@ class Answers:
     # ---- the cluster
 
     async def _join(self, question: Join, server_id: str) -> ServerRecord:
+        _require_own(question.server.id, server_id)
         return await self._leadership.reign.committer.submit(JoinServer(question.server))
 
     async def _forward(self, question: Forward, server_id: str) -> bytes:
@@ -115,6 +116,7 @@ class Answers:
     # ---- agents
 
     async def _register(self, question: RegisterAgent, server_id: str) -> Registered:
+        _require_own(question.server, server_id)
         return await self._desk.register(pb.AgentHello.FromString(question.hello), server=question.server)
 
     async def _inventory(self, question: TakeInventory, server_id: str) -> None:
@@ -135,6 +137,7 @@ class Answers:
         return ["" if outcome is None else outcome.value for outcome in outcomes]
 
     async def _hold(self, question: HoldAgents, server_id: str) -> list[str]:
+        _require_own(question.server, server_id)
         return await self._leadership.reign.hold(question.server, question.agents)
 
     async def _output(self, question: ReadOutput, server_id: str) -> bytes:
@@ -142,3 +145,9 @@ class Answers:
             question.node_id, question.allocation, offset=question.offset, limit=question.limit
         )
         return chunk.SerializeToString()
+
+
+def _require_own(claimed: str, proved: str) -> None:
+    """Raises PermissionDenied for a server that speaks for another than it has proved to be."""
+    if claimed != proved:
+        raise PermissionDenied(f"wanted the id of the server that asks, {proved}, found {claimed!r}", field="server")

@@ -1,4 +1,4 @@
-"""What evaluators of other servers were given is handed out again when it is lost, and only then."""
+"""What another server asks is answered to it alone, and what its evaluators were given and lost is handed out again."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,10 +8,11 @@ import pytest
 
 from jobpool.api.agent_desk import LocalDesk
 from jobpool.leader.leadership import Leadership, NotLeader
-from jobpool.model.errors import Unavailable
+from jobpool.model.errors import PermissionDenied, Unavailable
 from jobpool.model.queued import SERVICE_QUEUE, Delivery, QueuedEvaluation
+from jobpool.model.server import ServerRecord
 from jobpool.model.verdict import Settled, Verdict, VerdictKind
-from jobpool.peers.words import SettleEvaluations, TakeEvaluations
+from jobpool.peers.words import HoldAgents, Join, Question, RegisterAgent, SettleEvaluations, TakeEvaluations
 from jobpool.replica.replica import Replica
 from jobpool.server.answers import Answers
 
@@ -143,3 +144,13 @@ async def test_a_term_that_ends_meanwhile_is_no_failure(at_once: bool) -> None:
     await world.answers.take_back("b")
     assert world.queues.handed_back == []
     assert world.answers.lent_to == frozenset()
+
+
+@pytest.mark.parametrize(
+    "question", [Join(ServerRecord("c", "c", "http://c:1", "1", 0)), HoldAgents("c", []), RegisterAgent(b"", "c")]
+)
+async def test_a_server_does_not_speak_for_another(question: Question) -> None:
+    """The handshake has proved that it is b. Here the term has no committer and the desk is none: nothing is tried."""
+    with pytest.raises(PermissionDenied) as refused:
+        await World().answers.answer(question, "b")
+    assert str(refused.value) == "server: wanted the id of the server that asks, b, found 'c'"
