@@ -77,7 +77,7 @@ class Membership:
 
     @property
     def beats(self) -> dict[str, tuple[Millis, Beat]]:
-        """What each other server said last, and when by the monotonic clock."""
+        """What each other server of the cluster said last, and when by the monotonic clock."""
         return self._beats
 
     @property
@@ -105,7 +105,8 @@ class Membership:
 
     def beat(self, server_id: str, beat: Beat) -> None:
         now = self._clock.monotonic()
-        self._beats[server_id] = (now, beat)
+        if server_id in self._replica.state.servers:
+            self._beats[server_id] = (now, beat)
         if self._promised is None and beat.n > self._replica.n:
             self._promised = (beat.n, now)
         self._leadership.beat(server_id, beat)
@@ -136,6 +137,7 @@ class Membership:
     def _relink(self) -> None:
         state = self._replica.state
         self._cluster = state.cluster
+        self._beats = {server_id: told for server_id, told in self._beats.items() if server_id in state.servers}
         if state.cluster is not None:
             self._founded.set()
         if self._promised is not None and self._replica.n >= self._promised[0]:

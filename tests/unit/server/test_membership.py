@@ -10,6 +10,7 @@ from jobpool.api.sessions import Sessions
 from jobpool.kit.pure.durations import SECOND
 from jobpool.leader.committer import TermLost
 from jobpool.leader.leadership import Leadership
+from jobpool.model.beat import Beat
 from jobpool.model.errors import Unavailable
 from jobpool.model.server import ServerRecord
 from jobpool.peers.conversation import Told
@@ -47,6 +48,9 @@ class Lead:
 
     async def hold(self, server_id: str, agents: object) -> list[str]:
         return []
+
+    def beat(self, server_id: str, beat: Beat) -> None:
+        """The election is not here."""
 
 
 class Links:
@@ -105,8 +109,14 @@ class World:
         )
 
     def know(self, server: ServerRecord) -> None:
+        self._fold(Change(Table.SERVER, (server.id,), server))
+
+    def remove(self, server: ServerRecord) -> None:
+        self._fold(Change(Table.SERVER, (server.id,), None))
+
+    def _fold(self, change: Change) -> None:
         n = self.replica.n + 1
-        self.replica.apply(Fence(1, 1, n, f"x{n}"), [Change(Table.SERVER, (server.id,), server)])
+        self.replica.apply(Fence(1, 1, n, f"x{n}"), [change])
 
 
 @pytest.mark.parametrize("term_ends", [TermLost(), Unavailable("this server stopped leading; try again")])
@@ -164,3 +174,15 @@ async def test_what_was_heard_before_this_server_led_is_not_told_after() -> None
     assert len(world.links.told) == 1
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_a_server_said_is_forgotten_with_it() -> None:
+    world = World(Lead(lambda _: None))
+    world.know(OTHER)
+    said = Beat(1, 7, leads=False)
+    world.membership.beat("b", said)
+    assert world.membership.beats == {"b": (world.clock.monotonic(), said)}
+    world.remove(OTHER)
+    assert world.membership.beats == {}
+    world.membership.beat("b", said)
+    assert world.membership.beats == {}
