@@ -96,6 +96,7 @@ class Leadership:
         self._ruling: asyncio.Task[None] | None = None
         self._leading = asyncio.Event()
         self._stalled = False
+        self._showing: set[tuple[int, bool]] = set()
         self._leader: str | None = None
         self._changed = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
@@ -313,7 +314,11 @@ class Leadership:
         self._look()
 
     async def _show(self, reign: Reign, *, visible: bool) -> None:
-        """Prove that the store takes this server's word."""
+        """Prove that the store takes this server's word. What waits for its answer already is not asked again."""
+        asked = (reign.number, visible)
+        if asked in self._showing:
+            return
+        self._showing.add(asked)
         try:
             if visible:
                 await reign.committer.barrier()
@@ -321,6 +326,8 @@ class Leadership:
                 return
         except (StoreFailed, Unavailable):
             return  # the next one, or the term's end, will tell
+        finally:
+            self._showing.discard(asked)
         if self._election is not None and reign is self._reign:
             self._election.committed(self._clock.monotonic())
 

@@ -141,6 +141,35 @@ async def test_a_store_that_cannot_be_read_for_a_while_ends_no_server() -> None:
         assert set(core.state.namespaces) == {"default", "z"}
 
 
+class Hung(MemoryStore):
+    """Its reads wait until `answers` is set; `most` is how many waited at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.waiting = self.most = 0
+
+    async def fence(self) -> Fence:
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        await self.answers.wait()
+        self.waiting -= 1
+        return await super().fence()
+
+
+async def test_a_store_that_hangs_is_asked_once_whether_the_term_is_in_force() -> None:
+    """A server that is alone does not resign: without the bound every 400 ms would add one that waits."""
+    store, clock = Hung(), FakeClock(START)
+    async with running_core(store, clock) as core:
+        store.answers.clear()
+        await core.advance(10 * SECOND)
+        assert (store.waiting, store.most, core.leadership.leads) == (1, 1, True)
+        store.answers.set()
+        await core.advance(SECOND)
+        assert (store.waiting, core.leadership.leads) == (0, True)
+
+
 @pytest.mark.invariant("W-2")
 async def test_an_evaluator_that_dies_with_evaluations_in_hand_delays_them_only() -> None:
     store, clock = MemoryStore(), FakeClock(START)
