@@ -1,5 +1,6 @@
 """An administrator's calls on real members: what they change, and what is said when etcd refuses."""
 
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -13,7 +14,7 @@ from jobpool.store.engines.etcd.maintenance import EtcdOperations
 from jobpool.store.engines.etcd.relief import TURN_LASTS, Relief
 from jobpool.store.engines.etcd.settings import Timeouts
 from jobpool.store.engines.etcd.upkeep import Upkeep
-from jobpool.store.operations import Member
+from jobpool.store.operations import Alarm, Member
 from jobpool.store.port import Fence, Put, Store
 from jobpool.testing.clock import FakeClock
 from jobpool.testing.etcd import EtcdMember, free_port
@@ -31,13 +32,16 @@ class Ways:
     def __init__(self, stack: AsyncExitStack) -> None:
         self._stack = stack
 
-    def client(self, member: EtcdMember) -> EtcdClient:
-        client = EtcdClient([member.endpoint], tls=None, user=None, timeouts=Timeouts(read=2_000))
+    def client(self, endpoints: Sequence[str]) -> EtcdClient:
+        client = EtcdClient(endpoints, tls=None, user=None, timeouts=Timeouts(read=2_000))
         self._stack.push_async_callback(client.close)
         return client
 
+    def operations(self, endpoints: Sequence[str], *, owned: bool) -> EtcdOperations:
+        return EtcdOperations(self.client(endpoints), owned=owned, quota=QUOTA)
+
     def __call__(self, member: EtcdMember, *, owned: bool = True) -> EtcdOperations:
-        return EtcdOperations(self.client(member), owned=owned, quota=QUOTA)
+        return self.operations([member.endpoint], owned=owned)
 
 
 @pytest.fixture
@@ -182,6 +186,31 @@ async def test_an_etcd_that_is_not_ours_is_left_alone(ways: Ways, shared: EtcdMe
             await change
 
 
+async def test_what_is_asked_of_an_etcd_is_asked_of_the_next_endpoint_too(ways: Ways, shared: EtcdMember) -> None:
+    """One refuses connections, one takes them and says nothing."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        endpoints = [f"http://127.0.0.1:{port}" for port in (free_port(), silent.getsockname()[1])]
+        questions = {
+            "alarms": lambda one: one.alarms(),
+            "hash": lambda one: one.hash_keys(0),
+            "members": lambda one: one.members(),
+            "status": lambda one: one.status(),
+        }
+        for name, ask in questions.items():
+            order = endpoints if name == "members" else endpoints[:1]
+            foreign = ways.operations([*order, shared.endpoint], owned=False)
+            assert await ask(foreign) or name == "alarms"
+
+
+async def test_a_change_is_never_asked_of_a_second_endpoint(ways: Ways, shared: EtcdMember) -> None:
+    alone = ways.operations([f"http://127.0.0.1:{free_port()}", shared.endpoint], owned=True)
+    with pytest.raises(Unavailable, match="may have been done or not"):
+        await alone.disarm(Alarm("abc", "NOSPACE"))
+    assert await alone.alarms() == []
+
+
 # ---- space
 
 
@@ -239,7 +268,7 @@ async def test_history_is_counted_and_pruned_from_the_oldest_on(ways: Ways, shar
     store = await opener(shared.endpoint)
     for at in range(5):
         await write(store, Put(f"hist/{at + 1:020}", bytes(1000)))
-    relief = Relief(ways.client(shared), keyspace(opener.prefix))
+    relief = Relief(ways.client([shared.endpoint]), keyspace(opener.prefix))
     assert (await relief.oldest(1)).n == 1
     assert (await relief.oldest(2_500)).n == 3
     assert (await relief.oldest(10**9)).n == 5
@@ -253,7 +282,7 @@ async def test_history_is_counted_and_pruned_from_the_oldest_on(ways: Ways, shar
 
 async def test_servers_take_turns(ways: Ways, shared: EtcdMember, opener: Opener) -> None:
     await opener(shared.endpoint)
-    first, second = (Relief(ways.client(shared), keyspace(opener.prefix)) for _ in range(2))
+    first, second = (Relief(ways.client([shared.endpoint]), keyspace(opener.prefix)) for _ in range(2))
     assert await first.take_turn("s1", 0)
     assert await first.take_turn("s1", 0)
     assert not await second.take_turn("s2", 0)

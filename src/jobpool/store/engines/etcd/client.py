@@ -111,13 +111,25 @@ class EtcdClient:
         return await self._ask(_STATUS, StatusRequest())
 
     async def once(self, method: Method[Q, R], request: Q, *, timeout: Millis) -> R:
-        """Ask the endpoint that answered last, once. Raises Unreachable when it may have done it or not."""
-        return await self._call(self._links[self._preferred], method, request, timeout)
+        """For what changes something: ask the endpoint that answered last, once.
+
+        Raises Unreachable when it may have done it or not; what is asked next is asked of another endpoint first.
+        """
+        link = self._links[self._preferred]
+        try:
+            return await self._call(link, method, request, timeout)
+        except Unreachable:
+            self._turn_from(link)
+            raise
+
+    async def ask(self, method: Method[Q, R], request: Q, *, timeout: Millis) -> R:
+        """For what changes nothing: ask one endpoint after the other, each for its part of the time."""
+        return await self._anywhere(method, request, total=timeout, each=timeout // len(self._links))
 
     async def members(self, *, within: Millis) -> MemberListResponse:
         """The members of the cluster; as the one that is asked last knew them, when there is no quorum `within`."""
         try:
-            return await self.once(_MEMBERS, MemberListRequest(linearizable=True), timeout=within)
+            return await self.ask(_MEMBERS, MemberListRequest(linearizable=True), timeout=within)
         except Unreachable:
             return await self._ask(_MEMBERS, MemberListRequest(linearizable=False))
 
@@ -187,8 +199,7 @@ class EtcdClient:
 
     async def _ask(self, method: Method[Q, R], request: Q) -> R:
         """A call that is soon answered or not at all."""
-        total = self._timeouts.read
-        return await self._anywhere(method, request, total=total, each=total // len(self._links))
+        return await self.ask(method, request, timeout=self._timeouts.read)
 
     async def _ask_long(self, method: Method[Q, R], request: Q) -> R:
         """A call that etcd may work on for long."""

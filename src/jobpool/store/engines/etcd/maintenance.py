@@ -56,6 +56,8 @@ _HASH: Method[HashKVRequest, HashKVResponse] = Method("/etcdserverpb.Maintenance
 CHANGE_WITHIN: Millis = 10_000
 """A change of the membership, or a move of the lead: etcd itself gives up after 5 to 7 s."""
 _LISTED_WITHIN: Millis = 1_000
+_HASHED_WITHIN: Millis = 3 * MINUTE
+"""A member reads all that it has for it."""
 DEFRAGMENT_WITHIN: Millis = 30 * MINUTE
 """8 GiB on a slow disk."""
 
@@ -155,7 +157,7 @@ class EtcdOperations:
 
     async def alarms(self) -> Sequence[Alarm]:
         async with _told():
-            answer = await self._client.once(_ALARM, AlarmRequest(action=AlarmRequest.GET), timeout=CHANGE_WITHIN)
+            answer = await self._client.ask(_ALARM, AlarmRequest(action=AlarmRequest.GET), timeout=CHANGE_WITHIN)
         return [_alarm(one) for one in answer.alarms]
 
     async def disarm(self, alarm: Alarm) -> None:
@@ -171,7 +173,7 @@ class EtcdOperations:
 
     async def hash_keys(self, revision: int) -> KeysHash:
         async with _told():
-            answer = await self._client.once(_HASH, HashKVRequest(revision=revision), timeout=MINUTE)
+            answer = await self._client.ask(_HASH, HashKVRequest(revision=revision), timeout=_HASHED_WITHIN)
         return KeysHash(answer.hash, revision or answer.header.revision, answer.compact_revision)
 
     def _read(self, found: StatusResponse) -> EngineStatus:
