@@ -85,6 +85,15 @@ class Electorate:
         assert election is not None
         election.handing_over(self.now)
         self._step(self.servers[name])
+        self._broadcast(self.servers[name])
+
+    def move(self, name: str, heir: str) -> None:
+        """An operator wants another one to lead; this one goes on."""
+        server = self.servers[name]
+        assert server.election is not None
+        server.election.moved(heir, self.now)
+        self._leave(server, HandOver(heir))
+        self._step(server)
 
     def set_raft(self, leader: str) -> None:
         self.raft = leader

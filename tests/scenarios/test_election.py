@@ -52,6 +52,9 @@ class Stage:
     def stop(self, words: Words, options: Options) -> None:
         self.cluster.stop(words[0])
 
+    def move(self, words: Words, options: Options) -> None:
+        self.cluster.move(words[0], words[1])
+
     def raft(self, words: Words, options: Options) -> None:
         self.cluster.set_raft(words[0])
 

@@ -3,17 +3,20 @@
 By the cluster's own clock: how fast this machine is does not matter.
 """
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
 from jobpool.kit.pure.durations import SECOND
+from jobpool.model.errors import FailedPrecondition
 from jobpool.testing.simulation.clients import Clients
 from jobpool.testing.simulation.cluster import Cluster, Shape, Variant
 from jobpool.testing.simulation.loop import run
 from jobpool.testing.simulation.plans import PLAIN
 from jobpool.testing.simulation.runner import simulate
 from jobpool.testing.simulation.world import World
+from jobpool.wire import jobpool_pb2 as pb
 
 ROUNDS = 10
 Undo = Callable[[], None]
@@ -97,6 +100,68 @@ async def leaders_go(go: Callable[[Cluster, str], Undo], seed: int) -> None:
 )
 def test_the_next_tick_starts_within_two_seconds(go: Callable[[Cluster, str], Undo], seed: int) -> None:
     run(leaders_go(go, seed))
+
+
+async def leads_are_moved(seed: int, *, at_once: bool) -> None:
+    world = World(seed)
+    cluster, dice = Cluster(world, Shape(), Variant()), world.dice("moves")
+    clients = Clients(cluster)
+    cluster.start()
+    await world.sleep(4 * SECOND)
+
+    async def move() -> None:
+        """By any server, to any or to nobody named. The one that leads already refuses, and nobody else does."""
+        to, asked = ("", *cluster.names)[dice.below(4)], cluster.names[dice.below(3)]
+        answer = await clients.ask(cluster.servers[asked], "MoveLeader", pb.MoveLeaderRequest(to=to))
+        if isinstance(answer, FailedPrecondition):
+            assert str(answer) == f"to: {to!r} leads already"
+        else:
+            assert isinstance(answer, pb.MoveLeaderResponse), (asked, to, answer)
+            assert to in ("", answer.data.name)
+
+    for _ in range(ROUNDS):
+        if at_once:
+            await asyncio.gather(move(), move(), move())
+        else:
+            for _ in range(3):
+                await move()
+        await world.sleep(dice.below(SECOND))
+    assert not cluster.trouble()
+    cluster.end()
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_leads_that_are_moved_back_to_back_all_get_there(seed: int, at_once: bool) -> None:
+    run(leads_are_moved(seed, at_once=at_once))
+
+
+async def one_stops(seed: int) -> None:
+    world = World(seed)
+    cluster = Cluster(world, Shape(), Variant())
+    clients = Clients(cluster)
+    cluster.start()
+    await world.sleep(4 * SECOND)
+    leader = cluster.leader
+    assert leader is not None
+    stops, stays = (name for name in cluster.names if name != leader)
+    cluster.servers[stops].stop()
+    await world.sleep(100)
+    named = await clients.ask(cluster.servers[leader], "MoveLeader", pb.MoveLeaderRequest(to=stops))
+    assert str(named) == f"to: server {stops} is not there, or stops: it could not take over"
+    answer = await clients.ask(cluster.servers[leader], "MoveLeader", pb.MoveLeaderRequest())
+    assert isinstance(answer, pb.MoveLeaderResponse)
+    assert answer.data.name == stays
+    cluster.servers[stays].stop()
+    await world.sleep(100)
+    assert cluster.leader == leader
+    cluster.end()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_server_that_stops_is_given_no_lead(seed: int) -> None:
+    """It says so while it is still there: it closes its listener and lets its calls end."""
+    run(one_stops(seed))
 
 
 def test_a_server_that_is_alone_gets_over_whatever_befalls_it() -> None:

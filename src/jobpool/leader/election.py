@@ -31,7 +31,7 @@ BARRIER: Millis = 400
 SPREAD: Millis = 100
 """Campaigns begin within so long of each other, by chance, so that the first is mostly known before the second."""
 STEP_ASIDE: Millis = 250
-"""How much longer a server waits that would rather see another one lead."""
+"""How much longer a server waits that would rather see another one lead, and while another one is called."""
 FALLEN: Millis = 5 * SECOND
 """So long after its term a server steps aside."""
 FORGET: Millis = MINUTE
@@ -102,6 +102,7 @@ class Election:
         self._told: Millis = now  # by anybody
         self._logged: Millis = now
         self._vacant: Millis | None = None
+        self._heir = ""
         self._strange: Millis | None = None  # since when it is another's
         # This server's own part.
         self._leads = False
@@ -141,11 +142,20 @@ class Election:
     def say(self, n: int, now: Millis) -> Beat:
         """The beat to send now; `n` is how far this server has folded the log."""
         heard = None if self._heard is None else max(0, now - self._heard)
-        return Beat(self._term, n, self._leads, self._vacant is not None, heard, tuple(self._present(now)))
+        vacant, hears = self._vacant is not None, tuple(self._present(now))
+        return Beat(self._term, n, self._leads, vacant, heard, hears, self._heir if vacant else "", self._leaving)
 
     def hears(self, now: Millis) -> frozenset[str]:
         """The other servers that this one hears."""
         return frozenset(self._present(now))
+
+    def heirs(self, now: Millis) -> frozenset[str]:
+        """The other servers that could take over: those that this one hears and that are not about to stop."""
+        return frozenset(name for name, beat in self._present(now).items() if not beat.leaves)
+
+    def is_settled(self, now: Millis) -> bool:
+        """Whether this server leads, and all that are there have heard so."""
+        return self._leads and all(self._was_heard_by(name, now) for name in self._present(now))
 
     # ---- inputs
 
@@ -162,7 +172,7 @@ class Election:
             self._leader, self._vacant = server, None
             self._heard = self._told = now
         elif (beat.vacant or server == self._leader) and self._vacant is None and not self._leads:
-            self._vacant = now
+            self._vacant, self._heir = now, beat.heir
         elif beat.heard is not None:
             self._told = max(self._told, now - beat.heard)
 
@@ -206,6 +216,12 @@ class Election:
         """The leader, who leaves, asks this server to take over."""
         self._notice(now)
         self._called = now
+
+    def moved(self, heir: str, now: Millis) -> None:
+        """This server has ended its term, and calls `heir`."""
+        self._notice(now)
+        self._heir = heir
+        self._end(now)
 
     def raft_leader(self, is_me: bool, now: Millis) -> None:
         """Whether this server's etcd member leads the Raft group: one death should not cost both elections."""
@@ -255,9 +271,9 @@ class Election:
             self._end(now)
             yield Resign(f"term {self._term} has begun")
         elif self._leaving:
-            heir = self._freshest(now)
+            self._heir = self._freshest(now)
             self._end(now)
-            yield Resign("this server stops") if heir is None else HandOver(heir)
+            yield HandOver(self._heir) if self._heir else Resign("this server stops")
         elif now - self._committed >= STALLED and len(self._members) > 1:
             self._end(now)
             yield Resign(f"no commit for {now - self._committed} ms", stalled=True)
@@ -291,7 +307,8 @@ class Election:
             begins = max(self._told, self._woke) + SILENCE
         else:
             begins = max(self._told, self._logged, self._woke) + LOG_SILENCE
-        return begins + self._spread + (STEP_ASIDE if others and self._would_rather_not(now) else 0)
+        aside = bool(others) and self._would_rather_not(now)
+        return begins + self._spread + STEP_ASIDE * (aside + self._waits_for_heir(others))
 
     def _is_of_majority(self, others: dict[str, Beat]) -> bool:
         """Whether more than half of the servers, this one among them, hear us as we hear them.
@@ -305,6 +322,10 @@ class Election:
 
     def _would_rather_not(self, now: Millis) -> bool:
         return self._raft or (self._fell is not None and now - self._fell < FALLEN)
+
+    def _waits_for_heir(self, others: dict[str, Beat]) -> bool:
+        """Whether another one is called to lead, and there to do so."""
+        return self._vacant is not None and self._heir in others and not others[self._heir].leaves
 
     def _present(self, now: Millis) -> dict[str, Beat]:
         """The other members that were heard of late."""
@@ -322,9 +343,9 @@ class Election:
             return False
         return now - peer.at + peer.beat.heard < SILENCE
 
-    def _freshest(self, now: Millis) -> str | None:
-        beats = self._present(now)
-        return min(beats, key=lambda name: (-beats[name].n, name), default=None)
+    def _freshest(self, now: Millis) -> str:
+        """The heir that has folded most; empty when there is none."""
+        return min(self.heirs(now), key=lambda name: (-self._peers[name].beat.n, name), default="")
 
     # ---- what changes
 
@@ -340,7 +361,7 @@ class Election:
         """A newer term begins a life: its leader has time to be heard."""
         if term <= self._term:
             return
-        self._term, self._leader = term, None
+        self._term, self._leader, self._heir = term, None, ""
         self._heard = self._vacant = self._called = None
         self._told = self._logged = self._strange = now
 

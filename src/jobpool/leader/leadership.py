@@ -130,6 +130,16 @@ class Leadership:
     @property
     def stalled(self) -> bool:
         """Whether this server's term ended because the store did not take its word, and it has seen no step since."""
+    @property
+    def heirs(self) -> frozenset[str]:
+        """The other servers that could take over: those that are there and not about to stop."""
+        return self._election.heirs(self._clock.monotonic()) if self._election is not None else frozenset()
+
+    @property
+    def settled(self) -> bool:
+        """Whether this server leads, and all that are there have heard so."""
+        return self._election is not None and self._election.is_settled(self._clock.monotonic())
+
         return self._stalled
 
     async def leading(self) -> Reign:
@@ -201,7 +211,7 @@ class Leadership:
         await self._ruled()
 
     async def hand_over(self) -> None:
-        """This server is about to stop: it ends its term, tells an heir, and never leads again."""
+        """This server is about to stop: it ends its term, tells an heir, says so to all, and never leads again."""
         if self._election is None:
             return
         self._election.handing_over(self._clock.monotonic())
@@ -209,10 +219,11 @@ class Leadership:
         await self._ruled()
 
     async def move(self, heir: str) -> None:
+        self._say()
         """Let another server lead, and go on as one of the others. Raises NotLeader."""
-        reign = self.reign
-        if self._election is not None:
-            self._election.lost(reign.number, self._clock.monotonic())
+        if self._reign is None or self._election is None:
+            raise NotLeader
+        self._election.moved(heir, self._clock.monotonic())
         self._end_reign()
         await self._ruled()
         self._others.call(heir)

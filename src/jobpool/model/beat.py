@@ -10,7 +10,8 @@ class Beat(Struct, frozen=True, array_like=True):
 
     `term` is the newest it knows; `leads` and `vacant` (that term's leader said that it leads no more) are about it.
     `heard` is how long ago the sender heard that term's leader itself; None = never. `hears` names the servers that it
-    hears now. `n` is how far it has folded the log.
+    hears now. `n` is how far it has folded the log. `heir` is whom that leader called when it left; empty = nobody, or
+    not known. `leaves`: the sender is about to stop, and leads no more.
     """
 
     term: int
@@ -19,3 +20,5 @@ class Beat(Struct, frozen=True, array_like=True):
     vacant: bool = False
     heard: Millis | None = None
     hears: tuple[str, ...] = ()
+    heir: str = ""
+    leaves: bool = False

@@ -13,6 +13,7 @@ from jobpool.replica.replica import Replica
 from jobpool.server.membership import Membership
 
 _MOVED_WITHIN: Millis = 5 * SECOND
+_LOOK_EVERY: Millis = 50
 
 
 class ServersSeen:
@@ -63,13 +64,14 @@ class ServersSeen:
         return len(self._sessions)
 
     async def move_leader(self, to: str) -> str:
+        await self._settle()
         if not self._leadership.leads:
             raise Unavailable("there is no leader; try again", field="leader")
-        heirs = self._leadership.heard - {self._me.id}
+        heirs = self._leadership.heirs
         if to == self._me.id:
             return to
         if not heirs or (to and to not in heirs):
-            wanted = f"server {to} is not there" if to else "there is no other server"
+            wanted = f"server {to} is not there, or stops" if to else "there is no other server that stays"
             raise FailedPrecondition(f"{wanted}: it could not take over", field="to")
         heir = to or max(heirs, key=lambda server_id: (self._n_of(server_id), server_id))
         await self._leadership.move(heir)
@@ -79,9 +81,17 @@ class ServersSeen:
                     await self._leadership.leader_changes()
         except TimeoutError:
             raise Unavailable(f"nobody has taken over within {_MOVED_WITHIN // SECOND} s") from None
-        if leader != heir:
+        if leader != heir and (to or leader == self._me.id):  # who names nobody is content with any other
             raise Unavailable(f"server {leader} took over before {heir} did")
         return leader
+
+    async def _settle(self) -> None:
+        """Wait, for a second at most, until the others have heard who leads: one of them may have handed it over just
+        now, and waits to hear so.
+        """
+        end = self._clock.monotonic() + SECOND
+        while self._leadership.leads and not self._leadership.settled and self._clock.monotonic() < end:
+            await self._clock.sleep(_LOOK_EVERY)
 
     def _n_of(self, server_id: str) -> int:
         told = self._membership.beats.get(server_id)

@@ -167,7 +167,7 @@ class Server:
 
     def _raft_heirs(self) -> Sequence[str]:
         """The etcd members of the other servers that are there."""
-        others = self.leadership.heard - {self.core.seen.server_id}
+        others = self.leadership.heirs
         servers = self.replica.state.servers
         return [servers[other].etcd_member for other in sorted(others & set(servers)) if servers[other].etcd_member]
 

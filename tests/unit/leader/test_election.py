@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from jobpool.kit.pure.durations import MINUTE, Millis
+from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
 from jobpool.leader.election import (
     BARRIER,
     LOG_SILENCE,
@@ -179,6 +179,49 @@ def test_the_freshest_that_is_there_inherits() -> None:
     assert found.step(SILENCE) == [HandOver("d")]
     assert not found.leads
     assert first(found, SILENCE, MINUTE) is None
+
+
+def test_who_stops_inherits_nothing() -> None:
+    stops = replace(FOLLOWS, term=2, n=99, leaves=True)
+    found = leading()
+    found.beat("b", stops, 0)
+    found.beat("c", replace(FOLLOWS, term=2), 0)
+    assert [sorted(found.hears(0)), sorted(found.heirs(0))] == [["b", "c"], ["c"]]
+    found.beat("c", stops, 100)
+    found.handing_over(100)
+    assert found.say(10, 100).leaves
+    assert found.step(100) == [Resign("this server stops")]
+
+
+def test_who_moves_the_lead_says_to_whom_and_the_others_wait_a_little_for_it() -> None:
+    found = leading()
+    found.committed(SILENCE // 2)
+    for name in "bc":
+        found.beat(name, replace(FOLLOWS, term=2), SILENCE)
+    found.moved("b", SILENCE)
+    said = found.say(10, SILENCE)
+    assert said == Beat(2, 10, leads=False, vacant=True, hears=("b", "c"), heir="b")
+    waits = []
+    for leaves in (False, True):
+        other = election(term=2)
+        other.beat("c", said, 0)
+        other.beat("b", replace(FOLLOWS, term=2, leaves=leaves), 0)
+        waits.append(first(other, 0, SECOND))
+    assert waits == [(STEP_ASIDE + HALF, Campaign(after=2)), (HALF, Campaign(after=2))]
+    own = SILENCE + STEP_ASIDE + STEP_ASIDE + HALF
+    assert first(found, SILENCE, 5000) == (own, Campaign(after=2))
+
+
+def test_a_lead_is_settled_once_all_that_are_there_have_heard_of_it() -> None:
+    found = leading()
+    assert found.is_settled(0)
+    found.beat("b", replace(FOLLOWS, term=2), 100)
+    found.beat("c", replace(FOLLOWS, term=2, heard=None), 100)
+    assert not found.is_settled(100)
+    found.beat("c", replace(FOLLOWS, term=2), 150)
+    assert found.is_settled(150)
+    found.moved("b", 200)
+    assert not found.is_settled(200)
 
 
 def test_who_won_while_it_was_told_to_stop_hands_over() -> None:
