@@ -128,9 +128,6 @@ class Leadership:
         return (self._election.hears(now) if self._election is not None else frozenset()) | {self._server_id}
 
     @property
-    def stalled(self) -> bool:
-        """Whether this server's term ended because the store did not take its word, and it has seen no step since."""
-    @property
     def heirs(self) -> frozenset[str]:
         """The other servers that could take over: those that are there and not about to stop."""
         return self._election.heirs(self._clock.monotonic()) if self._election is not None else frozenset()
@@ -140,6 +137,9 @@ class Leadership:
         """Whether this server leads, and all that are there have heard so."""
         return self._election is not None and self._election.is_settled(self._clock.monotonic())
 
+    @property
+    def stalled(self) -> bool:
+        """Whether this server's term ended because the store did not take its word, and it has seen no step since."""
         return self._stalled
 
     async def leading(self) -> Reign:
@@ -216,10 +216,10 @@ class Leadership:
             return
         self._election.handing_over(self._clock.monotonic())
         self._step(self._election)
+        self._say()
         await self._ruled()
 
     async def move(self, heir: str) -> None:
-        self._say()
         """Let another server lead, and go on as one of the others. Raises NotLeader."""
         if self._reign is None or self._election is None:
             raise NotLeader
