@@ -97,8 +97,7 @@ class Evaluator:
             if not deliveries:
                 return
             if not await self._has_seen(newest):
-                await self._give_back(deliveries, VerdictKind.UNTOUCHED)
-                await self._replica.wait_for(newest)
+                await self._catch_up(deliveries, newest)
                 return
             verdicts = decide(deliveries, self._replica.state, self._dice)
             answers = await self._evaluations.settle(verdicts)
@@ -118,6 +117,17 @@ class Evaluator:
             self._log.warning("this server is behind", event_name="behind", n=self._replica.n, wanted=n)
             return False
         return True
+
+    async def _catch_up(self, deliveries: Sequence[Delivery], n: int) -> None:
+        """Give back what is in hand, and take nothing before this server has folded n."""
+        while self._replica.n < n:
+            try:
+                await self._give_back(deliveries, VerdictKind.UNTOUCHED)
+                break
+            except JobpoolError as failure:  # a leader that it does reach must not wait for what is not worked on
+                self._log.debug("nothing could be given back", event_name="not_given_back", error=str(failure))
+                await self._clock.sleep(_NO_LEADER_WAIT)
+        await self._replica.wait_for(n)
 
     async def _give_back(self, deliveries: Sequence[Delivery], why: VerdictKind) -> None:
         n = self._replica.n

@@ -12,6 +12,7 @@ from jobpool.server.leader_path import LeaderPath, leader_changes
 from jobpool.server.local import LocalLeader
 
 _SETTLE_WITHIN: Millis = 10 * SECOND
+_SEEN_WITHIN: Millis = SECOND
 _LOOK_AGAIN: Millis = SECOND
 
 
@@ -55,7 +56,7 @@ class ClusterEvaluations:
         question = TakeEvaluations(list(types), limit, self._number)
         # The evaluator sees for itself that it knows what it was given: here it would wait with it in hand.
         return await self._path.ask(
-            here, question, list[Delivery], patience=HOUR, timeout=timeout or HOUR, again=True, folded=False
+            here, question, list[Delivery], patience=HOUR, timeout=timeout or HOUR, again=True, fold_within=0
         )
 
     async def settle(self, verdicts: Sequence[Verdict]) -> Sequence[Settled]:
@@ -63,4 +64,13 @@ class ClusterEvaluations:
             return list(await self._local.settle(verdicts))
 
         question = SettleEvaluations(list(verdicts))
-        return await self._path.ask(here, question, list[Settled], patience=0, timeout=_SETTLE_WITHIN, again=False)
+        # What was refused is lent until this evaluator asks for more: it must not wait long for what it does not see.
+        return await self._path.ask(
+            here,
+            question,
+            list[Settled],
+            patience=0,
+            timeout=_SETTLE_WITHIN,
+            again=False,
+            fold_within=_SEEN_WITHIN,
+        )

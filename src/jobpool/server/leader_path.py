@@ -42,22 +42,23 @@ class LeaderPath:
         timeout: Millis,
         again: bool,
         over_a_change: bool = False,
-        folded: bool = True,
+        fold_within: Millis | None = None,
     ) -> T:
         """The leader's answer: by `here` when this server leads, else to `question`.
 
         A leader is waited for `patience` ms, its answer `timeout` ms. `again`: what may have been done already may be
         asked once more. `over_a_change`: its answer is waited for although it leads no more, as for what ends its term.
-        Not `folded`: the caller sees to it that it has seen what the answer rests on.
-        Raises what the leader raises, Unavailable, DeadlineExceeded.
+        `fold_within`: how long this server may take to see what the answer rests on, None = `timeout`; 0 = that is not
+        waited for, the caller sees to it. Raises what the leader raises, Unavailable, DeadlineExceeded.
         """
         waited_from = self._clock.monotonic()
+        fold_within = timeout if fold_within is None else fold_within
         while True:
             try:
                 if self._leadership.leads:
                     return await here()
                 leader = self._other()
-                asking = self._ask(leader, question, reply, timeout, folded=folded)
+                asking = self._ask(leader, question, reply, timeout, fold_within=fold_within)
                 return await (asking if over_a_change else self._unless_it_changes(asking))
             except Unavailable as failure:
                 if not again and not is_definite(failure):
@@ -86,12 +87,12 @@ class LeaderPath:
             asking.cancel()
             await asyncio.gather(asking, changing, return_exceptions=True)
 
-    async def _ask(self, leader: str, question: Question, reply: type[T], timeout: Millis, *, folded: bool) -> T:
+    async def _ask(self, leader: str, question: Question, reply: type[T], timeout: Millis, *, fold_within: Millis) -> T:
         told = await self._mesh.ask(leader, question, reply, timeout=timeout)
-        if not folded:
+        if not fold_within:
             return told.value
         try:
-            async with deadline(self._clock, timeout):
+            async with deadline(self._clock, fold_within):
                 await self._replica.wait_for(told.n)
         except TimeoutError:
             raise DeadlineExceeded("it was done, but this server does not see it yet: it is behind") from None

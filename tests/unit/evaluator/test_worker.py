@@ -114,6 +114,49 @@ async def test_one_that_is_behind_gives_back_what_it_has_not_looked_at_and_takes
         assert [(one.job_id, one.kind) for one in queue.settled[1]] == [("r2", VerdictKind.PLACE)]
 
 
+@pytest.mark.invariant("W-2")
+async def test_one_that_is_behind_and_cannot_give_back_tries_again_and_takes_nothing_meanwhile() -> None:
+    bench, lost = bench_with("r1", "r2"), 3
+
+    async def leader(verdicts: Sequence[Verdict]) -> Sequence[Settled]:
+        nonlocal lost
+        lost -= 1
+        if lost >= 0:
+            raise Unavailable("there is no leader; try again")
+        return [Settled.LOST]
+
+    queue = Queue(leader)
+    async with working(queue, bench) as (evaluator, replica, clock):
+        queue.give(delivery("r1", n=replica.n + 1))
+        queue.give(delivery("r2", n=replica.n + 1))
+        await clock.advance(60_000)
+        assert [(one.job_id, one.kind) for batch in queue.settled for one in batch] == [
+            ("r1", VerdictKind.UNTOUCHED)
+        ] * 4
+        assert evaluator.stats.taken == 1
+        advance(replica)
+        await settle()
+        assert (evaluator.stats.taken, queue.settled[-1][0].kind) == (2, VerdictKind.PLACE)
+
+
+@pytest.mark.invariant("W-2")
+async def test_one_that_has_caught_up_has_nothing_to_give_back() -> None:
+    bench = bench_with("r1", "r2")
+
+    async def leader(verdicts: Sequence[Verdict]) -> Sequence[Settled]:
+        raise Unavailable("there is no leader; try again")
+
+    queue = Queue(leader)
+    async with working(queue, bench) as (evaluator, replica, clock):
+        queue.give(delivery("r1", n=replica.n + 1))
+        queue.give(delivery("r2", n=replica.n + 1))
+        await clock.advance(60_000)
+        told = len(queue.settled)
+        advance(replica)
+        await clock.advance(250)
+        assert (evaluator.stats.taken, [one.job_id for one in queue.settled[told]]) == (2, ["r2"])
+
+
 @pytest.mark.invariant("W-4")
 @pytest.mark.invariant("W-5")
 async def test_what_is_refused_is_decided_anew_and_nothing_else() -> None:

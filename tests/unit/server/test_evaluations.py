@@ -8,7 +8,7 @@ import pytest
 
 from jobpool.kit.pure.durations import MINUTE, SECOND
 from jobpool.leader.leadership import Leadership
-from jobpool.model.errors import Unavailable
+from jobpool.model.errors import DeadlineExceeded, Unavailable
 from jobpool.model.queued import SERVICE_QUEUE, Delivery, QueuedEvaluation
 from jobpool.model.verdict import Settled, Verdict, VerdictKind
 from jobpool.peers.conversation import Told
@@ -185,6 +185,17 @@ async def test_verdicts_that_are_answered_elsewhere_are_seen_here_first() -> Non
     assert (len(world.there.settled), answer.done()) == (1, False)
     world.replica.apply(Fence(0, 0, 1, "x"), ())
     assert await answer == [Settled.DONE]
+
+
+@pytest.mark.invariant("W-2")
+async def test_a_verdict_whose_answer_is_not_seen_here_is_not_waited_for_long() -> None:
+    """The evaluator asks for more then, which hands out again what was refused: others can decide it."""
+    world = World("b", "b")
+    world.there.n = 1
+    asked = world.evaluations(gives_way=False).settle([Verdict("r1", 1, "t", VerdictKind.PLACE, 0, "a")])
+    answer = asyncio.get_running_loop().create_task(asked)
+    await world.clock.advance(SECOND)
+    assert isinstance(answer.exception(), DeadlineExceeded)
 
 
 @pytest.mark.invariant("W-2")
