@@ -1,7 +1,7 @@
 """The way to one other server: dialed, proved, and dialed again whenever it breaks.
 
 The server that was dialed says nothing by itself, so whether the other lives is judged by what comes on its own stream
-to us; whoever judges may `reset` the link.
+to us.
 """
 
 import asyncio
@@ -21,7 +21,6 @@ from jobpool.peers.conversation import Conversation, LinkDown, Told
 from jobpool.peers.introduction import INTRODUCED_WITHIN, introduce
 from jobpool.peers.seldom import Seldom
 from jobpool.peers.stream import Dial, FrameStream, StreamBroken
-from jobpool.peers.tasks import ungrouped
 from jobpool.peers.words import BeatTold, Called, Question, Word
 
 A = TypeVar("A")
@@ -62,7 +61,6 @@ class Link:
         self._conversation: Conversation | None = None
         self._tried = asyncio.Event()
         self._hurried = asyncio.Event()
-        self._reset = asyncio.Event()
         self._seldom = Seldom(clock)
         self._log = get_logger("peers").bind(server=to.id, url=to.url)
 
@@ -87,11 +85,6 @@ class Link:
         if self._conversation is not None:
             self._conversation.end("the link was given up")
             self._conversation = None
-
-    def reset(self) -> None:
-        """Break the stream, if there is one, and dial at once."""
-        self._reset.set()
-        self.hurry()
 
     def hurry(self) -> None:
         """End the pause before the next attempt."""
@@ -148,11 +141,7 @@ class Link:
                     stream = await stack.enter_async_context(self._dial(self.to))
             except TimeoutError:
                 raise StreamBroken(f"no connection within {format_duration(DIALED_WITHIN)}") from None
-            self._reset.clear()
-            with ungrouped():
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._talk(stream))
-                    group.create_task(self._until_reset())
+            await self._talk(stream)
 
     async def _talk(self, stream: FrameStream) -> None:
         try:
@@ -171,10 +160,6 @@ class Link:
         finally:
             self._conversation = None
             self._tried.clear()
-
-    async def _until_reset(self) -> None:
-        await self._reset.wait()
-        raise StreamBroken("it was reset")
 
     def _failed(self, error: JobpoolError) -> None:
         since, self._since = self._since, None

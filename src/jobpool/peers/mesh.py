@@ -100,12 +100,6 @@ class Mesh:
             raise LinkDown(server_id, "it is not a server of this cluster", sent=False)
         return await link.ask(question, reply, timeout=timeout)
 
-    def reset(self, server_id: str) -> None:
-        """Break the link to a server, and dial it at once."""
-        link = self._links.get(server_id)
-        if link is not None:
-            link.reset()
-
     async def accept(self, stream: FrameStream) -> None:
         """Serve a stream that another server dialed, to its end. Raises JobpoolError that says why we ended it."""
         await self._acceptor.serve(stream)

@@ -184,13 +184,6 @@ async def test_a_server_that_stops_is_missed_at_once_and_found_again() -> None:
         await converse(a, again)
 
 
-async def test_a_reset_link_comes_back() -> None:
-    async with asyncio.timeout(ENOUGH), pair() as (a, b):
-        a.mesh.reset("b")
-        assert await a.links.get() == "b"
-        await converse(a, b)
-
-
 @asynccontextmanager
 async def dialed(peer: Peer) -> AsyncIterator[FrameStream]:
     async with GrpcDial()(peer.record) as stream:

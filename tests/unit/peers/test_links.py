@@ -1,4 +1,4 @@
-"""Links that break, are cut, paused, reset and redirected: what waits fails at once, and they come back soon."""
+"""Links that break, are cut, paused and redirected: what waits fails at once, and they come back soon."""
 
 import asyncio
 from itertools import pairwise
@@ -153,30 +153,6 @@ async def test_a_dial_that_hangs_is_given_up(world: World) -> None:
     world.network.heal()
     await world.clock.advance(SECOND)
     assert a.mesh.connected("b")
-
-
-async def test_a_reset_breaks_the_link_and_dials_at_once(world: World) -> None:
-    a, b = await world.pair()
-    ask = asking(a, "b", leaving("x"))
-    await settle()
-    a.mesh.reset("b")
-    a.mesh.reset("z")
-    await world.clock.advance(0)
-    assert failure(ask).sent
-    assert a.mesh.connected("b")
-    assert b.mesh.connected("a")
-    b.held.set()
-    assert await a.ask("b", leaving("y")) == "y"
-
-
-async def test_a_reset_ends_a_pause(world: World) -> None:
-    a = world.part("a")
-    await a.start("a", "b")
-    await world.clock.advance(30 * SECOND)
-    dials = len(a.tap.dials)
-    a.mesh.reset("b")
-    await settle()
-    assert len(a.tap.dials) == dials + 1
 
 
 # ---- faults of the network
