@@ -21,13 +21,16 @@ class Authority:
         )
         self.pem = folder / f"{name}.pem"
 
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """Certificate and key of the name, for 127.0.0.1, in the authority's folder."""
+    def issue(
+        self, name: str, *, names: str = "IP:127.0.0.1,DNS:localhost", days: int = 9, usage: str = ""
+    ) -> tuple[Path, Path]:
+        """Certificate and key of the name, for 127.0.0.1, in the authority's folder; -1 days: it has expired."""
         key, request, cert = f"{name}.key", f"{name}.csr", f"{name}.pem"
         self._run("req", *self._fresh(key), "-out", request, "-subj", f"/CN={name}")
-        (self._folder / "san").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost")
+        extensions = f"subjectAltName={names}\n" + (f"extendedKeyUsage={usage}\n" if usage else "")
+        (self._folder / "san").write_text(extensions)
         signer = ("-CA", f"{self._name}.pem", "-CAkey", f"{self._name}.key", "-CAcreateserial")
-        self._run("x509", "-req", "-in", request, *signer, "-out", cert, "-days", "9", "-extfile", "san")
+        self._run("x509", "-req", "-in", request, *signer, "-out", cert, "-days", str(days), "-extfile", "san")
         return self._folder / cert, self._folder / key
 
     def _fresh(self, key: str) -> tuple[str, ...]:

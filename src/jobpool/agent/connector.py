@@ -8,7 +8,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Protocol, cast
 from urllib.parse import urlsplit
 
@@ -21,13 +21,15 @@ from jobpool.agent.config import AgentConfig, TlsConfig
 from jobpool.agent.journal import Journal
 from jobpool.agent.session import WELCOME_WITHIN, SessionEnded, Stream
 from jobpool.kit.effects.apart import apart
-from jobpool.kit.effects.channel import SoundChannel
-from jobpool.kit.effects.clock import Clock
+from jobpool.kit.effects.channel import SoundChannel, connect_failure
+from jobpool.kit.effects.clock import Clock, deadline
 from jobpool.kit.effects.dice import Dice
 from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.effects.seldom import Seldom
 from jobpool.kit.effects.service import first_failure
+from jobpool.kit.effects.tls import Advice
 from jobpool.kit.pure.backoff import exponential
-from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.kit.pure.durations import SECOND, Millis, format_duration
 from jobpool.model.errors import InvalidArgument
 from jobpool.wire import jobpool_pb2 as pb
 
@@ -35,6 +37,9 @@ PATH = "/jobpool.v1.Schedule/AgentSession"
 FIRST_WAIT: Millis = 200
 LONGEST_WAIT: Millis = 5 * SECOND
 REFUSED_WAIT: Millis = 30 * SECOND
+FIRST_WELCOME: Millis = 2 * SECOND
+"""How long a server may take over connection and Welcome where there are others: it may stand still. Each time that
+all have been tried it is twice as long, up to WELCOME_WITHIN: they may all be slow."""
 _STEADY: Millis = 5 * SECOND
 """A session that lasted this long was a good one: the next waits are short again."""
 
@@ -55,6 +60,10 @@ _REFUSALS = {
     Status.UNIMPLEMENTED: "what answers there is no jobpool server of this version: check advertise-server-urls",
 }
 
+_ADVICE = Advice(
+    theirs="see client-transport-security: trusted-ca-file of this agent, cert-file of the server",
+    ours="see client-transport-security: cert-file and key-file of this agent, trusted-ca-file of the server",
+)
 _BROKEN = (OSError, GRPCError, StreamTerminatedError, ProtocolError, SessionEnded, TimeoutError)
 
 
@@ -100,6 +109,7 @@ class Connector:
         self._tried: set[str] = set()
         self._rounds = 0
         self._closed_until: dict[str, Millis] = {}
+        self._seldom = Seldom(clock)
         self._log = get_logger("connector")
         self.server = ""
 
@@ -144,26 +154,32 @@ class Connector:
     def _refused(self, url: str, failure: GRPCError) -> None:
         """Somebody has to put that right: it is not asked again for a while."""
         advice = _REFUSALS[failure.status]
-        self._log.error(advice, event_name="session_refused", server=url, answer=failure.message)
+        if times := self._seldom.times(f"{url} {failure.status} {failure.message}"):
+            self._log.error(advice, event_name="session_refused", server=url, answer=failure.message, times=times)
         self._closed_until[url] = self._clock.monotonic() + REFUSED_WAIT
 
     async def _converse(self, url: str) -> tuple[Exception, Millis]:
         """One session from end to end; returns what ended it, and how long the agent had the server."""
         joined: Millis | None = None
+        patience = self._patience()
         try:
-            async with self._stream(url) as stream:
-                session = self._new_conversation(stream)
-                async with asyncio.timeout(WELCOME_WITHIN / 1000):
+            async with AsyncExitStack() as stack:
+                async with deadline(self._clock, patience):
+                    session = self._new_conversation(await stack.enter_async_context(self._stream(url)))
                     welcome = await session.open()
                 self.server, joined = url, self._clock.monotonic()
+                self._seldom.forget_all()
                 self._log.info("joined a server", event_name="session_open", server=url, ttl=welcome.heartbeat_ttl)
                 await self._until_broken(session.run(welcome))
             raise SessionEnded("the session ended")
         except _BROKEN as failure:
-            self._say(url, failure)
+            self._say(url, failure, patience)
             return failure, 0 if joined is None else self._clock.monotonic() - joined
         finally:
             self.server = ""
+
+    def _patience(self) -> Millis:
+        return WELCOME_WITHIN if len(self._urls) == 1 else min(WELCOME_WITHIN, FIRST_WELCOME << min(self._rounds, 10))
 
     async def _until_broken(self, talk: Awaitable[None]) -> None:
         """Talk until the stream breaks, or the journal does: an agent that cannot remember must not be given work."""
@@ -182,7 +198,7 @@ class Connector:
     async def _stream(self, url: str) -> AsyncIterator[Stream]:
         parts = urlsplit(url)
         tls = self._tls if parts.scheme == "https" else None
-        channel = SoundChannel(parts.hostname, parts.port or 2379, ssl=tls, config=_KEEPALIVE)
+        channel = SoundChannel(parts.hostname, parts.port or 2379, tls=tls, config=_KEEPALIVE, advice=_ADVICE)
         try:
             method = StreamStreamMethod(channel, PATH, pb.AgentMessage, pb.ServerMessage)
             async with method.open() as stream:
@@ -197,17 +213,23 @@ class Connector:
             urls[last], urls[other] = urls[other], urls[last]
         return urls
 
-    def _say(self, url: str, failure: Exception) -> None:
-        if isinstance(failure, ssl.SSLError):
-            self._log.error(
-                "the server's certificate is not trusted, or it does not trust ours; see client-transport-security",
-                event_name="session_tls_failed",
-                server=url,
-                error=str(failure),
-            )
-        elif not (isinstance(failure, GRPCError) and failure.status in _REFUSALS):
-            text = (failure.message if isinstance(failure, GRPCError) else str(failure)) or type(failure).__name__
-            self._log.warning("no session with a server", event_name="session_lost", server=url, error=text)
+    def _say(self, url: str, failure: Exception, patience: Millis) -> None:
+        if isinstance(failure, GRPCError) and failure.status in _REFUSALS:
+            return
+        why = _reason(failure, patience)
+        if times := self._seldom.times(f"{url} {why}"):
+            self._log.warning("no session with a server", event_name="session_lost", server=url, error=why, times=times)
+
+
+def _reason(failure: Exception, patience: Millis) -> str:
+    match failure:
+        case GRPCError():
+            return failure.message or failure.status.name
+        case TimeoutError() if not failure.errno:
+            return f"it did not take this agent within {format_duration(patience)}"
+        case OSError():
+            return connect_failure(failure, _ADVICE)
+    return str(failure) or type(failure).__name__
 
 
 async def _finish(talk: Awaitable[None]) -> None:

@@ -21,16 +21,23 @@ from jobpool.api.http1 import Http1, http_config
 from jobpool.api.http2 import Http2
 from jobpool.api.peers import Accept
 from jobpool.api.rest import Gateway
+from jobpool.api.secure import SecureServer, start_secure_server
 from jobpool.api.service import Service
+from jobpool.kit.effects.clock import SystemClock
 from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.effects.seldom import Seldom
+from jobpool.kit.effects.tls import Advice, tls_failure
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import InvalidArgument, Unavailable
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 _BACKLOG = 1024
-_HANDSHAKE_SECONDS = 10
 _CANCEL_SECONDS = 5
+_ADVICE = Advice(
+    theirs="see client-transport-security: trusted-ca-file here, the certificate that is shown there",
+    ours="see client-transport-security: cert-file here, the authority that is trusted there",
+)
 
 
 class ListenerConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +74,8 @@ class Listener:
         self._grpc = GrpcCalls(service, peers)
         self._http = http_config(gateway)
         self._connections = Connections(config.max_connections)
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | SecureServer] = []
+        self._seldom = Seldom(SystemClock())
         self._log = get_logger("listener")
 
     @property
@@ -95,6 +103,8 @@ class Listener:
         self._grpc.set_serving(False)
         for server in self._servers:
             server.close()
+            if isinstance(server, SecureServer):
+                await server.wait_closed()
         self._connections.drain()
         try:
             async with asyncio.timeout(grace / SECOND):
@@ -112,16 +122,19 @@ class Listener:
     ) -> None:
         await self.close(0)
 
-    async def _listen(self, bind: "_Bind") -> asyncio.Server:
+    async def _listen(self, bind: "_Bind") -> asyncio.Server | SecureServer:
         loop = asyncio.get_running_loop()
         try:
-            return await loop.create_server(
+            if bind.tls is None:
+                return await loop.create_server(self._accept, bind.host, bind.port, backlog=_BACKLOG)
+            return await start_secure_server(
                 self._accept,
                 bind.host,
                 bind.port,
-                ssl=bind.tls,
-                ssl_handshake_timeout=_HANDSHAKE_SECONDS if bind.tls else None,
+                bind.tls,
                 backlog=_BACKLOG,
+                limit=self._config.max_connections,
+                failed=self._handshake_failed,
             )
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
@@ -129,6 +142,11 @@ class Listener:
 
     def _accept(self) -> asyncio.Protocol:
         return Sniff(self._connections, self._http2, self._http1, timeout=self._config.head_timeout)
+
+    def _handshake_failed(self, address: str, error: ssl.SSLError) -> None:
+        why = tls_failure(error, _ADVICE)
+        if times := self._seldom.times(f"{address} {why}"):
+            self._log.warning("a TLS connection failed", event_name="tls_refused", peer=address, error=why, times=times)
 
     def _http2(self) -> Http2:
         return Http2(self._grpc.mapping, self._connections)

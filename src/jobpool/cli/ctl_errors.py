@@ -98,8 +98,10 @@ def _connection_hint(error: Unavailable) -> str:
         return "`jobpoolctl node list` shows the agents; the output is there when this one is back"
     if "certificate is not trusted" in error.reason:
         return "--cacert FILE names the authority that signed the server's certificate"
+    if "certificate of us" in error.reason or "our certificate" in error.reason:
+        return "--cert and --key name the certificate to show, of an authority that the server trusts"
     if "no TLS handshake" in error.reason:
-        return "does it speak TLS? Write http:// before the endpoint if not; --cert and --key if it wants to know you"
+        return "does it speak TLS? Write http:// before the endpoint if not"
     if "broke before it answered" in error.reason:
         return "try again in a moment; if that does not help, it may want TLS (--cacert) or to know you (--cert, --key)"
     if type(error).__name__ == "Unreachable":  # by name: importing it costs the start of every command

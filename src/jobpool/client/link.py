@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
-from grpclib.client import Channel, Stream
+from grpclib.client import Stream
 from grpclib.const import Cardinality
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 
@@ -35,7 +35,7 @@ class Link:
         self.endpoint = endpoint
         self._tls = tls
         self._dial_timeout = dial_timeout
-        self._channel: Channel | None = None
+        self._channel: LiveChannel | None = None
 
     async def call(
         self, rpc: str, request: Message, *, reply: type[Reply], timeout: Millis, if_lost: str = ""
@@ -91,6 +91,8 @@ class Link:
             late = f"no answer to {rpc} from {self.endpoint.url} within {format_duration(timeout)}"
             raise DeadlineExceeded(late + if_lost) from error
         except StreamTerminatedError as error:
+            if self._channel is not None and (refused := self._channel.refused):
+                raise Unreachable([(self.endpoint, refused)]) from error
             broken = f"the connection to {self.endpoint.url} broke before it answered {rpc}"
             raise Unavailable(broken + if_lost) from error
         except OSError as error:  # only a redial inside grpclib raises it
@@ -103,7 +105,7 @@ class Link:
             self._channel.close()
             self._channel = None
 
-    async def _dial(self, timeout: Millis) -> Channel:
+    async def _dial(self, timeout: Millis) -> LiveChannel:
         channel = self._channel
         if channel is None:
             channel = self._channel = self._new_channel()
@@ -116,7 +118,7 @@ class Link:
             raise Unreachable([(self.endpoint, connect_failure(error))]) from error
         return channel
 
-    def _new_channel(self) -> Channel:
+    def _new_channel(self) -> LiveChannel:
         context = None
         if self.endpoint.secure:
             context = client_context(self._tls or TlsConfig(), protocol="h2")

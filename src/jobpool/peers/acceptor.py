@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.effects.seldom import Seldom
 from jobpool.kit.pure.durations import format_duration
 from jobpool.model.errors import JobpoolError, Unavailable
 from jobpool.peers.incoming import Answerer, Ears, Incoming
 from jobpool.peers.introduction import INTRODUCED_WITHIN, receive
-from jobpool.peers.seldom import Seldom
 from jobpool.peers.stream import FrameStream
 
 MAX_STRANGERS = 64

@@ -14,6 +14,7 @@ from grpclib.exceptions import GRPCError, StreamTerminatedError
 from h2.exceptions import H2Error
 
 from jobpool.kit.effects.channel import BoundedBuffer, LiveChannel, connect_failure
+from jobpool.kit.effects.tls import Advice
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import InvalidArgument, Unimplemented
 from jobpool.model.retold import retold
@@ -27,6 +28,11 @@ AROUND = 16
 _DEAD_AFTER: Millis = 3 * SECOND
 _DEFAULT_PORT = 2379
 _NO_GRPC = "what answers there does not speak gRPC"
+_ADVICE = Advice(
+    theirs="see client-transport-security: trusted-ca-file here, cert-file there",
+    ours="see client-transport-security: client-cert-file (or cert-file, which must be good for a client too) here, "
+    "trusted-ca-file there",
+)
 
 _Call: TypeAlias = Stream[pb.PeerFrame, pb.PeerFrame]
 
@@ -63,7 +69,7 @@ class GrpcDial:
         if parts.scheme not in ("http", "https") or not host:
             raise InvalidArgument("url", f"wanted http(s)://host:port, found {url[:100]!r}")
         tls = (self._tls or _system()) if parts.scheme == "https" else None
-        return LiveChannel(host, port or _DEFAULT_PORT, tls=tls, dead_after=_DEAD_AFTER)
+        return LiveChannel(host, port or _DEFAULT_PORT, tls=tls, dead_after=_DEAD_AFTER, advice=_ADVICE)
 
 
 class _Dialed:
@@ -103,7 +109,7 @@ def _told(call: _Call | None = None) -> Iterator[None]:
     except KeyError:  # grpclib looks up what every answer has
         raise StreamBroken(_NO_GRPC) from None
     except OSError as error:
-        raise StreamBroken(connect_failure(error)) from error
+        raise StreamBroken(connect_failure(error, _ADVICE)) from error
 
 
 def _refusal(call: _Call | None) -> Exception | None:

@@ -13,13 +13,13 @@ from jobpool.kit.effects.apart import apart
 from jobpool.kit.effects.clock import Clock, deadline
 from jobpool.kit.effects.dice import Dice
 from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.effects.seldom import Seldom
 from jobpool.kit.pure.backoff import exponential
 from jobpool.kit.pure.durations import SECOND, Millis, format_duration
 from jobpool.model.errors import JobpoolError
 from jobpool.model.server import ServerRecord
 from jobpool.peers.conversation import Conversation, LinkDown, Told
 from jobpool.peers.introduction import INTRODUCED_WITHIN, introduce
-from jobpool.peers.seldom import Seldom
 from jobpool.peers.stream import Dial, FrameStream, StreamBroken
 from jobpool.peers.words import BeatTold, Called, Question, Word
 
@@ -152,7 +152,7 @@ class Link:
         conversation = self._conversation = Conversation(self.to.id, stream, self._clock)
         self._since = self._clock.monotonic()
         self._tried.set()
-        self._seldom.forget("down")
+        self._seldom.forget_all()
         self._log.info("linked to a server", event_name="peer_linked")
         self._linked(self.to.id)
         try:
@@ -168,5 +168,5 @@ class Link:
         else:
             self._failures += 1
             self._tried.set()
-        if self._seldom.allows("down"):
-            self._log.warning("no link to a server", event_name="peer_unlinked", error=str(error))
+        if times := self._seldom.times(str(error)):
+            self._log.warning("no link to a server", event_name="peer_unlinked", error=str(error), times=times)

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from jobpool.api.listener import Listener, ListenerConfig
+from jobpool.api.rest import Gateway
+from jobpool.api.service import Service
+from jobpool.api.tls import server_tls
+from jobpool.cli.ctl_errors import hint
 from jobpool.client import Client, TlsConfig, Unreachable
 from jobpool.client.tls import client_context
 from jobpool.model.errors import InvalidArgument, Unavailable
@@ -57,7 +62,7 @@ async def test_tls_needs_no_scheme(authority: Path) -> None:
 
 
 async def test_an_untrusted_server_is_refused(authority: Path) -> None:
-    with pytest.raises(Unreachable, match="its certificate is not trusted: self"):
+    with pytest.raises(Unreachable, match="its certificate is not trusted: certificate verify failed: self"):
         await attempt(authority, None)
 
 
@@ -68,8 +73,24 @@ async def test_verification_is_left_out_only_when_said(authority: Path) -> None:
 async def test_a_client_certificate(authority: Path) -> None:
     cert, key = str(authority / "cert.pem"), str(authority / "key.pem")
     await attempt(authority, TlsConfig(ca_file=cert, cert_file=cert, key_file=key), demand=True)
-    with pytest.raises(Unavailable):
-        await attempt(authority, TlsConfig(ca_file=cert), demand=True)
+
+
+async def test_a_server_that_wants_a_certificate_says_so_and_has_taken_nothing(authority: Path) -> None:
+    cert = authority / "cert.pem"
+    service = Service({})
+    tls = server_tls(str(cert), str(authority / "key.pem"), trusted_ca_file=str(cert), client_cert_auth=True)
+    async with Listener(service, Gateway(service), ListenerConfig(urls=("https://127.0.0.1:0",)), tls=tls) as listener:
+        url = f"https://127.0.0.1:{listener.addresses[0][1]}"
+        async with Client([url], TlsConfig(ca_file=str(cert))) as client:
+            with pytest.raises(Unreachable, match="it wants a certificate of us, and is shown none") as refused:
+                await client.plan_add(pb.SchedulePlanAddRequest())
+            assert "--cert and --key" in hint(refused.value)
+
+
+async def test_a_server_that_closes_without_a_word_may_have_refused_us(authority: Path) -> None:
+    """As asyncio's own servers do."""
+    with pytest.raises(Unavailable, match="broke before it answered PlanList"):
+        await attempt(authority, TlsConfig(ca_file=str(authority / "cert.pem")), demand=True)
 
 
 async def test_tls_to_a_clear_server_says_so() -> None:

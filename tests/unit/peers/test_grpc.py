@@ -159,6 +159,18 @@ async def test_a_server_that_is_not_trusted_is_not_spoken_to(contexts: tuple[ssl
                 pass
 
 
+async def test_a_server_that_does_not_want_to_know_us_says_so_and_what_to_look_at(
+    contexts: tuple[ssl.SSLContext, ssl.SSLContext],
+) -> None:
+    nobody = ssl.create_default_context()
+    nobody.check_hostname, nobody.verify_mode = False, ssl.CERT_NONE
+    nobody.set_alpn_protocols(["h2"])
+    async with asyncio.timeout(ENOUGH), Peer("b", contexts[0], contexts[1]).running() as b:
+        with pytest.raises(Unavailable, match=r"wants a certificate of us.*client-cert-file .* here"):
+            async with GrpcDial(nobody)(b.record) as stream:
+                await stream.recv()
+
+
 async def test_questions_and_answers_of_four_mebibytes() -> None:
     large = bytes(range(256)) * 16384
     async with asyncio.timeout(ENOUGH), pair() as (a, b):

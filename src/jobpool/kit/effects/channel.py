@@ -8,23 +8,47 @@ import sys
 from collections.abc import Callable
 
 from grpclib.client import Channel, Handler
+from grpclib.config import Configuration
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 from grpclib.protocol import Buffer, H2Protocol
 
+from jobpool.kit.effects.tls import NO_ADVICE, Advice, silent_end, tls_failure
 from jobpool.kit.pure.durations import Millis
 
 
 class SoundChannel(Channel):
-    """A client's connection that fails with an OSError when the other end closes it as soon as it is made.
+    """A client's connection that fails with an OSError when the other end closes it as soon as it is made, and whose
+    calls fail with the reason when it is lost: by TLS 1.3 a refusal comes after the handshake.
 
-    A plain one would go on, and fail with an AttributeError for what closing has taken away.
+    A plain one would go on, and fail with an AttributeError for what closing has taken away; and lose the reason.
     """
+
+    def __init__(
+        self,
+        host: str | None,
+        port: int,
+        *,
+        tls: ssl.SSLContext | None = None,
+        config: Configuration | None = None,
+        advice: Advice = NO_ADVICE,
+    ) -> None:
+        super().__init__(host, port, ssl=tls, config=config)
+        self._advice = advice
+
+    @property
+    def refused(self) -> str:
+        """Why TLS has ended the present connection before the other end took anything; empty when it has not."""
+        return self._protocol.refused if isinstance(self._protocol, _Telling) else ""
+
+    def _protocol_factory(self) -> H2Protocol:
+        return _Telling(Handler(), self._config, self._h2_config, advice=self._advice)
 
     async def __connect__(self) -> H2Protocol:
         protocol = await super().__connect__()
         if protocol.processor.connection.is_closing():
-            raise ConnectionResetError(errno.ECONNRESET, "the connection was closed as soon as it was made")
+            told = protocol.lost if isinstance(protocol, _Telling) else ""
+            raise ConnectionResetError(errno.ECONNRESET, told or "the connection was closed as soon as it was made")
         return protocol
 
 
@@ -34,17 +58,49 @@ class LiveChannel(SoundChannel):
     The kernel alone would wait a quarter of an hour for a machine that is gone.
     """
 
-    def __init__(self, host: str, port: int, *, tls: ssl.SSLContext | None, dead_after: Millis) -> None:
-        super().__init__(host, port, ssl=tls)
+    def __init__(
+        self, host: str, port: int, *, tls: ssl.SSLContext | None, dead_after: Millis, advice: Advice = NO_ADVICE
+    ) -> None:
+        super().__init__(host, port, tls=tls, advice=advice)
         self._dead_after = dead_after
 
     def _protocol_factory(self) -> H2Protocol:
-        return _NoticesDeadPeers(Handler(), self._config, self._h2_config, dead_after=self._dead_after)
+        return _NoticesDeadPeers(
+            Handler(), self._config, self._h2_config, advice=self._advice, dead_after=self._dead_after
+        )
 
 
-class _NoticesDeadPeers(H2Protocol):
-    def __init__(self, handler: Handler, config: object, h2_config: object, *, dead_after: Millis) -> None:
+class _Telling(H2Protocol):
+    """Ends its calls with the reason for which the connection was lost; `lost` has it when there is more to say."""
+
+    def __init__(self, handler: Handler, config: object, h2_config: object, *, advice: Advice) -> None:
         super().__init__(handler, config, h2_config)  # type: ignore[arg-type]
+        self._advice = advice
+        self._secure = self._heard = False
+        self.lost = self.refused = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._secure = transport.get_extra_info("ssl_object") is not None
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = True
+        super().data_received(data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if isinstance(exc, ssl.SSLError):
+            self.lost = tls_failure(exc, self._advice)
+            self.refused = "" if self._heard else self.lost
+        elif self._secure and not self._heard:
+            self.lost = silent_end(self._advice)
+        self.processor.close(reason=self.lost or "Connection lost")  # all that grpclib's own does, with our reason
+
+
+class _NoticesDeadPeers(_Telling):
+    def __init__(
+        self, handler: Handler, config: object, h2_config: object, *, advice: Advice, dead_after: Millis
+    ) -> None:
+        super().__init__(handler, config, h2_config, advice=advice)
         self._dead_after = dead_after
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -70,12 +126,10 @@ class BoundedBuffer(Buffer):
             raise GRPCError(Status.INVALID_ARGUMENT, "the message ends before its length says") from None
 
 
-def connect_failure(error: OSError) -> str:
+def connect_failure(error: OSError, advice: Advice = NO_ADVICE) -> str:
     """Why a connection failed, in words."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return f"no TLS handshake: {error.reason or error}"
+        return tls_failure(error, advice)
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     return error.strerror or str(error) or type(error).__name__
