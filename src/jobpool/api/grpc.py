@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeAlias, TypeVar, cast
 
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError, Message
@@ -28,6 +28,7 @@ _SAVED_WITHIN: Millis = 10 * MINUTE
 
 T = TypeVar("T")
 _Stream = Stream[Message, Message]
+_Serve: TypeAlias = Callable[[_Stream], Awaitable[None]]
 
 
 class _Servable(Protocol):
@@ -46,6 +47,7 @@ class GrpcCalls:
         health = Health({OVERALL: [self._status], ours: [self._status], original: [self._status]})
         for servable in (original, *ServerReflection.extend([ours, health])):
             self.mapping.update(cast(_Servable, servable).__mapping__())
+        self.mapping = {path: method._replace(func=_ending(method.func)) for path, method in self.mapping.items()}
 
     def set_serving(self, serving: bool) -> None:
         self._status.set(serving)
@@ -102,6 +104,29 @@ class GrpcCalls:
             raise grpc_error(DeadlineExceeded(f"the snapshot was not taken within {within}")) from None
         except JobpoolError as error:
             raise grpc_error(error) from None
+
+
+def _ending(serve: _Serve) -> _Serve:
+    """Whose caller is gone ends by its cancellation, whatever it raises as it is cancelled: nobody is there to be told.
+
+    grpclib logs anything else as a failure, with a traceback.
+    """
+
+    async def ended(stream: _Stream) -> None:
+        try:
+            await serve(stream)
+        except Exception:
+            if _is_lost(stream):
+                raise asyncio.CancelledError from None
+            raise
+        if _is_lost(stream):
+            raise asyncio.CancelledError
+
+    return ended
+
+
+def _is_lost(stream: _Stream) -> bool:
+    return stream._stream.wrapper is not None and bool(stream._stream.wrapper.cancelled)
 
 
 class _Named:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 
 import aiohttp
@@ -19,7 +19,7 @@ from jobpool.api.listener import Listener, ListenerConfig
 from jobpool.api.rest import Gateway
 from jobpool.api.rest_body import BodyLimits
 from jobpool.api.service import Call, MessageStream, Service, request_type, response_type
-from jobpool.model.errors import InvalidArgument, NotFound, ResourceExhausted
+from jobpool.model.errors import InvalidArgument, NotFound, ResourceExhausted, Unavailable
 from jobpool.wire import jobpool_pb2 as pb
 from tests.unit.api.nouns import World, world_of
 
@@ -64,6 +64,8 @@ class Toy:
             "EvalAdd": self._raise(InvalidArgument("plan_id", "wanted one, found none")),
             "EvalList": self._answer_wrongly,
             "EvalDequeue": self._hold,
+            "EvalAck": self._hold_and(self._fail_late),
+            "EvalNack": self._hold_and(pb.ScheduleEvalNackResponse),
         }
         return Service(handlers, agent_session=self._session)
 
@@ -101,6 +103,19 @@ class Toy:
             self.cancelled.set()
             raise
         return pb.ScheduleEvalDequeueResponse(token="released")
+
+    def _hold_and(self, answer: Callable[[], Message]) -> Callable[[Message, Call], Awaitable[Message]]:
+        """Answers so once it is cancelled, as code does that swallows its cancellation."""
+
+        async def handle(request: Message, call: Call) -> Message:
+            with suppress(asyncio.CancelledError):
+                await self._hold(request, call)
+            return answer()
+
+        return handle
+
+    def _fail_late(self) -> Message:
+        raise Unavailable("the stream broke")
 
     async def _session(self, stream: MessageStream) -> None:
         """Greets, then acknowledges every report; an empty message makes it fail."""

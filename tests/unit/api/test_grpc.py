@@ -26,6 +26,7 @@ from h2.events import (
 from jobpool.api.grpc import SERVICE_NAMES
 from jobpool.api.http2 import MAX_MESSAGE
 from jobpool.api.service import request_type
+from jobpool.testing.clock import settle
 from jobpool.wire import jobpool_pb2 as pb
 
 
@@ -119,6 +120,24 @@ async def test_a_session_is_refused_with_its_reason(server, channel):
         Status.INVALID_ARGUMENT,
         "kind: wanted a message, found an empty one",
     )
+
+
+async def test_a_call_that_fails_as_its_caller_leaves_is_no_fault(server, channel, caplog):
+    """grpclib would log a traceback for whatever is raised instead of the cancellation, or if nothing is."""
+    for name, request in (
+        ("EvalDequeue", pb.ScheduleEvalDequeueRequest()),
+        ("EvalAck", pb.ScheduleEvalAckRequest()),
+        ("EvalNack", pb.ScheduleEvalNackRequest()),
+    ):
+        server.toy.held.clear()
+        server.toy.cancelled.clear()
+        waiting = asyncio.get_running_loop().create_task(server.rpc(channel, name)(request))
+        await server.toy.held.wait()
+        channel.close()
+        await server.toy.cancelled.wait()
+        await asyncio.gather(waiting, return_exceptions=True)
+    await settle()
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_a_caller_that_leaves_cancels_its_call(server, channel):
