@@ -43,6 +43,7 @@ class Slow:
     deadline = None
     metadata = None
     peer = SimpleNamespace(addr=lambda: None)
+    _stream = SimpleNamespace(wrapper=None)
 
     def __init__(self) -> None:
         self.offered = asyncio.Event()
