@@ -13,6 +13,7 @@ from grpclib.health.service import OVERALL, Health
 from grpclib.reflection.service import ServerReflection
 from grpclib.server import Stream
 
+from jobpool.api.http2 import Methods
 from jobpool.api.peers import Accept, peer_methods
 from jobpool.api.service import METHODS, Call, Service, request_type, response_type
 from jobpool.api.status import grpc_error
@@ -23,7 +24,7 @@ from jobpool.wire import jobpool_pb2 as pb
 SERVICE_NAMES = ("jobpool.v1.Schedule", "etcdserverpb.Schedule")
 
 _TAKEN_WITHIN: Millis = 60 * SECOND
-_SAVED_WITHIN: Millis = 10 * MINUTE
+_ALL_WITHIN: Mapping[str, Millis] = {"SnapshotSave": 10 * MINUTE}
 """While a snapshot is read, the store's log on disk cannot shrink."""
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ class GrpcCalls:
         self._service = service
         self._status = ServiceStatus()
         self._status.set(True)
-        self.mapping: dict[str, Handler] = {} if peers is None else peer_methods(peers)
+        self.mapping = Methods({} if peers is None else peer_methods(peers))
         ours, original = (_Named(self._methods(name)) for name in SERVICE_NAMES)
         health = Health({OVERALL: [self._status], ours: [self._status], original: [self._status]})
         for servable in (original, *ServerReflection.extend([ours, health])):
@@ -60,7 +61,7 @@ class GrpcCalls:
         if method.client_streaming:
             return Handler(self._session, Cardinality.STREAM_STREAM, *types)
         if method.server_streaming:
-            return Handler(self._snapshot, Cardinality.UNARY_STREAM, *types)
+            return Handler(self._streamed(method.name), Cardinality.UNARY_STREAM, *types)
         return Handler(self._unary(method.name), Cardinality.UNARY_UNARY, *types)
 
     def _unary(self, name: str) -> Callable[[_Stream], Awaitable[None]]:
@@ -91,19 +92,27 @@ class GrpcCalls:
         except JobpoolError as error:
             raise grpc_error(error) from None
 
-    async def _snapshot(self, stream: Stream[pb.SnapshotSaveRequest, pb.SnapshotPiece]) -> None:
-        try:
-            if await receive(stream) is None:
-                raise InvalidArgument("request", "wanted one message, found none")
-            async with asyncio.timeout(_SAVED_WITHIN / SECOND), aclosing(self._service.snapshot(_call(stream))) as data:
-                async for piece in data:
-                    async with asyncio.timeout(_TAKEN_WITHIN / SECOND):
-                        await stream.send_message(pb.SnapshotPiece(data=piece))
-        except TimeoutError:
-            within = f"{_TAKEN_WITHIN // SECOND} s a piece and {_SAVED_WITHIN // MINUTE} min in all"
-            raise grpc_error(DeadlineExceeded(f"the snapshot was not taken within {within}")) from None
-        except JobpoolError as error:
-            raise grpc_error(error) from None
+    def _streamed(self, name: str) -> Callable[[_Stream], Awaitable[None]]:
+        longest = _ALL_WITHIN.get(name)
+
+        async def answer(stream: _Stream) -> None:
+            try:
+                request = await receive(stream)
+                if request is None:
+                    raise InvalidArgument("request", "wanted one message, found none")
+                async with asyncio.timeout(None if longest is None else longest / SECOND):
+                    async with aclosing(self._service.stream(name, request, _call(stream))) as responses:
+                        async for response in responses:
+                            async with asyncio.timeout(_TAKEN_WITHIN / SECOND):
+                                await stream.send_message(response)
+            except TimeoutError:
+                within = f"{_TAKEN_WITHIN // SECOND} s a message"
+                within += "" if longest is None else f" and {longest // MINUTE} min in all"
+                raise grpc_error(DeadlineExceeded(f"the answer was not taken within {within}")) from None
+            except JobpoolError as error:
+                raise grpc_error(error) from None
+
+        return answer
 
 
 def _ending(serve: _Serve) -> _Serve:
@@ -151,7 +160,7 @@ class _AgentStream:
         await self._stream.send_message(message)
 
 
-async def receive(stream: Stream[T, Message] | Stream[T, pb.ServerMessage] | Stream[T, pb.SnapshotPiece]) -> T | None:
+async def receive(stream: Stream[T, Message] | Stream[T, pb.ServerMessage]) -> T | None:
     """The next message, None at the end of the stream. Raises JobpoolError for what is no message."""
     try:
         return await stream.recv_message()
@@ -161,7 +170,7 @@ async def receive(stream: Stream[T, Message] | Stream[T, pb.ServerMessage] | Str
         raise Unimplemented("compressed messages are not taken") from None
 
 
-def _call(stream: Stream[T, Message] | Stream[T, pb.ServerMessage] | Stream[T, pb.SnapshotPiece]) -> Call:
+def _call(stream: Stream[T, Message] | Stream[T, pb.ServerMessage]) -> Call:
     deadline = stream.deadline
     return Call(
         transport="grpc",

@@ -28,7 +28,7 @@ def build_service(
 ) -> Service:
     """Without `operations` the calls of an administrator are not served, without `outputs` only output that is here."""
     handlers = {**_handlers(context, outputs or sessions), **(operations.handlers if operations is not None else {})}
-    return Service(handlers, agent_session=sessions.serve, snapshot_save=snapshots.save, route=route)
+    return Service(handlers, agent_session=sessions.serve, streams={"SnapshotSave": snapshots.save}, route=route)
 
 
 def _handlers(context: Context, outputs: Outputs) -> Mapping[str, Handler]:

@@ -10,13 +10,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import cast
 
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
 from grpclib.config import Configuration
+from grpclib.const import Cardinality, Status
 from grpclib.const import Handler as MethodHandler
 from grpclib.encoding.proto import ProtoCodec, ProtoStatusDetailsCodec
 from grpclib.events import _DispatchServerEvents
+from grpclib.exceptions import GRPCError
 from grpclib.protocol import H2Protocol
 from grpclib.protocol import Stream as H2Stream
-from grpclib.server import Handler
+from grpclib.server import Handler, Stream
 from h2.config import H2Configuration
 from h2.errors import ErrorCodes
 from h2.events import AlternativeServiceAvailable, StreamReset, UnknownFrameReceived
@@ -44,6 +48,20 @@ _RESETS_A_SECOND = 100
 _LINGER_SECONDS = 0.1
 """Between the last answer of a draining connection and its end: a grpclib client drops answers it has received but
 not yet read when the goodbye arrives with them."""
+
+
+async def _absent(stream: Stream[Message, Message]) -> None:
+    raise GRPCError(Status.UNIMPLEMENTED, "this server has no such method")
+
+
+class Methods(dict[str, MethodHandler]):
+    """Handlers by path. What is not there is refused as a call: grpclib's own refusal has no content type, so that
+    clients in Go take it for no gRPC at all."""
+
+    _ABSENT = MethodHandler(_absent, Cardinality.UNARY_UNARY, Empty, Empty)
+
+    def get(self, path: str, default: object = None) -> MethodHandler:
+        return super().get(path, self._ABSENT)
 
 
 class Http2(H2Protocol):

@@ -33,6 +33,9 @@ _READS = frozenset(
 _UNARY = frozenset(
     name for name, method in METHODS.items() if not method.client_streaming and not method.server_streaming
 )
+_STREAMS = frozenset(
+    name for name, method in METHODS.items() if method.server_streaming and not method.client_streaming
+)
 WRITES = _UNARY - _READS
 """The unary calls that change something."""
 
@@ -90,7 +93,8 @@ StreamHandler: TypeAlias = Callable[[MessageStream], Awaitable[None]]
 Route: TypeAlias = Callable[[str, Message, Call, Callable[[Call], Awaitable[Message]]], Awaitable[Message]]
 """`async (rpc, request, call, here) -> response`: where a call is answered; `here` answers it by this server."""
 
-PiecesHandler: TypeAlias = Callable[[Call], AsyncGenerator[bytes, None]]
+ServerStream: TypeAlias = Callable[..., AsyncGenerator[Message, None]]
+"""`(request, call: Call) -> responses`, for an RPC whose response is a stream. It ends when the caller goes."""
 
 
 class Service:
@@ -104,17 +108,18 @@ class Service:
         handlers: Mapping[str, Handler],
         *,
         agent_session: StreamHandler | None = None,
-        snapshot_save: PiecesHandler | None = None,
+        streams: Mapping[str, ServerStream] | None = None,
         outgoing: Outgoing | None = None,
         route: Route | None = None,
     ) -> None:
-        """`route` None: all are answered here. Raises ValueError for a name that is no unary RPC of the definition."""
-        for name in handlers:
-            if name not in METHODS or METHODS[name].client_streaming or METHODS[name].server_streaming:
-                raise ValueError(f"no unary call of the API is named {name!r}")
+        """`route` None: all are answered here; streams always are. Raises ValueError for a name that is none."""
+        for name in handlers.keys() - _UNARY:
+            raise ValueError(f"no unary call of the API is named {name!r}")
+        self._streams = dict(streams or {})
+        for name in self._streams.keys() - _STREAMS:
+            raise ValueError(f"no call of the API that answers with a stream is named {name!r}")
         self._handlers = dict(handlers)
         self._agent_session = agent_session
-        self._snapshot_save = snapshot_save
         self._route = route
         self.outgoing = outgoing or Outgoing()
         self._log = get_logger("api")
@@ -157,18 +162,19 @@ class Service:
         except Exception as error:  # noqa: BLE001 — the edge: a caller gets an answer, the log the traceback
             raise self._hidden("AgentSession", error) from None
 
-    async def snapshot(self, call: Call) -> AsyncGenerator[bytes, None]:
-        """The bytes of a snapshot. Raises JobpoolError, nothing else."""
-        if self._snapshot_save is None:
-            raise _unimplemented("SnapshotSave")
+    async def stream(self, name: str, request: Message, call: Call) -> AsyncGenerator[Message, None]:
+        """The responses of a call that answers with a stream. Raises JobpoolError, nothing else."""
+        handler = self._streams.get(name)
+        if handler is None:
+            raise _unimplemented(name)
         try:
-            async with aclosing(self._snapshot_save(call)) as pieces:
-                async for piece in pieces:
-                    yield piece
+            async with aclosing(handler(request, call)) as responses:
+                async for response in responses:
+                    yield response
         except JobpoolError:
             raise
         except Exception as error:  # noqa: BLE001 — the edge: a caller gets an answer, the log the traceback
-            raise self._hidden("SnapshotSave", error) from None
+            raise self._hidden(name, error) from None
 
     def _hidden(self, name: str, error: Exception) -> JobpoolError:
         self._log.error("a call failed", event_name="call_failed", rpc=name, exc_info=error)

@@ -10,6 +10,7 @@ from jobpool.kit.effects.logging import get_logger
 from jobpool.model.errors import PermissionDenied, ResourceExhausted
 from jobpool.store.port import Store
 from jobpool.store.snapshot import snapshot_pieces
+from jobpool.wire import jobpool_pb2 as pb
 
 
 class Snapshots:
@@ -25,7 +26,7 @@ class Snapshots:
         self._saving = False
         self._log = get_logger("snapshots")
 
-    async def save(self, call: Call) -> AsyncGenerator[bytes, None]:
+    async def save(self, request: pb.SnapshotSaveRequest, call: Call) -> AsyncGenerator[pb.SnapshotPiece, None]:
         """A snapshot's bytes, at most 1 MiB at a time. Raises PermissionDenied, ResourceExhausted, StoreFailed."""
         if not self._allow_remote and not is_local(call.peer):
             raise PermissionDenied(
@@ -38,7 +39,7 @@ class Snapshots:
         try:
             async with aclosing(snapshot_pieces(self._store, self._clock.now())) as pieces:
                 async for piece in pieces:
-                    yield piece
+                    yield pb.SnapshotPiece(data=piece)
                     size += len(piece)
         finally:
             self._saving = False

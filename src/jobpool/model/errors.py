@@ -35,7 +35,7 @@ HTTP_STATUS: dict[Code, int] = {
     Code.PERMISSION_DENIED: 403,
     Code.RESOURCE_EXHAUSTED: 429,
     Code.FAILED_PRECONDITION: 409,
-    Code.ABORTED: 409,
+    Code.ABORTED: 412,
     Code.OUT_OF_RANGE: 400,
     Code.UNIMPLEMENTED: 501,
     Code.INTERNAL: 500,
@@ -48,17 +48,19 @@ HTTP_STATUS: dict[Code, int] = {
 class JobpoolError(Exception):
     """Anything jobpool refuses or fails at, told to the caller.
 
-    `field` names the part of the request at fault, `engine_code` is the original engine's number where it has one.
+    `field` names the part of the request at fault, `engine_code` is the original engine's number where it has one, and
+    `terms` are what the original's text of that number names, in its order.
     """
 
     code: ClassVar[Code] = Code.INTERNAL
     http_status: ClassVar[int | None] = None
 
-    def __init__(self, reason: str, *, field: str = "", engine_code: int = 0) -> None:
+    def __init__(self, reason: str, *, field: str = "", engine_code: int = 0, terms: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
         self.reason = reason
         self.field = field
         self.engine_code = engine_code
+        self.terms = terms
 
     @property
     def message(self) -> str:
@@ -73,8 +75,8 @@ class InvalidArgument(JobpoolError):
 
     code = Code.INVALID_ARGUMENT
 
-    def __init__(self, field: str, reason: str, *, engine_code: int = 1010) -> None:
-        super().__init__(reason, field=field, engine_code=engine_code)
+    def __init__(self, field: str, reason: str, *, engine_code: int = 1010, terms: tuple[str, ...] = ()) -> None:
+        super().__init__(reason, field=field, engine_code=engine_code, terms=terms or (field,))
 
 
 class BadSchedule(InvalidArgument):
@@ -99,7 +101,7 @@ class NotFound(JobpoolError):
     code = Code.NOT_FOUND
 
     def __init__(self, kind: str, name: str, *, field: str = "") -> None:
-        super().__init__(f"{kind} {name!r} does not exist", field=field, engine_code=1101)
+        super().__init__(f"{kind} {name!r} does not exist", field=field, engine_code=1101, terms=(kind, name))
 
 
 class AlreadyExists(JobpoolError):
@@ -108,7 +110,7 @@ class AlreadyExists(JobpoolError):
     code = Code.ALREADY_EXISTS
 
     def __init__(self, kind: str, name: str, *, field: str = "") -> None:
-        super().__init__(f"{kind} {name!r} already exists", field=field, engine_code=1100)
+        super().__init__(f"{kind} {name!r} already exists", field=field, engine_code=1100, terms=(kind, name))
 
 
 class FailedPrecondition(JobpoolError):
@@ -116,8 +118,20 @@ class FailedPrecondition(JobpoolError):
 
     code = Code.FAILED_PRECONDITION
 
-    def __init__(self, reason: str, *, field: str = "", engine_code: int = 1107) -> None:
-        super().__init__(reason, field=field, engine_code=engine_code)
+    def __init__(self, reason: str, *, field: str = "", engine_code: int = 1107, terms: tuple[str, ...] = ()) -> None:
+        super().__init__(reason, field=field, engine_code=engine_code, terms=terms)
+
+
+class RevisionMismatch(JobpoolError):
+    """The caller's revision is not the newest: somebody changed it meanwhile."""
+
+    code = Code.ABORTED
+
+    def __init__(self, kind: str, name: str, *, wanted: int, found: int) -> None:
+        super().__init__(
+            f"{kind} {name!r} was changed meanwhile: wanted revision {wanted}, found {found}; read it again",
+            field="revision",
+        )
 
 
 class ResourceExhausted(JobpoolError):

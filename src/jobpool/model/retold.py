@@ -10,6 +10,7 @@ from jobpool.model.errors import (
     NotFound,
     PermissionDenied,
     ResourceExhausted,
+    RevisionMismatch,
     Unauthenticated,
     Unavailable,
     Unimplemented,
@@ -25,6 +26,7 @@ _KINDS: dict[int, type[JobpoolError]] = {
         NotFound,
         PermissionDenied,
         ResourceExhausted,
+        RevisionMismatch,
         Unauthenticated,
         Unavailable,
         Unimplemented,
@@ -33,16 +35,24 @@ _KINDS: dict[int, type[JobpoolError]] = {
 _NAMES = {int(code): code.name for code in Code}
 
 
-def retold(code: int, reason: str, *, field: str = "", engine_code: int = 0, retry_after: int = 1) -> JobpoolError:
-    """The error of gRPC status `code`: same class, reason, field and engine code; `retry_after` in seconds.
+def retold(
+    code: int,
+    reason: str,
+    *,
+    field: str = "",
+    engine_code: int = 0,
+    retry_after: int = 1,
+    terms: tuple[str, ...] = (),
+) -> JobpoolError:
+    """The error of gRPC status `code`: same class, reason, field, engine code and terms; `retry_after` in seconds.
 
     What has no class of its own says in its reason what it was.
     """
     kind = _KINDS.get(code)
     if kind is None:
-        return JobpoolError(f"{reason} ({_NAMES.get(code, code)})", field=field, engine_code=engine_code)
+        return JobpoolError(f"{reason} ({_NAMES.get(code, code)})", field=field, engine_code=engine_code, terms=terms)
     told = kind.__new__(kind)
-    JobpoolError.__init__(told, reason, field=field, engine_code=engine_code)
+    JobpoolError.__init__(told, reason, field=field, engine_code=engine_code, terms=terms)
     if isinstance(told, ResourceExhausted):
         told.retry_after = retry_after
     return told

@@ -163,11 +163,12 @@ def _settle(opened: _Open, answer: Answered | JobpoolError) -> None:
 
 def _error(refused: Refused) -> JobpoolError:
     if refused.code == Code.INTERNAL:  # it says all there is to say
-        return JobpoolError(refused.reason, field=refused.field, engine_code=refused.engine_code)
+        return JobpoolError(refused.reason, field=refused.field, engine_code=refused.engine_code, terms=refused.terms)
     return retold(
         refused.code,
         refused.reason,
         field=refused.field,
         engine_code=refused.engine_code,
         retry_after=refused.retry_after,
+        terms=refused.terms,
     )

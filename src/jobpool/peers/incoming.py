@@ -187,5 +187,5 @@ class Incoming:
 
     def _refuse(self, number: int, error: JobpoolError) -> None:
         retry_after = error.retry_after if isinstance(error, ResourceExhausted) else 0
-        refused = Refused(int(error.code), error.reason, error.field, error.engine_code, retry_after)
+        refused = Refused(int(error.code), error.reason, error.field, error.engine_code, retry_after, error.terms)
         self._outbox.put(Answered(number, self._answerer.n, refused, _NOTHING))

@@ -218,6 +218,7 @@ class Refused(Struct, frozen=True, array_like=True):
     field: str = ""
     engine_code: int = 0
     retry_after: int = 0
+    terms: tuple[str, ...] = ()
 
 
 class Answered(Struct, frozen=True, array_like=True, tag="answered"):

@@ -309,3 +309,13 @@ async def test_a_hundred_calls_at_once(server, channel):
     detail = server.rpc(channel, "PlanDetail")
     answers = await asyncio.gather(*(detail(pb.SchedulePlanDetailRequest(id=f"p{n}")) for n in range(300)))
     assert [answer.data.id for answer in answers] == [f"p{n}" for n in range(300)]
+
+
+@pytest.mark.parametrize("path", ["/etcdserverpb.KV/Range", "/jobpool.v1.Schedule/Nothing", "/x"])
+async def test_a_method_that_is_not_there_is_refused_as_a_call(peer, path):
+    peer.call(data=GOOD, path=path)
+    headers = dict((await peer.until(ResponseReceived)).headers)
+    assert (headers[":status"], headers["grpc-status"]) == ("200", "12")
+    assert headers["content-type"].startswith("application/grpc"), "clients in Go ask for it"
+    peer.call(data=GOOD)
+    assert await peer.status() == 0

@@ -27,16 +27,18 @@ from jobpool.store.port import KeyValue, Limits, Put
 from jobpool.store.snapshot import read_snapshot
 from jobpool.testing.clock import FakeClock
 from jobpool.testing.store import MemoryStore, pairs_of, write
+from jobpool.wire import jobpool_pb2 as pb
 
 LOCAL = Call(transport="grpc", peer="127.0.0.1:4711")
+REQUEST = pb.SnapshotSaveRequest()
 MIB = 1024 * 1024
 
 
 @asynccontextmanager
 async def served(store: MemoryStore | None) -> AsyncIterator[str]:
     """A listener that gives snapshots of a store, at this endpoint."""
-    save = Snapshots(store, SystemClock(), allow_remote=False).save if store is not None else None
-    service = Service({}, snapshot_save=save)
+    streams = {"SnapshotSave": Snapshots(store, SystemClock(), allow_remote=False).save} if store is not None else {}
+    service = Service({}, streams=streams)
     config = ListenerConfig(urls=("http://127.0.0.1:0",))
     async with Listener(service, Gateway(service), config) as listener:
         yield f"127.0.0.1:{listener.addresses[0][1]}"
@@ -79,17 +81,17 @@ async def test_only_this_machine_may_have_one(peer: str, local: bool) -> None:
     closed = Snapshots(MemoryStore(), FakeClock(), allow_remote=False)
     if not local:
         with pytest.raises(PermissionDenied, match="allow-remote-snapshot"):
-            await anext(closed.save(call))
-    assert await anext(Snapshots(MemoryStore(), FakeClock(), allow_remote=True).save(call))
+            await anext(closed.save(REQUEST, call))
+    assert (await anext(Snapshots(MemoryStore(), FakeClock(), allow_remote=True).save(REQUEST, call))).data
 
 
 async def test_one_at_a_time() -> None:
     snapshots = Snapshots(await filled(2), FakeClock(), allow_remote=False)
-    async with aclosing(snapshots.save(LOCAL)) as first:
+    async with aclosing(snapshots.save(REQUEST, LOCAL)) as first:
         await anext(first)
         with pytest.raises(ResourceExhausted, match="another snapshot"):
-            await anext(snapshots.save(LOCAL))
-    assert [piece async for piece in snapshots.save(LOCAL)], "one that was given up is in nobody's way"
+            await anext(snapshots.save(REQUEST, LOCAL))
+    assert [piece async for piece in snapshots.save(REQUEST, LOCAL)], "one that was given up is in nobody's way"
 
 
 async def test_a_server_without_snapshots_says_so(tmp_path: Path) -> None:

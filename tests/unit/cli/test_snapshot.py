@@ -46,7 +46,7 @@ async def endpoint() -> AsyncIterator[str]:
 
 
 def _server(store: Store) -> Listener:
-    service = Service({}, snapshot_save=Snapshots(store, FakeClock(NOON), allow_remote=False).save)
+    service = Service({}, streams={"SnapshotSave": Snapshots(store, FakeClock(NOON), allow_remote=False).save})
     return Listener(service, Gateway(service), ListenerConfig(urls=("http://127.0.0.1:0",)))
 
 
