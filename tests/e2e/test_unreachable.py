@@ -8,6 +8,8 @@ import json
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,27 @@ async def ready(api: Api, count: int) -> None:
     await until(lambda: api.everything("nodes", status="ready"), lambda nodes: len(nodes) == count)
 
 
+async def start(api: Api, marks: Marks) -> str:
+    """The id of a run that the only agent works on."""
+    await ready(api, 1)
+    await add_plan(api, marks)
+    job_id: str = (await api.post("plans/alone/run", namespace="default"))["data"]["id"]
+    await marks.until(1)
+    return job_id
+
+
+@asynccontextmanager
+async def one_at_work(site: Site, marks: Marks) -> AsyncIterator[tuple[Api, ImpatientAgent, str]]:
+    """An impatient agent, the id of the run that it works on, and another agent that has nothing to do."""
+    server = site.server(min_heartbeat_ttl="1s")
+    first = impatient(site, server, "agent-1")
+    async with Api(server.url) as api:
+        job_id = await start(api, marks)
+        site.agent(server, "agent-2")
+        await ready(api, 2)
+        yield api, first, job_id
+
+
 @pytest.mark.invariant("C-6")
 @pytest.mark.invariant("H-7")
 @pytest.mark.invariant("H-8")
@@ -137,15 +160,8 @@ async def test_a_killed_agents_command_is_not_doubled_and_its_end_counts_when_th
 async def test_a_command_whose_agent_is_away_too_long_is_stopped_and_begins_anew_once_the_agent_says_so(
     site: Site, tmp_path: Path, away: signal.Signals
 ) -> None:
-    server, marks = site.server(min_heartbeat_ttl="1s"), Marks(tmp_path)
-    first = impatient(site, server, "agent-1")
-    async with Api(server.url) as api:
-        await ready(api, 1)
-        await add_plan(api, marks)
-        job_id = (await api.post("plans/alone/run", namespace="default"))["data"]["id"]
-        await marks.until(1)
-        site.agent(server, "agent-2")
-        await ready(api, 2)
+    marks = Marks(tmp_path)
+    async with one_at_work(site, marks) as (api, first, job_id):
         os.kill(first.pid, away)
         assert (await marks.until(2))[1] == f"end {job_id} 1"
         await down(api, first)
@@ -165,21 +181,14 @@ async def test_a_command_whose_agent_is_away_too_long_is_stopped_and_begins_anew
 
 
 async def test_a_machine_that_is_gone_for_good_is_deleted_by_force(site: Site, tmp_path: Path) -> None:
-    server, marks = site.server(min_heartbeat_ttl="1s"), Marks(tmp_path)
-    first = impatient(site, server, "agent-1")
-    async with Api(server.url) as api:
-        await ready(api, 1)
-        await add_plan(api, marks)
-        job_id = (await api.post("plans/alone/run", namespace="default"))["data"]["id"]
-        await marks.until(1)
-        site.agent(server, "agent-2")
-        await ready(api, 2)
+    marks = Marks(tmp_path)
+    async with one_at_work(site, marks) as (api, first, job_id):
         first.kill()
         await marks.until(2)
         await down(api, first)
-        refused = await ctl(server.url, "node", "delete", first.node_id, code=1)
+        refused = await ctl(api.url, "node", "delete", first.node_id, code=1)
         assert "1 run still with node" in refused
-        await ctl(server.url, "node", "delete", first.node_id, "--force")
+        await ctl(api.url, "node", "delete", first.node_id, "--force")
         assert (await marks.until(3))[2] == f"begin {job_id} 2"
         marks.go.touch()
         assert (await api.ended(job_id))["status"] == "complete"
@@ -191,10 +200,7 @@ async def test_an_agent_that_is_only_cut_off_keeps_its_lease_and_its_commands(si
     server, marks = site.server(), Marks(tmp_path)
     agent = impatient(site, server, "agent-1")
     async with Api(server.url) as api:
-        await ready(api, 1)
-        await add_plan(api, marks)
-        job_id = (await api.post("plans/alone/run", namespace="default"))["data"]["id"]
-        await marks.until(1)
+        job_id = await start(api, marks)
         server.kill()
         await asyncio.sleep(2.5 * agent.lease / 1000)
         marks.go.touch()
