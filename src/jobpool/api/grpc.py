@@ -48,7 +48,7 @@ class GrpcCalls:
         health = Health({OVERALL: [self._status], ours: [self._status], original: [self._status]})
         for servable in (original, *ServerReflection.extend([ours, health])):
             self.mapping.update(cast(_Servable, servable).__mapping__())
-        self.mapping = {path: method._replace(func=_ending(method.func)) for path, method in self.mapping.items()}
+        self.mapping = Methods({path: method._replace(func=_ending(method.func)) for path, method in self.mapping.items()})
 
     def set_serving(self, serving: bool) -> None:
         self._status.set(serving)
