@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import grpc
@@ -14,17 +15,19 @@ import pytest
 from structlog.testing import capture_logs
 
 from jobpool.etcd.binary import Binary, choose
-from jobpool.etcd.config import MemberConfig
+from jobpool.etcd.config import MemberConfig, PeerTls
 from jobpool.etcd.errors import MemberFailed
 from jobpool.etcd.member import Member
+from jobpool.etcd.newcomer import has_data
 from jobpool.kit.effects.clock import SystemClock
 from jobpool.model.errors import Unavailable
 from jobpool.store.engines.etcd.engine import EtcdStore
 from jobpool.store.engines.etcd.etcd_pb2 import Member as ListedMember
-from jobpool.store.engines.etcd.etcd_pb2 import MemberListResponse
+from jobpool.store.engines.etcd.etcd_pb2 import MemberAddRequest, MemberListResponse
 from jobpool.store.port import DataDirLocked, KeyValue, Put
 from jobpool.testing.etcd import NO_ETCD, EtcdMember, etcd_binary, free_port
 from jobpool.testing.store import write
+from tests.e2e.certificates import Authority
 
 pytestmark = pytest.mark.skipif(etcd_binary() is None, reason=NO_ETCD)
 
@@ -259,17 +262,19 @@ async def test_etcds_log_is_ours(supervised: Supervised, tmp_path: Path) -> None
 class Three:
     """Three supervisors of one cluster, in one process."""
 
-    def __init__(self, supervised: Supervised, directory: Path) -> None:
+    def __init__(self, supervised: Supervised, directory: Path, tls: PeerTls | None = None) -> None:
         self._supervised = supervised
         self._directory = directory
-        self._peers = {name: peer_url() for name in "abc"}
+        self._tls = tls or PeerTls()
+        self.peers = {name: peer_url() if tls is None else peer_url().replace("http", "https") for name in "abc"}
 
     def member(self, name: str, **changes: object) -> Member:
         settings: dict[str, object] = {
             "name": name,
-            "listen_peer_urls": (self._peers[name],),
-            "initial_cluster": ",".join(f"{other}={url}" for other, url in self._peers.items()),
+            "listen_peer_urls": (self.peers[name],),
+            "initial_cluster": ",".join(f"{other}={url}" for other, url in self.peers.items()),
             "strict_reconfig_check": False,
+            "peer_tls": self._tls,
         }
         return self._supervised.member(self._directory / name, **(settings | changes))
 
@@ -326,3 +331,121 @@ async def test_while_a_majority_is_missing_it_says_what_it_waits_for(supervised:
     await until(lambda: alone.pid is not None, "it is started")
     with pytest.raises(Unavailable, match=r"the etcd member is not ready after 1500 ms: .+"):
         await alone.wait_ready(1_500)
+
+
+async def call_ids(member: Member) -> dict[str, int]:
+    listed = MemberListResponse.FromString(await call(member, "MemberList"))
+    return {one.name: one.ID for one in listed.members}
+
+
+def lose(directory: Path) -> None:
+    shutil.rmtree(directory)
+
+
+def text_of(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
+async def together(supervised: Supervised, members: Sequence[Member]) -> None:
+    """Run them, until all are ready."""
+    for member in members:
+        supervised.run(member)
+    await asyncio.gather(*(member.wait_ready(30_000) for member in members))
+
+
+@pytest.mark.parametrize("state", ["new", "existing"])
+async def test_a_lost_directory_is_refused_until_the_member_was_removed_and_added(
+    supervised: Supervised, three: Three, tmp_path: Path, state: str
+) -> None:
+    a, b, c = (three.member(name) for name in "abc")
+    await together(supervised, [a, b, c])
+    await put(a, "one")
+    former = (await call_ids(a))["c"]
+    await c.stop()
+    lose(tmp_path / "c")
+    error = await supervised.failure(three.member("c", initial_cluster_state=state))
+    assert isinstance(error, MemberFailed)
+    assert f"member remove {former:x}`" in str(error)
+    assert "member add c --peer-urls http://127.0.0.1:" in str(error)
+    assert not has_data(MemberConfig(data_dir=tmp_path / "c"))
+
+    await call(a, "MemberRemove", ListedMember(ID=former).SerializeToString())
+    await call(a, "MemberAdd", MemberAddRequest(peerURLs=[three.peers["c"]]).SerializeToString())
+    again = three.member("c", initial_cluster_state="existing")
+    await together(supervised, [again])
+    assert await has(again, "one")
+    assert (await call_ids(again))["c"] != former
+
+
+@pytest.mark.parametrize("auto_tls", [True, False])
+async def test_others_that_speak_tls_are_asked_as_etcd_asks_them(
+    supervised: Supervised, tmp_path: Path, *, auto_tls: bool
+) -> None:
+    if auto_tls:
+        tls = PeerTls(auto_tls=True)
+    else:
+        authority = Authority(tmp_path / "authority", "peers")
+        cert, key = map(str, authority.issue("peer"))
+        tls = PeerTls(cert_file=cert, key_file=key, client_cert_auth=True, trusted_ca_file=str(authority.pem))
+    three = Three(supervised, tmp_path, tls)
+    a, b, c = (three.member(name) for name in "abc")
+    await together(supervised, [a, b, c])
+    await c.stop()
+    lose(tmp_path / "c")
+    error = await supervised.failure(three.member("c", initial_cluster_state="existing"))
+    assert "has seen it started" in str(error)
+
+
+async def test_a_member_that_nobody_could_vouch_for_ends_when_one_is_back_that_knows_it(
+    supervised: Supervised, three: Three, tmp_path: Path
+) -> None:
+    """With the state `new` and all others down, it cannot know that it is not the first start of a cluster."""
+    members = [three.member(name) for name in "abc"]
+    await together(supervised, members)
+    for member in members:
+        await member.stop()
+    lose(tmp_path / "c")
+    running = supervised.run(three.member("c", initial_cluster_state="new"))
+    await until(lambda: has_data(MemberConfig(data_dir=tmp_path / "c")), "it has begun")
+    supervised.run(three.member("b", election_timeout=5_000))
+    async with asyncio.timeout(WITHIN):
+        (error,) = await asyncio.gather(running, return_exceptions=True)
+    assert isinstance(error, MemberFailed)
+    assert "has seen it started" in str(error)
+    assert "cast MsgVote" not in text_of(tmp_path / "c" / "etcd.log")
+    # Now it has a log, and is refused all the same.
+    error = await supervised.failure(three.member("c", initial_cluster_state="new"))
+    assert "has seen it started" in str(error)
+
+
+async def test_a_member_with_nothing_waits_for_a_word_before_it_joins(
+    supervised: Supervised, three: Three, tmp_path: Path
+) -> None:
+    members = [three.member(name) for name in "abc"]
+    await together(supervised, members)
+    for member in members:
+        await member.stop()
+    lose(tmp_path / "c")
+    waiting = three.member("c", initial_cluster_state="existing")
+    running = supervised.run(waiting)
+    await until(lambda: "connection refused" in waiting.waiting_for, "it has asked")
+    assert waiting.pid is None
+    supervised.run(three.member("a"))
+    async with asyncio.timeout(WITHIN):
+        (error,) = await asyncio.gather(running, return_exceptions=True)
+    assert isinstance(error, MemberFailed)
+    assert "has seen it started" in str(error)
+
+
+async def test_a_first_start_in_pieces_is_no_loss(supervised: Supervised, three: Three, tmp_path: Path) -> None:
+    """However slow: one alone, started twice, then the second, and the third when these two have begun."""
+    for _ in range(2):
+        alone = three.member("a")
+        supervised.run(alone)
+        await until(lambda: has_data(MemberConfig(data_dir=tmp_path / "a")), "it has begun")
+        await until(lambda alone=alone: alone.pid is not None, "it runs")  # type: ignore[misc]
+        await alone.stop()
+    assert text_of(tmp_path / "a" / "etcd.begun").count("http://127.0.0.1:") == 2
+    await together(supervised, [three.member("a"), three.member("b")])
+    await together(supervised, [three.member("c")])
+    assert [text_of(tmp_path / name / "etcd.begun") for name in "abc"] == ["", "", ""]

@@ -5,13 +5,13 @@ import asyncio
 import msgspec
 from msgspec import Struct
 
+from jobpool.etcd.http import get
 from jobpool.kit.pure.durations import Millis
 from jobpool.kit.pure.garbled import GARBLED
 
 # A member over its quota must count as ready: somebody has to be able to make room in it.
 _HEALTH = "/health?exclude=NOSPACE"
 _VERSION = "/version"
-_MOST = 64 * 1024
 
 
 class _Health(Struct):
@@ -28,7 +28,7 @@ async def trouble(host: str, port: int, *, timeout: Millis) -> str:
     """Why the member cannot answer reads and writes yet, in a few words; empty when it can."""
     try:
         async with asyncio.timeout(timeout / 1000):
-            body = await _ask(host, port, _HEALTH)
+            body = (await get(host, port, _HEALTH)).body
     except TimeoutError:
         return f"no answer within {timeout} ms"
     except OSError as error:
@@ -44,20 +44,7 @@ async def versions(host: str, port: int, *, timeout: Millis) -> tuple[str, str]:
     """The member's and the cluster's, such as 3.5.30 and 3.5.0; empty texts without an answer."""
     try:
         async with asyncio.timeout(timeout / 1000):
-            told = msgspec.json.decode(await _ask(host, port, _VERSION), type=_Versions)
+            told = msgspec.json.decode((await get(host, port, _VERSION)).body, type=_Versions)
     except (OSError, *GARBLED):  # among the former TimeoutError
         return "", ""
     return told.etcdserver, told.etcdcluster
-
-
-async def _ask(host: str, port: int, path: str) -> bytes:
-    """The body of the answer."""
-    reader, writer = await asyncio.open_connection(host, port)
-    try:
-        writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
-        answer = b""
-        while len(answer) < _MOST and (chunk := await reader.read(_MOST)):
-            answer += chunk
-        return answer.partition(b"\r\n\r\n")[2]
-    finally:
-        writer.close()

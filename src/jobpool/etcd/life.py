@@ -82,6 +82,12 @@ class Life:
         self._told_to_end = True
         await end(self._process, grace=grace)
 
+    def condemn(self, finding: Finding) -> None:
+        """End it by force, for this reason."""
+        if self._process.returncode is None:
+            self._verdict = finding
+            self._process.kill()
+
     def last_words(self) -> str:
         return last_words(list(self._grave), self._printed())
 

@@ -7,6 +7,7 @@ it; other machines cannot. The port is chosen when the member is made and stays 
 
 import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -20,6 +21,7 @@ from jobpool.etcd.health import versions
 from jobpool.etcd.life import Life
 from jobpool.etcd.locks import await_free, held
 from jobpool.etcd.log_tail import LogTail
+from jobpool.etcd.newcomer import Begun, Newcomer, has_data
 from jobpool.etcd.others import Others
 from jobpool.etcd.ports import HOST, free_ports
 from jobpool.etcd.process import spawn
@@ -27,11 +29,12 @@ from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.backoff import exponential
 from jobpool.kit.pure.durations import SECOND, Millis
-from jobpool.model.errors import InvalidArgument, Unavailable
+from jobpool.model.errors import InvalidArgument, StoreFailed, Unavailable
 from jobpool.store.files import explained
 
 _LOCK = "etcd.lock"
 _OUTPUT = "etcd.out"
+_BEGUN = "etcd.begun"
 _FIRST_PAUSE: Millis = SECOND
 _LONGEST_PAUSE: Millis = 30 * SECOND
 _STEADY: Millis = 30 * SECOND
@@ -57,6 +60,9 @@ class Member:
         self._clock = clock
         self._log = get_logger("etcd")
         self._client_port, self._http_port = free_ports(2)
+        self._begun = Begun(config.data_dir / _BEGUN)
+        self._newcomer = Newcomer(config, clock=clock)
+        self._asking = False
         self._life: Life | None = None
         self._was_ready = False
         self._stop = asyncio.Event()
@@ -83,6 +89,8 @@ class Member:
     @property
     def waiting_for(self) -> str:
         """What it lacks to answer, in a few words; empty when it lacks nothing."""
+        if self._asking:
+            return self._newcomer.waiting_for
         return "it is not running" if self._life is None else self._life.waiting_for
 
     async def wait_ready(self, within: Millis) -> None:
@@ -133,6 +141,8 @@ class Member:
         tail = LogTail(self._config.data_dir / LOG)
         try:
             while not self._stop.is_set():
+                if not await self._may_begin():
+                    return
                 began = self._clock.monotonic()
                 life = await self._begin(tail)
                 found = await self._live(life)
@@ -145,11 +155,45 @@ class Member:
         finally:
             tail.close()
 
+    async def _may_begin(self) -> bool:
+        """False when it was told to stop meanwhile. Raises MemberFailed when it has lost what it had."""
+        await await_free(self._config.directory / "member" / "snap" / "db", clock=self._clock)
+        asking = asyncio.get_running_loop().create_task(self._ask_others())
+        stopping = asyncio.get_running_loop().create_task(self._stop.wait())
+        self._asking = True
+        try:
+            await asyncio.wait((asking, stopping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._asking = False
+            stopping.cancel()
+            asking.cancel()
+            await asyncio.gather(asking, stopping, return_exceptions=True)
+        if asking.cancelled():
+            return False
+        if refusal := asking.result():
+            raise self._failed(refusal)
+        return True
+
+    async def _ask_others(self) -> str:
+        """Why it must not begin; empty otherwise."""
+        if has_data(self._config):
+            told = self._begun.told
+            refusal = await self._newcomer.ask_all(told) if told else ""
+            doubtful = bool(told)
+        else:
+            self._begun.end()
+            if self._config.initial_cluster_state == "existing":
+                return await self._newcomer.ask_until_one_answers()
+            refusal = await self._newcomer.ask_all(())
+            doubtful = self._newcomer.has_others
+        if doubtful and not refusal:
+            self._begun.tell(self.client_endpoint)
+        return refusal
+
     async def _begin(self, tail: LogTail) -> Life:
         config = self._config
         if self._was_ready:
             config = replace(config, force_new_cluster=False)
-        await await_free(config.directory / "member" / "snap" / "db", clock=self._clock)
         output = config.data_dir.absolute() / _OUTPUT
         flags = arguments(
             config, self._binary.version.numbers, client_url=self.client_endpoint, http_url=self.http_endpoint
@@ -175,14 +219,26 @@ class Member:
 
     async def _live(self, life: Life) -> Finding | None:
         self._life = life
+        watching = asyncio.get_running_loop().create_task(self._watch(life, self._begun.told))
         try:
-            return None if self._stop.is_set() else await life.run(self._become_ready)
+            return None if self._stop.is_set() else await life.run(lambda: self._become_ready(watching))
         finally:
             self.ready.clear()
             self._life = None
+            watching.cancel()
             await life.end(_GRACE)
 
-    def _become_ready(self) -> None:
+    async def _watch(self, life: Life, told: Sequence[str]) -> None:
+        """A member that nobody could vouch for ends as soon as another one is there that knows its former life."""
+        if told and (refusal := await self._newcomer.ask_until_all_have_answered(told)):
+            life.condemn(Finding(refusal, lasting=True))
+
+    def _become_ready(self, watching: "asyncio.Task[None]") -> None:
+        watching.cancel()
+        try:
+            self._begun.end()
+        except StoreFailed as failure:  # then the next start asks the others once more
+            self._log.warning("a mark of the first start is left", event_name="etcd_begun", error=failure.reason)
         self._was_ready = True
         self.ready.set()
 
@@ -192,7 +248,7 @@ class Member:
         if found is not None and (found.lasting or not self._was_ready):
             if self._took_our_port(found):
                 return
-            raise MemberFailed(f"the etcd member in {place} cannot run: {found.reason}")
+            raise self._failed(found.reason)
         if found is None and not self._was_ready and failures >= _TRIES:
             raise MemberFailed(
                 f"the etcd member in {place} ended {failures} times before it was ready: {last_words}; "
@@ -200,6 +256,9 @@ class Member:
             )
         reason = found.reason if found is not None else last_words
         self._log.error("etcd ended and is started again", event_name="etcd_restart", reason=reason, failures=failures)
+
+    def _failed(self, reason: str) -> MemberFailed:
+        return MemberFailed(f"the etcd member in {self._config.data_dir.absolute()} cannot run: {reason}")
 
     def _took_our_port(self, found: Finding) -> bool:
         """Whether somebody was faster than etcd on a port that we chose; as nobody knows it yet, we choose again."""

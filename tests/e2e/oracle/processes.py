@@ -76,6 +76,11 @@ class Program:
     def terminate(self, within: float = 30) -> int:
         return self._end(signal.SIGTERM, within)
 
+    def ended(self, within: float = 30) -> int:
+        """Its exit code, once it has ended by itself."""
+        assert self._process is not None
+        return self._process.wait(within)
+
     def _end(self, number: signal.Signals, within: float = 30) -> int:
         process = self._process
         assert process is not None

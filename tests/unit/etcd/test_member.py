@@ -119,6 +119,19 @@ async def test_stop_ends_the_wait_for_the_next_start(tmp_path: Path) -> None:
         await running
 
 
+async def test_stop_ends_the_wait_for_a_word_of_others(tmp_path: Path) -> None:
+    others = "default=http://localhost:2380,other=http://127.0.0.1:1"
+    one = member(tmp_path, "exit 1", initial_cluster=others, initial_cluster_state="existing")
+    running = asyncio.get_running_loop().create_task(one.run())
+    async with asyncio.timeout(WITHIN):
+        while "other (" not in one.waiting_for:
+            await asyncio.wait([running], timeout=0.01)
+        assert "a word from another member, as it has no data: other (http://127.0.0.1:1: " in one.waiting_for
+        await one.stop()
+        await running
+    assert not (tmp_path / "data" / "etcd.out").exists()
+
+
 async def test_a_member_that_never_ran_can_be_stopped(tmp_path: Path) -> None:
     one = member(tmp_path, "exit 1")
     await one.stop()

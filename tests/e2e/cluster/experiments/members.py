@@ -10,6 +10,7 @@ from tests.e2e.oracle.client import Api, Refused, until
 from tests.e2e.oracle.ctl import ctl
 
 _REFUSED_WITHIN = 5.0
+_REFUSED_START = 30.0
 _RECOVERED_WITHIN = 5_000
 _CAUGHT_UP = 30.0
 
@@ -92,7 +93,9 @@ async def _takes_again(trial: Trial) -> int:
 
 
 async def _lose_directory(trial: Trial) -> None:
-    """As an operator does it: the dead member is removed, and one of the same name joins with nothing."""
+    """Started as if nothing had happened it is refused. So, as an operator does it: the dead member is removed, and one
+    of the same name joins with nothing.
+    """
     cluster = trial.cluster
     for _ in range(trial.shape.rounds):
         await asyncio.sleep(trial.shape.gap)
@@ -102,12 +105,15 @@ async def _lose_directory(trial: Trial) -> None:
         victim.kill()
         victim.data.rename(victim.data.with_name(f"{victim.name}.lost-{trial.now()}"))
         await cluster.leader(besides=[victim])
+        for state in ("new", "existing"):
+            victim.flags["initial-cluster-state"] = state
+            await _is_refused(victim)
+        trial.did(f"started {victim.name} without its data, and it was refused")
         await ctl(other.url, "member", "remove", victim.name)
         trial.did(f"removed member {victim.name}")
         words = ("add", victim.name, "--learner", "--peer-urls", victim.peer_url)
         # etcd wants all that are left to have been connected for 5 s.
         await until(lambda other=other, words=words: _does(other, *words), within=_CAUGHT_UP, every=1)  # type: ignore[misc]
-        victim.flags["initial-cluster-state"] = "existing"
         victim.start(wait=False)
         # It is refused until the learner has caught up.
         await until(lambda other=other, name=victim.name: _does(other, "promote", name), within=60, every=1)  # type: ignore[misc]
@@ -115,6 +121,15 @@ async def _lose_directory(trial: Trial) -> None:
         await asyncio.to_thread(victim.await_ready)
     listed = await ctl(cluster.servers[0].url, "member", "list")
     assert listed.count("started") == len(cluster.servers), listed
+
+
+async def _is_refused(victim: Server) -> None:
+    before = len(victim.text())
+    victim.start(wait=False)
+    code = await asyncio.to_thread(victim.ended, _REFUSED_START)
+    told = victim.text()[before:]
+    assert code == 1, told
+    assert "has seen it started, but its data directory is new or was emptied" in told, told
 
 
 async def _does(other: Server, *words: str) -> bool:
