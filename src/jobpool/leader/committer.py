@@ -19,6 +19,7 @@ from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.backoff import exponential
 from jobpool.kit.pure.durations import Millis
+from jobpool.leader.allowance import Allowance
 from jobpool.model.errors import JobpoolError, StoreFailed, Unavailable
 from jobpool.replica.overlay import Overlay
 from jobpool.replica.replica import Replica
@@ -38,6 +39,8 @@ _LOAD = 16
 """Operations in the last commit from which on the committer paces itself."""
 _RUN_BYTES = 512
 """What a run that ends is reckoned to add to its segment, beside its texts."""
+_KEY_BYTES = 100
+"""What a record is reckoned to take beside its value."""
 
 
 class TermLost(Unavailable):
@@ -69,7 +72,8 @@ class _Group(Struct):
 class _Batch:
     """What one transaction will hold."""
 
-    def __init__(self, replica: Replica, now: Millis) -> None:
+    def __init__(self, replica: Replica, now: Millis, allowance: Allowance) -> None:
+        self._allowance = allowance
         self.overlay = Overlay(replica.state)
         self.now = now
         self.ops: dict[tuple[Table, RecordId], tuple[Change, bytes | None]] = {}
@@ -81,16 +85,20 @@ class _Batch:
     def decide(self, command: Command[object]) -> Outcome:
         try:
             decided = command.decide(self.overlay, self.now)
+            self._add(decided)
         except JobpoolError as refusal:
             return refusal
-        self._add(decided)
         return decided.result
 
     def _add(self, decided: Decided[object]) -> None:
-        for change in decided.changes:
-            value = None if change.value is None else encode(change.value)
+        """Raises ResourceExhausted, with nothing done, when it is more than there is room for."""
+        values = [None if change.value is None else encode(change.value) for change in decided.changes]
+        size = sum(len(value) for value in values if value is not None)
+        if decided.grows:
+            self._allowance.check(size + _KEY_BYTES * len(values), self.weight)
+        self.bytes += size
+        for change, value in zip(decided.changes, values, strict=True):
             self.ops[(change.table, change.record)] = (change, value)
-            self.bytes += 0 if value is None else len(value)
         for run in decided.ended:
             self.ended[run.id] = run
             self.bytes += _RUN_BYTES + len(run.result) + len(run.info) + len(run.parameters or "")
@@ -100,6 +108,11 @@ class _Batch:
     @property
     def size(self) -> int:
         return len(self.ops) + len(self.ranges) + bool(self.ended)
+
+    @property
+    def weight(self) -> int:
+        """Bytes that the store will have written."""
+        return self.bytes + _KEY_BYTES * self.size
 
     def changes(self, n: int) -> list[Change]:
         """The final change of every record, the segment of what ended among them."""
@@ -127,8 +140,11 @@ class Committer:
 
     name = "committer"
 
-    def __init__(self, store: Store, replica: Replica, clock: Clock, *, server_id: str) -> None:
+    def __init__(
+        self, store: Store, replica: Replica, clock: Clock, *, server_id: str, allowance: Allowance | None = None
+    ) -> None:
         self._store = store
+        self.allowance = allowance or Allowance()
         self._replica = replica
         self._clock = clock
         self._server_id = server_id
@@ -234,7 +250,7 @@ class Committer:
         self._commands = 0
 
     async def _commit_next(self) -> None:
-        batch = _Batch(self._replica, self._clock.now())
+        batch = _Batch(self._replica, self._clock.now(), self.allowance)
         taken = self._decide(batch)
         batch.barrier = bool(self._barriers)
         awaiting = len(self._barriers)
@@ -311,6 +327,7 @@ class Committer:
         transaction, changes = batch.transaction(expects, f"{self._server_id}-{expects.term}-{self._sent}")
         self._begun = begun = self._clock.monotonic()
         await self._send(transaction)
+        self.allowance.wrote(batch.weight)
         self._committed_n = transaction.leaves.n
         self.stats.batches += 1
         self.stats.last_ops = len(transaction.ops)
@@ -346,7 +363,7 @@ class Committer:
         for group, count in taken:
             first = len(group.outcomes) - count
             for at in range(first, first + count):
-                batch = _Batch(self._replica, self._clock.now())
+                batch = _Batch(self._replica, self._clock.now(), self.allowance)
                 group.outcomes[at] = batch.decide(group.commands[at])
                 try:
                     await self._commit(batch)

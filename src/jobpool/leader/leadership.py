@@ -13,6 +13,7 @@ from jobpool.kit.effects.dice import Dice
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.effects.service import first_failure
 from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.leader.allowance import Allowance
 from jobpool.leader.committer import Committer, TermLost
 from jobpool.leader.election import BEAT, Barrier, Campaign, Decision, Election, HandOver, Resign
 from jobpool.leader.reign import Reign
@@ -79,6 +80,7 @@ class Leadership:
         server_id: str,
         others: Others | None = None,
         opening: Callable[[State], Sequence[Command[object]]] = nothing_first,
+        allowance: Allowance | None = None,
     ) -> None:
         self._store = store
         self._replica = replica
@@ -89,6 +91,7 @@ class Leadership:
         self._server_id = server_id
         self._others = others or Alone()
         self._opening = opening
+        self._allowance = allowance or Allowance()
         self._log = get_logger("leadership")
         self._election: Election | None = None
         self._alarm = Alarm(MonotonicClock(clock))
@@ -350,7 +353,10 @@ class Leadership:
         if self._replica.state.fence.term != fence.term:
             election.lost(self._replica.state.fence.term, now)
             return
-        committer = Committer(self._store, self._replica, self._clock, server_id=self._server_id)
+        committer = Committer(
+            self._store, self._replica, self._clock, server_id=self._server_id, allowance=self._allowance
+        )
+        self._allowance.renew()
         committer.on_commit = lambda: election.committed(self._clock.monotonic())
         term = Term(
             state=self._replica.state,

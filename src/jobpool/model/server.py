@@ -8,7 +8,8 @@ from jobpool.kit.pure.durations import Millis
 class ServerRecord(Struct, frozen=True, array_like=True):
     """`url` is where the other servers reach it: `http(s)://host:port`, its client port.
 
-    `etcd_member` is the id of the etcd member that it supervises, in hex; empty when it has none.
+    `etcd_member` is the id of the etcd member that it supervises, in hex; empty when it has none. `quota` is how large
+    that one's database may become, in bytes; 0 = not known.
     """
 
     id: str
@@ -17,6 +18,7 @@ class ServerRecord(Struct, frozen=True, array_like=True):
     version: str
     joined_at: Millis
     etcd_member: str = ""
+    quota: int = 0
 
 
 class Cluster(Struct, frozen=True, array_like=True):

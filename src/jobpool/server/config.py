@@ -34,12 +34,16 @@ class Tls(Struct, frozen=True):
 
 
 class ExternalEtcd(Struct, frozen=True, kw_only=True):
-    """An etcd that runs already. `tls`: how `https` endpoints are verified, None = by the usual authorities."""
+    """An etcd that runs already. `tls`: how `https` endpoints are verified, None = by the usual authorities.
+
+    `quota` is how large its database may become, in bytes, for one that does not tell (before 3.6); 0 = not known.
+    """
 
     endpoints: tuple[str, ...]
     prefix: str = DEFAULT_PREFIX
     tls: EtcdTls | None = None
     user: User | None = None
+    quota: int = 0
 
 
 class ServerConfig(Struct, frozen=True):

@@ -16,6 +16,7 @@ from jobpool.evaluator.worker import Evaluator
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.dice import Dice, new_key
 from jobpool.kit.effects.service import Service
+from jobpool.leader.allowance import Allowance
 from jobpool.leader.attendance import settle
 from jobpool.leader.leadership import Leadership
 from jobpool.leader.term import LeaderConfig, Retention
@@ -88,6 +89,7 @@ class Core:
         self._config = config
         me = config.me
         others = _Others()
+        self.allowance = Allowance()
         self.leadership = Leadership(
             store,
             replica,
@@ -98,6 +100,7 @@ class Core:
             server_id=me.id,
             others=others,
             opening=self._opening,
+            allowance=self.allowance,
         )
         local = LocalLeader(self.leadership)
         zone = config.default_time_zone

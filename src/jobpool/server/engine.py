@@ -143,7 +143,7 @@ async def _open_external(etcd: ExternalEtcd) -> Engine:
         for key, path in zip(ETCD.keys, (etcd.tls.ca, etcd.tls.cert, etcd.tls.key), strict=True):
             _check_readable(key, path)
     store = await EtcdStore.open(etcd.endpoints, prefix=etcd.prefix, tls=etcd.tls, user=etcd.user, timeouts=TIMEOUTS)
-    return Engine("etcd", store, operations=store.operations(owned=False), versions=store.versions)
+    return Engine("etcd", store, operations=store.operations(owned=False, quota=etcd.quota), versions=store.versions)
 
 
 def _check_readable(key: str, path: Path | None) -> None:

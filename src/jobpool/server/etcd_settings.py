@@ -18,6 +18,7 @@ Made = TypeVar("Made")
 ENGINES = ("auto", "embedded", "etcd")
 ENDPOINTS = "etcd-endpoints"
 CLUSTER = "initial-cluster"
+QUOTA = "quota-backend-bytes"
 _PASSWORD, _PASSWORD_FILE = "etcd-password", "etcd-password-file"
 _LONGEST = 4096
 _MOST = 2**62
@@ -39,7 +40,7 @@ def read_etcd(given: Given, config: ServerConfig) -> MemberConfig | ExternalEtcd
         return None
     if runs_already:
         why = f"is for an etcd that the server runs itself, but {ENDPOINTS} names one that runs already; leave one out"
-        _refuse_idle(*given.first(MEMBER_KEYS, (PEER,)), why=why)
+        _refuse_idle(*given.first([key for key in MEMBER_KEYS if key != QUOTA], (PEER,)), why=why)
         return _external(given)
     why = f"is for an etcd that runs already: it needs {ENDPOINTS}"
     _refuse_idle(*given.first(EXTERNAL_KEYS, (ETCD,)), why=why)
@@ -86,7 +87,7 @@ def _member(given: Given, config: ServerConfig) -> MemberConfig:
         snapshot_count=whole("snapshot-count", _DEFAULT.snapshot_count),
         max_snapshots=whole("max-snapshots", _DEFAULT.max_snapshots),
         max_wals=whole("max-wals", _DEFAULT.max_wals),
-        quota_backend_bytes=whole("quota-backend-bytes", _DEFAULT.quota_backend_bytes),
+        quota_backend_bytes=whole(QUOTA, _DEFAULT.quota_backend_bytes),
         backend_batch_interval=settings.span("backend-batch-interval", _DEFAULT.backend_batch_interval),
         backend_batch_limit=whole("backend-batch-limit", _DEFAULT.backend_batch_limit),
         backend_bbolt_freelist_type=settings.text("backend-bbolt-freelist-type", _DEFAULT.backend_bbolt_freelist_type),
@@ -143,7 +144,8 @@ def _external(given: Given) -> ExternalEtcd:
         keyspace(prefix)
     except InvalidArgument as error:
         raise BadSetting("etcd-prefix", error.reason + _in(settings.raw("etcd-prefix")[1])) from error
-    return ExternalEtcd(endpoints=endpoints, prefix=prefix, tls=tls, user=_user(given))
+    quota = settings.whole(QUOTA, 0, low=0, high=_MOST)
+    return ExternalEtcd(endpoints=endpoints, prefix=prefix, tls=tls, user=_user(given), quota=quota)
 
 
 def _etcd_tls(given: Given) -> Tls | None:

@@ -28,6 +28,7 @@ from jobpool.server.feed import HistoryFeed
 from jobpool.server.health import plain_routes
 from jobpool.server.metrics import Metrics
 from jobpool.server.raft import RaftWatch
+from jobpool.server.space import SpaceWatch, StoreSpace
 from jobpool.server.surroundings import Surroundings
 from jobpool.store.datadir import DataDir
 from jobpool.store.engines.etcd.relief import Relief
@@ -76,6 +77,7 @@ class Server:
             self.leadership,
             self._history,
             evaluators=self.core.evaluators,
+            allowance=self.core.allowance,
             agents=self.core.sessions,
         )
         self._listener = self._listen()
@@ -159,22 +161,24 @@ class Server:
         services: list[Service] = [*self._engine.services, self._history, *self.core.services]
         if self._engine.member is not None:
             services.append(
-                RaftWatch(self._engine.operations, self.leadership, clock=self._clock, heirs=self._raft_heirs)
+                RaftWatch(
+                    self._engine.operations,
+                    self.leadership,
+                    clock=self._clock,
+                    heirs=lambda: self.core.seen.raft_heirs,
+                )
             )
+        space = StoreSpace(self.core.allowance, self.leadership, self.replica)
         if self._engine.relief is not None:
-            services.append(self._upkeep(self._engine.relief))
+            services.append(self._upkeep(self._engine.relief, space))
+        elif self._engine.kind == "etcd":
+            services.append(SpaceWatch(self._engine.operations, space, clock=self._clock))
         return services
 
-    def _raft_heirs(self) -> Sequence[str]:
-        """The etcd members of the other servers that are there."""
-        others = self.leadership.heirs
-        servers = self.replica.state.servers
-        return [servers[other].etcd_member for other in sorted(others & set(servers)) if servers[other].etcd_member]
-
-    def _upkeep(self, room: Relief) -> Service:
+    def _upkeep(self, room: Relief, space: StoreSpace) -> Service:
         seen = self.core.seen
         around = Surroundings(self.leadership, self.replica, self.core.membership, seen=seen, feed=self._feed)
-        return Upkeep(self._engine.operations, room, around, clock=self._clock, server_id=seen.server_id)
+        return Upkeep(self._engine.operations, room, around, account=space, clock=self._clock, server_id=seen.server_id)
 
     async def _serve(self, stop: asyncio.Event, started: Callable[[], None] | None) -> None:
         while not await self.core.membership.until_led(MINUTE):
@@ -215,14 +219,7 @@ async def open_server(config: ServerConfig) -> Server:
             _check_whole(data_dir)
         engine = await open_engine(config, data_dir, clock)
         try:
-            me = ServerRecord(
-                id=f"{data_dir.member_id:x}",
-                name=config.name,
-                url=next(iter(config.advertised), ""),
-                version=__version__,
-                joined_at=0,
-                etcd_member=(await engine.operations.status()).member_id if engine.member is not None else "",
-            )
+            me = await _record(config, data_dir, engine)
             return Server(config, data_dir=data_dir, engine=engine, me=me, clock=clock)
         except BaseException:
             await engine.close()
@@ -230,6 +227,19 @@ async def open_server(config: ServerConfig) -> Server:
     except BaseException:
         data_dir.close()
         raise
+
+
+async def _record(config: ServerConfig, data_dir: DataDir, engine: Engine) -> ServerRecord:
+    status = await engine.operations.status() if engine.member is not None else None
+    return ServerRecord(
+        id=f"{data_dir.member_id:x}",
+        name=config.name,
+        url=next(iter(config.advertised), ""),
+        version=__version__,
+        joined_at=0,
+        etcd_member=status.member_id if status is not None else "",
+        quota=status.space.quota if status is not None else 0,
+    )
 
 
 def _check_whole(data_dir: DataDir) -> None:

@@ -6,6 +6,8 @@ What a server that sees no new commits is told would come too late: so it does n
 import asyncio
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from jobpool.api.sessions import Sessions
 from jobpool.kit.effects.clock import Clock, deadline
 from jobpool.kit.effects.logging import get_logger
@@ -269,4 +271,4 @@ class Membership:
 
 
 def _is_same(known: ServerRecord, me: ServerRecord) -> bool:
-    return (known.name, known.url, known.version, known.etcd_member) == (me.name, me.url, me.version, me.etcd_member)
+    return replace(known, joined_at=me.joined_at) == me

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from jobpool.evaluator.worker import Evaluator
+from jobpool.leader.allowance import Allowance
 from jobpool.leader.leadership import Leadership
 from jobpool.model.statuses import Trigger
 from jobpool.replica.replica import Replica
@@ -42,8 +43,10 @@ class Metrics:
         history: Backlog,
         *,
         evaluators: Sequence[Evaluator],
+        allowance: Allowance,
         agents: Agents,
     ) -> None:
+        self._allowance = allowance
         self._agents = agents
         self._replica = replica
         self._leadership = leadership
@@ -133,6 +136,8 @@ class Metrics:
         for status, count in counts.items():
             nodes.add_metric((status,), count)
         yield nodes
+        if self._allowance.space.quota:
+            yield self._store()
         yield GaugeMetricFamily("jobpool_runs_live", "Runs in the live keys.", value=len(state.runs))
         yield GaugeMetricFamily("jobpool_paused", "1 while nothing is placed.", value=state.pause is not None)
         yield GaugeMetricFamily("jobpool_plans", "Registered plans.", value=len(state.plans))
@@ -142,6 +147,13 @@ class Metrics:
         if self._leadership.leads:
             lag = self._leadership.reign.committer.committed_n - state.fence.n
         yield GaugeMetricFamily("jobpool_replica_lag", "Commits that are durable and not folded here.", value=lag)
+
+    def _store(self) -> Metric:
+        space = self._allowance.space
+        store = GaugeMetricFamily("jobpool_store_bytes", "Of etcd's database.", labels=("kind",))
+        for kind in ("in_use", "quota"):
+            store.add_metric((kind,), getattr(space, kind))
+        return store
 
     def _queues(self) -> Iterator[Metric]:
         reign = self._leadership.reign

@@ -29,12 +29,16 @@ class KeyRange(Struct, frozen=True):
 
 
 class Decided(Struct, Generic[R_co], frozen=True):
-    """`ended` are runs that leave the live keys and join the commit's segment of history."""
+    """`ended` are runs that leave the live keys and join the commit's segment of history.
+
+    `grows`: a client's wish that leaves more behind than it found, so that it is refused when the store is full.
+    """
 
     result: R_co
     changes: tuple[Change, ...] = ()
     ended: tuple[Run, ...] = ()
     ranges: tuple[KeyRange, ...] = ()
+    grows: bool = False
 
 
 class Command(Protocol[R_co]):

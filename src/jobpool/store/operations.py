@@ -5,6 +5,13 @@ from typing import Protocol
 
 from msgspec import Struct
 
+FULL_AT = 0.8
+"""The part of a quota that may be in use before clients can add nothing more.
+
+From 0.75 on history is dropped; from 0.95 on an etcd that has reached its quota needs an operator. In between there has
+to be room for what is not refused, and for the log of the seconds between two looks.
+"""
+
 
 class Space(Struct, frozen=True):
     """Of a database, in bytes: the file, what of it is in use, and how large it may become; quota 0 = not known."""
@@ -83,8 +90,8 @@ class Operations(Protocol):
 
     async def promote_member(self, member_id: str) -> None: ...
 
-    async def move_raft_leader(self, to: str) -> Member:
-        """To the member with this id or name; empty: any other with a vote. Only the Raft leader can."""
+    async def move_raft_leader(self, to: Sequence[str]) -> Member:
+        """To the first of these, by id or name, that is another member with a vote. Only the Raft leader can."""
         ...
 
     async def alarms(self) -> Sequence[Alarm]: ...

@@ -14,7 +14,7 @@ from jobpool.store.engines.etcd.maintenance import EtcdOperations
 from jobpool.store.engines.etcd.relief import TURN_LASTS, Relief
 from jobpool.store.engines.etcd.settings import Timeouts
 from jobpool.store.engines.etcd.upkeep import Upkeep
-from jobpool.store.operations import Alarm, Member
+from jobpool.store.operations import Alarm, Member, Space
 from jobpool.store.port import Fence, Put, Store
 from jobpool.testing.clock import FakeClock
 from jobpool.testing.etcd import EtcdMember, free_port
@@ -229,6 +229,21 @@ class Around:
     async def drop_history(self, n: int) -> None:
         self.dropped.append(n)
 
+    async def drop_versions(self, size: int) -> int:
+        return 0
+
+    def on_stale(self, wake: Callable[[], None]) -> None:
+        """Nothing is added meanwhile."""
+
+    def about_to_look(self) -> None:
+        """Nor is anything written."""
+
+    def tightest(self, space: Space) -> Space:
+        return space
+
+    def looked(self, space: Space) -> None:
+        self.seen = space
+
 
 async def fill(store: Store, acknowledged: list[Fence]) -> None:
     for at in range(200):
@@ -250,7 +265,12 @@ async def test_a_used_up_quota_is_relieved_without_an_operator(ways: Ways, launc
     fence = acknowledged[-1]
     around = Around()
     upkeep = Upkeep(
-        store.operations(owned=True, quota=QUOTA), store.relief(), around, clock=FakeClock(), server_id="s1"
+        store.operations(owned=True, quota=QUOTA),
+        store.relief(),
+        around,
+        account=around,
+        clock=FakeClock(),
+        server_id="s1",
     )
     await upkeep.look()
     assert (await store.operations(owned=True).status()).errors == ()

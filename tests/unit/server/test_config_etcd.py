@@ -11,6 +11,7 @@ from jobpool.etcd.config import MemberConfig, PeerTls
 from jobpool.kit.pure.settings import Setting
 from jobpool.model.errors import InvalidArgument
 from jobpool.server.config import ExternalEtcd, ServerConfig
+from jobpool.server.etcd_settings import QUOTA
 from jobpool.server.keys import (
     ETCD,
     EXTERNAL_KEYS,
@@ -153,6 +154,12 @@ def test_a_key_of_an_etcd_elsewhere_is_read_from_each_source(key: str, sample: t
 def test_every_key_has_a_sample() -> None:
     assert set(MEMBER_SAMPLES) == set(MEMBER_KEYS) - {"etcd-binary", "force-new-cluster"}
     assert set(EXTERNAL_SAMPLES) == set(EXTERNAL_KEYS) - {"etcd-user", "etcd-password", "etcd-password-file"}
+
+
+def test_an_etcd_that_runs_already_may_have_its_quota_told() -> None:
+    file: File = {"etcd-endpoints": "http://localhost:2379", "quota-backend-bytes": 4_000_000_000}
+    assert etcd(file) == msgspec.structs.replace(EXTERNAL, quota=4_000_000_000)
+    assert refusal({**file, "quota-backend-bytes": "much"}).field == "quota-backend-bytes"
 
 
 def test_a_cluster_may_be_a_list() -> None:
@@ -355,7 +362,7 @@ def test_what_needs_etcd_is_refused_without_it_wherever_it_is_written(key: str) 
         assert error.reason.endswith(("in f", f"in --{key}", f"in {variable(key)}"))
 
 
-@pytest.mark.parametrize("key", [*MEMBER_KEYS, *PEER.flags])
+@pytest.mark.parametrize("key", [*(key for key in MEMBER_KEYS if key != QUOTA), *PEER.flags])
 def test_a_key_of_the_member_is_refused_beside_an_etcd_elsewhere(key: str) -> None:
     error = refusal({"etcd-endpoints": "localhost:1"}, flags={key: "x"})
     assert error.field == key

@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from jobpool.leader.allowance import Allowance
 from jobpool.server.metrics import Metrics
+from jobpool.store.operations import Space
 from jobpool.wire import jobpool_pb2 as pb
 from tests.unit.api.nouns import MINUTE, NOW, SECOND, World, world_of
 
@@ -19,11 +21,13 @@ class Watched:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.allowance = Allowance()
         self._metrics = Metrics(
             world.core.replica,
             world.core.leadership,
             Backlog(),
             evaluators=world.core.evaluators,
+            allowance=self.allowance,
             agents=world.sessions,
         )
 
@@ -171,3 +175,10 @@ async def test_without_a_term_there_are_no_queues_and_no_leader(watched: Watched
     values = watched.values()
     assert values[("jobpool_leader",)] == 1
     assert values[("jobpool_term",)] == 3
+
+
+async def test_the_space_of_the_store_is_told_once_it_was_looked_at(watched: Watched) -> None:
+    assert not [name for name, *_ in watched.values() if name == "jobpool_store_bytes"]
+    watched.allowance.looked(Space(9, 7, 11))
+    values = watched.values()
+    assert (values[("jobpool_store_bytes", "in_use")], values[("jobpool_store_bytes", "quota")]) == (7, 11)

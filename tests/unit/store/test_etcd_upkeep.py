@@ -1,14 +1,16 @@
 """A member is kept from running out of space: what is done, in which order, and what is left alone."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from jobpool.kit.pure.durations import HOUR, MINUTE, SECOND, Millis
 from jobpool.model.errors import FailedPrecondition, Unavailable
+from jobpool.store.engines.etcd.looks import LOOK_AGAIN, LOOK_EVERY
 from jobpool.store.engines.etcd.relief import Pruned
-from jobpool.store.engines.etcd.upkeep import LEADER_WAITS, LOOK_EVERY, PATIENCE, REST, Need, Upkeep, need, too_much
+from jobpool.store.engines.etcd.upkeep import LEADER_WAITS, PATIENCE, REST, Need, Upkeep, need, too_much
 from jobpool.store.operations import Alarm, EngineStatus, Member, Space
 from jobpool.testing.clock import FakeClock
 
@@ -20,12 +22,17 @@ class Database:
     """One member of three, as its server's upkeep sees it; `done` lists what was done to it.
 
     `log` is what a compaction frees, `dropped` what only one that keeps nothing does, `history` what can be dropped,
-    `kept` the rest, `free` what only a defragmentation gives back; all in MiB.
+    `versions` superseded versions of plans, `kept` the rest, `free` what only a defragmentation gives back; all in MiB.
+    `accounts` is what in use the leader was told, `least` the smallest quota of another server.
     """
 
     def __init__(self, *, kept: int = 0, history: int = 0, log: int = 0, free: int = 0) -> None:
         self.kept, self.history, self.log, self.free = kept, history, log, free
-        self.dropped = self.oldest_size = 0
+        self.dropped = self.oldest_size = self.versions = 0
+        self.least = QUOTA
+        self.accounts: list[int] = []
+        self.marks = 0
+        self.wake: Callable[[], None] = lambda: None
         self.own = "b"
         self.ids = ["a", "b", "c"]
         self.raft_leader = "a"
@@ -41,7 +48,7 @@ class Database:
 
     @property
     def space(self) -> Space:
-        in_use = self.kept + self.history + self.log + self.dropped
+        in_use = self.kept + self.history + self.log + self.dropped + self.versions
         return Space((in_use + self.free) * MIB, in_use * MIB, QUOTA)
 
     def fill(self) -> None:
@@ -127,9 +134,32 @@ class Database:
         self.history -= self.oldest_size // MIB
         self.dropped += self.oldest_size // MIB
 
+    async def drop_versions(self, size: int) -> int:
+        gone = min(-(-size // MIB), self.versions)
+        if gone:
+            self.done.append(f"drop versions {gone}")
+        self.versions -= gone
+        self.dropped += gone
+        return gone * MIB
+
+    # ---- looks.Account
+
+    def on_stale(self, wake: Callable[[], None]) -> None:
+        self.wake = wake
+
+    def about_to_look(self) -> None:
+        self.marks += 1
+
+    def tightest(self, space: Space) -> Space:
+        return replace(space, quota=min(space.quota, self.least))
+
+    def looked(self, space: Space) -> None:
+        assert self.marks
+        self.accounts.append(space.in_use // MIB)
+
 
 def upkeep_of(database: Database, clock: FakeClock) -> Upkeep:
-    return Upkeep(database, database, database, clock=clock, server_id="s2")
+    return Upkeep(database, database, database, account=database, clock=clock, server_id="s2")
 
 
 @pytest.fixture
@@ -185,6 +215,7 @@ async def test_a_member_that_follows_is_defragmented_and_then_rests(clock: FakeC
 async def test_a_member_rests_between_two_defragmentations(clock: FakeClock) -> None:
     database = Database(kept=300, free=400)
     upkeep = upkeep_of(database, clock)
+    database.about_to_look()
     await upkeep.look()
     database.free = 400
     await clock.advance(REST - 1)
@@ -210,6 +241,7 @@ async def test_a_turn_that_could_not_be_given_back_is_in_the_next_round(clock: F
     assert database.turn_of == "s2"
     database.lost_answers = 0
     upkeep = upkeep_of(database, clock)
+    database.about_to_look()
     database.free, database.turn_of, database.lost_answers = 400, "", 2
     for _ in range(2):
         with pytest.raises(Unavailable):
@@ -286,15 +318,90 @@ async def test_what_can_be_dropped_is_and_the_rest_is_told(
     assert "raise quota-backend-bytes" in capsys.readouterr().out
 
 
+async def test_a_store_that_has_no_room_for_history_says_so_once_a_minute(
+    clock: FakeClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = Database(kept=760)
+    database.leads = True
+    task = asyncio.get_running_loop().create_task(upkeep_of(database, clock).run())
+    for _ in range(2 * MINUTE // LOOK_EVERY):
+        database.history += 1
+        await clock.advance(LOOK_EVERY)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert database.history == 0
+    assert capsys.readouterr().out.count("history_dropped") == 2
+
+
 async def test_a_follower_drops_nothing(clock: FakeClock) -> None:
     assert await run(Database(kept=300, history=500), clock, MINUTE) == []
 
 
 async def test_what_must_be_kept_is_kept_and_told_once(clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> None:
-    database = Database(kept=800)
+    database = Database(kept=790)
     database.leads = True
     assert set(await run(database, clock, HOUR)) == {"compact, keep 1000"}
     assert capsys.readouterr().out.count("raise quota-backend-bytes") == 1
+
+
+async def test_versions_of_plans_go_when_history_was_not_enough(clock: FakeClock) -> None:
+    database = Database(kept=500, history=100)
+    database.versions, database.leads = 200, True
+    assert await run(database, clock, LOOK_AGAIN) == [
+        "compact, keep 1000",
+        *["drop history to 77"] * 4,
+        "drop versions 50",
+        "compact, keep 0",
+    ]
+    assert database.accounts == [650]
+
+
+async def test_the_leader_is_told_what_is_left_when_all_was_dropped(clock: FakeClock) -> None:
+    database = Database(kept=300, history=500)
+    database.leads = True
+    await run(database, clock, LOOK_AGAIN)
+    assert database.accounts == [650]
+
+
+async def test_all_of_the_log_goes_before_clients_are_refused_and_not_all_the_time(clock: FakeClock) -> None:
+    database = Database(kept=820)
+    database.leads = True
+    done = await run(database, clock, MINUTE)
+    assert done.count("compact, keep 0") == 1
+    assert database.accounts == [820] * done.count("compact, keep 1000")
+    database.done.clear()
+    assert (await run(database, clock, MINUTE)).count("compact, keep 0") == 1
+
+
+async def test_the_smallest_quota_of_all_servers_counts(clock: FakeClock) -> None:
+    database = Database(kept=300, history=200)
+    database.leads, database.least = True, 600 * MIB
+    await run(database, clock, LOOK_AGAIN)
+    assert database.accounts == [390]
+
+
+async def test_a_follower_tells_what_it_has_and_drops_nothing(clock: FakeClock) -> None:
+    database = Database(kept=300, history=500)
+    assert await run(database, clock, LOOK_AGAIN) == []
+    assert database.accounts == [800]
+
+
+async def test_who_wrote_much_has_it_looked_at_soon_but_not_at_once(clock: FakeClock) -> None:
+    database = Database(kept=300)
+    task = asyncio.get_running_loop().create_task(upkeep_of(database, clock).run())
+    await clock.advance(LOOK_AGAIN)
+    assert len(database.accounts) == 1
+    database.wake()
+    await clock.advance(LOOK_AGAIN - 1)
+    assert len(database.accounts) == 1
+    await clock.advance(1)
+    assert len(database.accounts) == 2
+    database.wake()
+    database.wake()
+    await clock.advance(LOOK_EVERY - 1)
+    assert len(database.accounts) == 3
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 # ---- the quota is reached
@@ -320,6 +427,7 @@ async def test_members_take_turns(clock: FakeClock) -> None:
     database = Database(kept=300, log=700)
     database.fill()
     upkeep = upkeep_of(database, clock)
+    database.about_to_look()
     await upkeep.look()
     assert database.done == []
     database.alarmed.remove("a")

@@ -38,7 +38,8 @@ class AddNamespace(Struct, frozen=True):
                 return Decided(known)
             raise AlreadyExists("namespace", self.name, field="name")
         added = self.settings.on(Namespace(name=self.name, created_at=now))
-        return Decided(added, (Change(Table.NAMESPACE, (self.name,), added),))
+        change = Change(Table.NAMESPACE, (self.name,), added)
+        return Decided(added, (change,), grows=not self.if_absent)
 
 
 class UpdateNamespace(Struct, frozen=True):
@@ -52,7 +53,8 @@ class UpdateNamespace(Struct, frozen=True):
         changed = self.settings.on(known)
         if changed == known:
             return Decided(known)
-        return Decided(changed, (Change(Table.NAMESPACE, (self.name,), changed),))
+        change = Change(Table.NAMESPACE, (self.name,), changed)
+        return Decided(changed, (change,), grows=len(changed.description) > len(known.description))
 
 
 class RenameNamespace(Struct, frozen=True):
@@ -71,6 +73,7 @@ class RenameNamespace(Struct, frozen=True):
         return Decided(
             renamed,
             (Change(Table.NAMESPACE, (self.old_name,), None), Change(Table.NAMESPACE, (self.name,), renamed)),
+            grows=len(renamed.description) > len(known.description),
         )
 
 

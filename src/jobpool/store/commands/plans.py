@@ -53,11 +53,15 @@ class AddPlan(Struct, frozen=True):
         plan = _settled(plan, view, self.default_time_zone)
         check_plan(plan)
         cursor = Cursor(plan.incarnation, _first_due(plan, now), era=view.era)
-        return Decided(plan, (_put(plan), Change(Table.CURSOR, plan.key, cursor)))
+        return Decided(plan, (_put(plan), Change(Table.CURSOR, plan.key, cursor)), grows=True)
 
 
 class UpdatePlan(Struct, frozen=True):
-    """`online` and `offline` are updates too: they set the status."""
+    """`online` and `offline` are updates too: they set the status.
+
+    The version before stays for a while, so that every update leaves something behind; but versions go when space is
+    short. What counts as growing is a longer text.
+    """
 
     namespace: str
     plan_id: str
@@ -86,7 +90,7 @@ class UpdatePlan(Struct, frozen=True):
             Change(Table.CURSOR, plan.key, moved),
             Change(Table.VERSION, (*plan.key, str(plan.version)), plan),
         )
-        return Decided(updated, changes, decided.ended)
+        return Decided(updated, changes, decided.ended, grows=_words(updated) > _words(plan))
 
     def _revived(self, plan: Plan) -> Plan:
         """A new status lifts what stopped the plan, but for what the same request says itself."""
@@ -114,7 +118,8 @@ class SwitchPlan(Struct, frozen=True):
         if self.description:
             patch = replace(patch, description=self.description)
         zone = plan.periodic.time_zone if plan.periodic is not None else ""
-        return UpdatePlan(self.namespace, self.plan_id, patch, zone).decide(view, now)
+        switched = UpdatePlan(self.namespace, self.plan_id, patch, zone).decide(view, now)
+        return replace(switched, grows=False)  # going offline is the way to being deleted
 
 
 class DeletePlan(Struct, frozen=True):
@@ -185,6 +190,10 @@ def _enabled(plan: Plan, enabled: bool) -> Plan:
     if plan.periodic is None or plan.periodic.enabled is enabled:
         return plan
     return replace(plan, periodic=replace(plan.periodic, enabled=enabled))
+
+
+def _words(plan: Plan) -> int:
+    return len(plan.parameters.encode()) + len(plan.description.encode()) + len(plan.name.encode())
 
 
 def _timing(plan: Plan) -> tuple[object, ...]:

@@ -62,7 +62,7 @@ class StartRun(Struct, frozen=True):
         changes = [put_run(run), Change(Table.CURSOR, plan.key, moved)]
         if self.mark:
             changes.append(Change(Table.IDEMPOTENCY, (self.mark,), IdempotencyMark(run.id, now + IDEMPOTENCY_SPAN)))
-        return Decided(run.id, tuple(changes))
+        return Decided(run.id, tuple(changes), grows=True)
 
     def _refuse_overlap(self, plan: Plan, view: ClusterView) -> None:
         if plan.overlap is Overlap.SKIP and not self.ignore_overlap and view.live_count(*plan.key):

@@ -15,22 +15,22 @@ from typing import Protocol
 
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.logging import get_logger
-from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
+from jobpool.kit.pure.durations import MINUTE, Millis
 from jobpool.model.errors import JobpoolError
 from jobpool.store.engines.etcd.errors import NoSpace
+from jobpool.store.engines.etcd.looks import LOOK_AGAIN, LOOK_EVERY, Account, Rests
 from jobpool.store.engines.etcd.maintenance import full
 from jobpool.store.engines.etcd.relief import Pruned
-from jobpool.store.operations import Alarm, EngineStatus, Member, Space
+from jobpool.store.operations import FULL_AT, Alarm, EngineStatus, Member, Space
 
-LOOK_EVERY: Millis = 5 * SECOND
-LOOK_AGAIN: Millis = SECOND
-"""While nothing can be committed."""
 REST: Millis = 10 * MINUTE
 """Between two defragmentations of a member: one that is needed more often does not help."""
 LEADER_WAITS: Millis = 5 * MINUTE
 """The others' turn comes first, so that the lead need not move twice."""
 PATIENCE: Millis = MINUTE
 """How long another server may take over a member that has no space, before this one does what it can."""
+_EMPTY_EVERY: Millis = MINUTE
+"""While nothing else is left to drop: followers that lag load everything anew."""
 _KEEP = 1_000
 """Revisions that are kept for followers although space is short."""
 _STEP = 32 * 1024 * 1024
@@ -65,7 +65,7 @@ class Engine(Protocol):
 
     async def members(self) -> Sequence[Member]: ...
 
-    async def move_raft_leader(self, to: str) -> Member: ...
+    async def move_raft_leader(self, to: Sequence[str]) -> Member: ...
 
     async def alarms(self) -> Sequence[Alarm]: ...
 
@@ -101,6 +101,11 @@ class Surroundings(Protocol):
         """Whether every other server of the cluster is heard and has folded what we have, as far as one can."""
         ...
 
+    @property
+    def raft_heirs(self) -> Sequence[str]:
+        """The members that could lead Raft instead of this one, the best first."""
+        ...
+
     async def step_aside(self) -> None:
         """Hand the lead of the scheduling to another server. Raises JobpoolError when none takes it."""
         ...
@@ -109,13 +114,26 @@ class Surroundings(Protocol):
         """As the leader: drop the finished runs up to and including commit n, everywhere."""
         ...
 
+    async def drop_versions(self, size: int) -> int:
+        """As the leader: drop so many bytes of versions of plans that no live run needs; how many it were."""
+        ...
+
 
 class Upkeep:
     """A service, for the server's whole life."""
 
     name = "upkeep"
 
-    def __init__(self, engine: Engine, room: Room, surroundings: Surroundings, *, clock: Clock, server_id: str) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        room: Room,
+        surroundings: Surroundings,
+        *,
+        account: Account,
+        clock: Clock,
+        server_id: str,
+    ) -> None:
         self._engine = engine
         self._room = room
         self._around = surroundings
@@ -126,12 +144,17 @@ class Upkeep:
         self._wanted_since: Millis | None = None
         self._waits: tuple[str, Millis] = ("", 0)
         self._has_turn = False
+        self._emptied_at: Millis | None = None
+        self._dropped_at: Millis | None = None
+        self._untold = 0
         self._told = self._troubles = frozenset[str]()
+        self._account = account
+        self._rests = Rests(account, clock)
 
     async def run(self) -> None:
         pause = LOOK_AGAIN  # a server that starts while nothing can be committed gets no leader before there is room
         while True:
-            await self._clock.sleep(pause)
+            await self._rests.rest(pause)
             self._told, self._troubles = self._troubles, frozenset()
             try:
                 pause = await self.look()
@@ -151,34 +174,64 @@ class Upkeep:
             return LOOK_AGAIN if await self._relieve(status) else LOOK_EVERY
         self._waits = ("", 0)
         await self._end_turn()
-        if self._around.leads and too_much(status.space):
-            await self._thin_out()
+        space = status.space
+        if self._around.leads and too_much(self._account.tightest(space)):
+            space = await self._thin_out()
+        self._account.looked(space)
         await self._tidy(status)
         return LOOK_EVERY
 
     # ---- before the quota is reached
 
-    async def _thin_out(self) -> None:
+    async def _thin_out(self) -> Space:
+        """Drop what may go; what is in use then."""
         await self._room.compact(_KEEP)
-        space = (await self._engine.status()).space
-        most, dropped = too_much(space), 0
+        space = await self._space()
+        most = too_much(space)
+        dropped = await self._drop_history(most, space)
+        if dropped < most:
+            dropped += await self._around.drop_versions(most - dropped)
+        if dropped or self._may_empty(space):
+            await self._room.compact(0)  # else it would count as in use for long, and more would go
+            self._emptied_at = self._clock.monotonic()
+            space = await self._space()
+        if dropped < most:
+            self._tell("the database fills up with what must be kept: raise quota-backend-bytes", _sizes(space))
+        return space
+
+    async def _space(self) -> Space:
+        return self._account.tightest((await self._engine.status()).space)
+
+    async def _drop_history(self, most: int, space: Space) -> int:
+        dropped = 0
         while dropped < most:
             found = await self._room.oldest(min(most - dropped, _STEP))
             if found.n < 0:
                 break
             await self._around.drop_history(found.n)
             dropped += found.size
-        if dropped:
-            await self._room.compact(0)  # else it would count as in use for long, and more would go
-            self._log.warning(
-                "finished runs were dropped before their time, for lack of space",
-                event_name="history_dropped",
-                bytes=dropped,
-                in_use=space.in_use,
-                quota=space.quota,
-            )
-        if dropped < most:
-            self._tell("the database fills up with what must be kept: raise quota-backend-bytes", _sizes(space))
+        self._tell_dropped(dropped, space)
+        return dropped
+
+    def _tell_dropped(self, dropped: int, space: Space) -> None:
+        """Once a minute: what must be kept may leave no room for any history, and then it goes in every round."""
+        self._untold += dropped
+        now = self._clock.monotonic()
+        if not dropped or (self._dropped_at is not None and now - self._dropped_at < MINUTE):
+            return
+        self._log.warning(
+            "finished runs were dropped before their time, for lack of space",
+            event_name="history_dropped",
+            bytes=self._untold,
+            in_use=space.in_use,
+            quota=space.quota,
+        )
+        self._dropped_at, self._untold = now, 0
+
+    def _may_empty(self, space: Space) -> bool:
+        """Before clients are refused the log goes too, all of it."""
+        rested = self._emptied_at is None or self._clock.monotonic() - self._emptied_at >= _EMPTY_EVERY
+        return rested and space.in_use >= FULL_AT * space.quota
 
     async def _tidy(self, status: EngineStatus) -> None:
         now = self._clock.monotonic()
@@ -212,11 +265,11 @@ class Upkeep:
             self._has_turn = False
 
     async def _make_way(self, status: EngineStatus) -> None:
-        """What this member and its server lead goes on elsewhere."""
-        if status.raft_leader:
-            await self._engine.move_raft_leader("")
+        """What this member and its server lead goes on elsewhere, the lead of Raft not where the other one went."""
         if self._around.leads:
             await self._around.step_aside()
+        if status.raft_leader:
+            await self._engine.move_raft_leader(self._around.raft_heirs)
 
     async def _defragment(self, before: Space) -> Space:
         began = self._rested_at = self._clock.monotonic()
