@@ -73,15 +73,21 @@ def defrag(ctx: click.Context, *, cluster: bool) -> None:
     """
     settings = replace(ctx.obj, command_timeout=max(ctx.obj.command_timeout, _PATIENCE))
     found = asyncio.run(_defragment(ctx.obj, settings, cluster=cluster))
-    rows = [_defragmented(*one) for one in found]
     if settings.write_out == "json":
-        show_plain_json(rows)
+        show_plain_json([_defragmented(*one) for one in found])
     else:
-        cells = [tuple("" if value is None else str(value) for value in row.values()) for row in rows]
+        from jobpool.cli.ctl_status import size
+
+        cells = [
+            (there, "", "", why(answer))
+            if isinstance(answer, JobpoolError)
+            else (there, size(answer.db_size_before), size(answer.db_size), "")
+            for there, answer in found
+        ]
         if settings.write_out == "table":
             show_table(("Endpoint", "Before", "After", "Error"), cells)
         else:
-            Lines().show([(row[0], f"{row[1]} → {row[2]} bytes" if row[1] else "", row[3]) for row in cells])
+            Lines().show([(row[0], f"{row[1]} → {row[2]}" if row[1] else "", row[3]) for row in cells])
     if any(isinstance(answer, JobpoolError) for _, answer in found):
         ctx.exit(1)
 
@@ -134,7 +140,8 @@ def move_leader(settings: Settings, server: str, *, raft: bool) -> None:
 
     There are two leads, best not on one server, so that the loss of a machine costs one election only: that of the
     scheduling, and that of etcd's Raft group below (--raft). Move what `endpoint status --cluster` shows on a machine
-    before it is taken away; a server that is stopped by SIGTERM does so itself.
+    before it is taken away; a server that is stopped by SIGTERM does so itself. Without SERVER, that of Raft goes to the
+    server that leads the scheduling only when no other answers.
     """
     from jobpool.wire import jobpool_pb2 as pb
 

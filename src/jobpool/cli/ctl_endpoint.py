@@ -62,7 +62,7 @@ def health(ctx: click.Context, *, cluster: bool) -> None:
 @click.pass_context
 def status(ctx: click.Context, *, cluster: bool) -> None:
     """What each server says of itself: who leads, how far it is, its database; exit code 1 when one does not answer."""
-    from jobpool.cli.ctl_status import COLUMNS, cells_of, fields_of, status_of
+    from jobpool.cli.ctl_status import COLUMNS, fields_of, line_of, row_of, status_of
 
     settings: Settings = ctx.obj
 
@@ -74,12 +74,10 @@ def status(ctx: click.Context, *, cluster: bool) -> None:
     if settings.write_out == "json":
         show_plain_json([fields_of(*one) for one in found])
     elif settings.write_out == "table":
-        show_table(COLUMNS, [cells_of(*one) for one in found])
+        show_table(COLUMNS, [row_of(*one) for one in found])
     else:
-        Lines().show([cells_of(*one) for one in found if not isinstance(one[1], JobpoolError)])
-        for there, answer in found:
-            if isinstance(answer, JobpoolError):
-                note(f"{there} does not answer: {why(answer)}")
+        Lines().show([line_of(there, answer) for there, answer in found if not isinstance(answer, JobpoolError)])
+        _say_silent(found)
     if any(isinstance(answer, JobpoolError) for _, answer in found):
         ctx.exit(1)
 
@@ -90,19 +88,17 @@ def status(ctx: click.Context, *, cluster: bool) -> None:
 @click.pass_context
 def hashkv(ctx: click.Context, *, cluster: bool, rev: int) -> None:
     """Compare what the servers' databases hold; exit code 1 when they differ or one does not answer."""
-    from jobpool.cli.ctl_status import differ, hash_fields, hashes_of
+    from jobpool.cli.ctl_status import HASH_COLUMNS, differ, hash_fields, hash_line, hash_row, hashes_of
 
     settings: Settings = ctx.obj
     found = asyncio.run(hashes_of(settings, cluster=cluster, revision=rev))
-    rows = [hash_fields(*one) for one in found]
     if settings.write_out == "json":
-        show_plain_json(rows)
+        show_plain_json([hash_fields(*one) for one in found])
+    elif settings.write_out == "table":
+        show_table(HASH_COLUMNS, [hash_row(*one) for one in found])
     else:
-        cells = [tuple("" if value is None else str(value) for value in row.values()) for row in rows]
-        if settings.write_out == "table":
-            show_table(("Endpoint", "Hash", "Revision", "Compacted", "Error"), cells)
-        else:
-            Lines().show(cells)
+        Lines().show([hash_line(there, answer) for there, answer in found if not isinstance(answer, JobpoolError)])
+        _say_silent(found)
     if differ([answer for _, answer in found]):
         note("the databases differ at one revision: one of them is damaged (docs/operations.md, “Alarms”)")
         ctx.exit(1)
@@ -110,31 +106,55 @@ def hashkv(ctx: click.Context, *, cluster: bool, rev: int) -> None:
         ctx.exit(1)
 
 
+def _say_silent(found: "Sequence[tuple[str, object]]") -> None:
+    for there, answer in found:
+        if isinstance(answer, JobpoolError):
+            note(f"{there} does not answer: {why(answer)}")
+
+
 @click.command(cls=Leaf)
-@click.option("--server", is_flag=True, help="The servers' versions as well.")
-@click.pass_obj
-def version(settings: Settings, server: bool) -> None:
+@click.option("--server", is_flag=True, help="The servers' versions as well; exit code 1 when one does not answer.")
+@click.pass_context
+def version(ctx: click.Context, *, server: bool) -> None:
     """Print the version of jobpoolctl."""
-    servers = asyncio.run(_versions(settings)) if server else []
+    settings: Settings = ctx.obj
+    found = asyncio.run(_versions(settings)) if server else []
     if settings.write_out == "json":
         shown: dict[str, object] = {"jobpoolctl": jobpool.__version__}
+        servers = [_fields_of(*one) for one in found]
         show_plain_json(shown | {"servers": servers} if server else shown)
-        return
-    click.echo(f"jobpoolctl version: {jobpool.__version__}")
-    Lines().show([(fields["endpoint"], _told(fields)) for fields in servers])
+    else:
+        click.echo(f"jobpoolctl version: {jobpool.__version__}")
+        Lines().show([(there, _told(answer)) for there, answer in found if not isinstance(answer, JobpoolError)])
+        _say_silent(found)
+    if any(isinstance(answer, JobpoolError) for _, answer in found):
+        ctx.exit(1)
 
 
-async def _versions(settings: Settings) -> list[dict[str, str]]:
-    """Raises Unreachable or Unavailable for the first server that does not answer."""
-    found = []
-    for there in _endpoints(settings, settings.endpoints):
-        answer = await _ask(settings, there, "/version")
-        found.append({"endpoint": there.url} | {name: str(value) for name, value in answer.fields.items()})
-    return found
+async def _versions(settings: Settings) -> "list[tuple[str, Answer | JobpoolError]]":
+    """Raises why the first does not answer when none does."""
+    there = _endpoints(settings, settings.endpoints)
+    answers = await asyncio.gather(*(_version(settings, one) for one in there))
+    if all(isinstance(answer, JobpoolError) for answer in answers) and isinstance(answers[0], JobpoolError):
+        raise answers[0]
+    return [(one.url, answer) for one, answer in zip(there, answers, strict=True)]
 
 
-def _told(fields: dict[str, str]) -> str:
-    return "  ".join(f"{name} {value}" for name, value in fields.items() if value and name != "endpoint")
+async def _version(settings: Settings, there: "Endpoint") -> "Answer | JobpoolError":
+    try:
+        return await _ask(settings, there, "/version")
+    except JobpoolError as error:
+        return error
+
+
+def _fields_of(there: str, answer: "Answer | JobpoolError") -> dict[str, str]:
+    if isinstance(answer, JobpoolError):
+        return {"endpoint": there, "error": why(answer)}
+    return {"endpoint": there} | {name: str(value) for name, value in answer.fields.items()}
+
+
+def _told(answer: "Answer") -> str:
+    return "  ".join(f"{name} {value}" for name, value in answer.fields.items() if value)
 
 
 async def _ask_all(settings: Settings, *, cluster: bool) -> list[Health]:

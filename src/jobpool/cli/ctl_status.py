@@ -29,6 +29,7 @@ COLUMNS = (
     "Raft index",
     "Errors",
 )
+HASH_COLUMNS = ("Endpoint", "Hash", "Revision", "Compacted", "Error")
 _FIELDS = (
     "is_leader",
     "raft_leader",
@@ -67,26 +68,56 @@ def fields_of(endpoint: str, answer: Status) -> dict[str, object]:
     return {"endpoint": endpoint} | values | {"errors": list(answer.errors)}
 
 
-def cells_of(endpoint: str, answer: Status) -> tuple[str, ...]:
-    if isinstance(answer, JobpoolError):
-        return (endpoint, *[""] * (len(COLUMNS) - 2), why(answer))
+def line_of(endpoint: str, answer: pb.ServerStatusResponse) -> tuple[str, ...]:
     return (
-        endpoint,
-        answer.name,
-        answer.version,
-        f"{answer.engine} {answer.etcd_version}".strip(),
-        _bytes(answer.db_size) + (f" of {_bytes(answer.db_quota)}" if answer.db_quota else ""),
-        _bytes(answer.db_size_in_use),
+        *_server(endpoint, answer),
         "leader" if answer.is_leader else "follower",
         "learner" if answer.is_learner else "raft leader" if answer.raft_leader else "",
         f"term {answer.term}",
         f"n {answer.n}",
         f"lag {answer.lag}",
-        f"{answer.agents} agents",
+        f"{answer.agents} agent{'s' * (answer.agents != 1)}",
         f"raft term {answer.raft_term}" if answer.raft_term else "",
         f"index {answer.raft_index}" if answer.raft_index else "",
-        "; ".join(error.strip() for error in answer.errors),
+        _errors(answer),
     )
+
+
+def row_of(endpoint: str, answer: Status) -> tuple[str, ...]:
+    """For `COLUMNS`."""
+    if isinstance(answer, JobpoolError):
+        return (endpoint, *[""] * (len(COLUMNS) - 2), why(answer))
+    return (
+        *_server(endpoint, answer),
+        _yes(answer.is_leader),
+        "learner" if answer.is_learner else _yes(answer.raft_leader),
+        str(answer.term),
+        str(answer.n),
+        str(answer.lag),
+        str(answer.agents),
+        str(answer.raft_term or ""),
+        str(answer.raft_index or ""),
+        _errors(answer),
+    )
+
+
+def _server(endpoint: str, answer: pb.ServerStatusResponse) -> tuple[str, ...]:
+    return (
+        endpoint,
+        answer.name,
+        answer.version,
+        f"{answer.engine} {answer.etcd_version}".strip(),
+        size(answer.db_size) + (f" of {size(answer.db_quota)}" if answer.db_quota else ""),
+        size(answer.db_size_in_use),
+    )
+
+
+def _yes(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _errors(answer: pb.ServerStatusResponse) -> str:
+    return "; ".join(error.strip() for error in answer.errors)
 
 
 async def hashes_of(settings: Settings, *, cluster: bool, revision: int) -> list[tuple[str, Hash]]:
@@ -115,6 +146,19 @@ def hash_fields(endpoint: str, answer: Hash) -> dict[str, object]:
     }
 
 
+def hash_line(endpoint: str, answer: pb.HashKVResponse) -> tuple[str, ...]:
+    compacted = f"compacted at {answer.compact_revision}" if answer.compact_revision > 0 else ""
+    return (endpoint, f"hash {answer.hash}", f"revision {answer.revision}", compacted)
+
+
+def hash_row(endpoint: str, answer: Hash) -> tuple[str, ...]:
+    """For `HASH_COLUMNS`."""
+    if isinstance(answer, JobpoolError):
+        return (endpoint, "", "", "", why(answer))
+    compacted = str(answer.compact_revision) if answer.compact_revision > 0 else ""
+    return (endpoint, str(answer.hash), str(answer.revision), compacted, "")
+
+
 def differ(answers: Sequence[Hash]) -> bool:
     """Whether two databases have another hash where they should have the same."""
     told = [answer for answer in answers if not isinstance(answer, JobpoolError)]
@@ -122,8 +166,9 @@ def differ(answers: Sequence[Hash]) -> bool:
     return len(hashes) > len({(revision, compacted) for revision, compacted, _ in hashes})
 
 
-def _bytes(size: int) -> str:
-    value = float(size)
+def size(count: int) -> str:
+    """Of so many bytes, for people."""
+    value = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if value < 1000 or unit == "GB":
             break

@@ -43,6 +43,8 @@ WIDE = 100_000
 """Columns where no terminal says how many there are."""
 SPANS = ("timeout", "lateness_ms")
 """Number fields that hold milliseconds."""
+MICROSECONDS = ("status_update_at",)
+"""Number fields that hold microseconds since the epoch, as the original's clients expect them."""
 
 
 class View(msgspec.Struct, Generic[Item], frozen=True):
@@ -131,9 +133,12 @@ def note(text: str) -> None:
 
 def moment(at: "Timestamp", zone: tzinfo | None = None, *, exact: bool = False) -> str:
     """`2026-01-31 09:00:00+01:00` in the zone, None = local; `exact` adds milliseconds."""
-    known = datetime.fromtimestamp(at.seconds, UTC).replace(microsecond=at.nanos // 1000)
-    whole = "milliseconds" if exact and at.nanos else "seconds"
-    return known.astimezone(zone).isoformat(sep=" ", timespec=whole)
+    return _moment_of(datetime.fromtimestamp(at.seconds, UTC).replace(microsecond=at.nanos // 1000), zone, exact=exact)
+
+
+def _moment_of(at: datetime, zone: tzinfo | None, *, exact: bool) -> str:
+    whole = "milliseconds" if exact and at.microsecond else "seconds"
+    return at.astimezone(zone).isoformat(sep=" ", timespec=whole)
 
 
 def stamp(message: "Message", field: str, zone: tzinfo | None = None) -> str:
@@ -177,7 +182,9 @@ def _cell(sign: str) -> int:
 def _pairs(message: "Message", zone: tzinfo | None, path: str) -> Iterable[tuple[str, str]]:
     for field, value in message.ListFields():
         name = path + field.name
-        if field.message_type is None:
+        if field.name in MICROSECONDS:
+            yield name, _moment_of(datetime.fromtimestamp(value / 1_000_000, UTC), zone, exact=True)
+        elif field.message_type is None:
             yield name, _written(field.name, value)
         elif field.message_type.full_name == "google.protobuf.Timestamp":
             yield name, moment(value, zone, exact=True)

@@ -14,7 +14,8 @@ def show_snapshot(path: str, summary: Summary, write_out: str) -> None:
     if write_out == "json":
         show_plain_json(fields)
     elif write_out == "table":
-        show_table(tuple(fields), [tuple(str(value) for value in fields.values())])
+        titles = tuple(name.replace("_", " ").capitalize() for name in fields)
+        show_table(titles, [tuple(str(value) for value in fields.values())])
     else:
         wide = max(len(name) for name in fields) + 1
         for name, value in fields.items():

@@ -124,6 +124,8 @@ NODE = pb.Node(
     version="0.1.0",
     executors=["noop", "rest", "shell"],
     eligibility="eligible",
+    status_update_at=1_795_334_400_123_000,
+    server="server1",
 )
 DRAINING = pb.Node(
     ID="01M8OTHER",

@@ -339,5 +339,9 @@ async def test_version(bare: Ctl) -> None:
 async def test_version_of_the_servers(bare: Ctl) -> None:
     async with http(200, '{"jobpool":"0.1.0","etcdserver":"","engine":"embedded"}') as there:
         outcome = await bare("version", "--server", "--endpoints", there)
+        assert outcome.out.splitlines()[1] == f"http://{there}  jobpool 0.1.0  engine embedded"
+    async with http(200, '{"jobpool":"0.1.0","etcdserver":"","engine":"embedded"}') as there:
+        outcome = await bare("version", "--server", "--endpoints", f"127.0.0.1:1,{there}")
+    assert (outcome.code, outcome.err) == (1, "http://127.0.0.1:1 does not answer: connection refused\n")
     assert outcome.out.splitlines()[1] == f"http://{there}  jobpool 0.1.0  engine embedded"
     assert (await bare("version", "--server", "--endpoints", "127.0.0.1:1")).code == 2
