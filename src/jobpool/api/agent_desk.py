@@ -12,7 +12,7 @@ from jobpool.model.node import Node
 from jobpool.model.statuses import NodeStatus
 from jobpool.peers.words import HeldAttempt, Registered
 from jobpool.replica.replica import Replica
-from jobpool.store.change import Command
+from jobpool.store.change import Command, Turn
 from jobpool.store.commands import (
     DrainNode,
     EndStream,
@@ -94,7 +94,7 @@ class LocalDesk:
             VouchAttempt(held.job_id, held.attempt, node_id, held.fence) for held in vouched
         ]
         commands += [LoseAttempt(held.job_id, held.attempt, node_id, held.fence, FORGOTTEN) for held in lost]
-        await self._commit(commands)
+        await self._commit(commands, Turn.CARRY_ON)
 
     async def ready(self, node_id: str, session: int) -> None:
         await self._leader.submit(SetNodeStatus(node_id, NodeStatus.READY, "node is ready", session))
@@ -109,7 +109,7 @@ class LocalDesk:
     async def reports(self, node_id: str, session: int, reports: pb.AgentReports) -> Sequence[Reported | None]:
         self._in_force(node_id, session)
         commands = [command_of(report, node_id) for report in reports.items]
-        answers = iter(await self._commit([command for command in commands if command is not None]))
+        answers = iter(await self._commit([command for command in commands if command is not None], Turn.END))
         return [None if command is None else next(answers) for command in commands]
 
     def heard(self, node_id: str, session: int, ttl: Millis) -> None:
@@ -124,10 +124,10 @@ class LocalDesk:
     def _in_force(self, node_id: str, session: int) -> None:
         require_session(self._replica.state.node(node_id), session)
 
-    async def _commit(self, commands: Sequence[Command[Reported]]) -> Sequence[Reported]:
+    async def _commit(self, commands: Sequence[Command[Reported]], turn: Turn) -> Sequence[Reported]:
         """Raises the first failure: then nothing is acknowledged and the agent says it all again."""
         answers: list[Reported] = []
-        for outcome in await self._leader.submit_all(commands):
+        for outcome in await self._leader.submit_all(commands, turn=turn):
             if isinstance(outcome, JobpoolError):
                 raise outcome
             answers.append(outcome)

@@ -24,7 +24,7 @@ from jobpool.model.run import Run
 from jobpool.ports import Liveness
 from jobpool.replica.replica import Replica
 from jobpool.replica.state import State
-from jobpool.store.change import Command
+from jobpool.store.change import Command, Turn
 from jobpool.wire import jobpool_pb2 as pb
 
 R = TypeVar("R")
@@ -57,7 +57,9 @@ class Leader(Protocol):
         """Returns once this server has folded the commit: what was written can be read here."""
         ...
 
-    async def submit_all(self, commands: Sequence[Command[R]]) -> Sequence[R | JobpoolError]: ...
+    async def submit_all(
+        self, commands: Sequence[Command[R]], *, turn: Turn = Turn.CARRY_ON
+    ) -> Sequence[R | JobpoolError]: ...
 
     @property
     def waiting(self) -> int: ...

@@ -23,7 +23,7 @@ from jobpool.leader.allowance import Allowance
 from jobpool.model.errors import JobpoolError, StoreFailed, Unavailable
 from jobpool.replica.overlay import Overlay
 from jobpool.replica.replica import Replica
-from jobpool.store.change import Change, Command, Decided
+from jobpool.store.change import Change, Command, Decided, Turn
 from jobpool.store.codec import encode
 from jobpool.store.keyspace import RecordId, Table, key_of, number
 from jobpool.store.port import Delete, DeleteRange, Fence, Fenced, Op, OutcomeUnknown, Put, Store, Transaction
@@ -37,6 +37,8 @@ _MOST_OPS = 64
 """Operations that one command may need."""
 _LOAD = 16
 """Operations in the last commit from which on the committer paces itself."""
+_ENDS_WAIT: Millis = 1000
+"""How long what work came to may wait for what begins work, so that a burst starts first and ends afterwards."""
 _RUN_BYTES = 512
 """What a run that ends is reckoned to add to its segment, beside its texts."""
 _KEY_BYTES = 100
@@ -65,6 +67,7 @@ class _Group(Struct):
     """Commands that came together and are answered together."""
 
     commands: Sequence[Command[object]]
+    since: Millis
     answer: asyncio.Future[list[Outcome]]
     outcomes: list[Outcome]
 
@@ -150,8 +153,7 @@ class Committer:
         self._server_id = server_id
         self._term = replica.state.fence.term
         self._log = get_logger("committer")
-        self._urgent: deque[_Group] = deque()
-        self._bulk: deque[_Group] = deque()
+        self._queues: dict[Turn, deque[_Group]] = {turn: deque() for turn in Turn}
         self._barriers: list[asyncio.Future[None]] = []
         self._commands = 0
         self._arrived = asyncio.Event()
@@ -177,19 +179,19 @@ class Committer:
             raise outcome
         return outcome
 
-    async def submit_all(self, commands: Sequence[Command[R]], *, bulk: bool = False) -> list[R | JobpoolError]:
+    async def submit_all(self, commands: Sequence[Command[R]], *, turn: Turn = Turn.CARRY_ON) -> list[R | JobpoolError]:
         """The same for many, answered together: per command its result or the error that refused it.
 
-        `bulk` commands begin work and give way to those that carry it on: what is placed, started and ended frees what
-        the next needs, so that under overload the cluster does as much as it can instead of beginning ever more.
+        What begins work gives way to what carries it on: what is placed, started and ended frees what the next needs,
+        so that under overload the cluster does as much as it can instead of beginning ever more.
         Raises Unavailable when the term ends first.
         """
         if self._closed is not None:
             raise self._closed
         if not commands:
             return []
-        group = _Group(commands, asyncio.get_running_loop().create_future(), [])
-        (self._bulk if bulk else self._urgent).append(group)
+        group = _Group(commands, self._clock.monotonic(), asyncio.get_running_loop().create_future(), [])
+        self._queues[turn].append(group)
         self._commands += len(commands)
         self._arrived.set()
         return cast("list[R | JobpoolError]", await group.answer)
@@ -219,7 +221,7 @@ class Committer:
             while True:
                 await self._arrived.wait()
                 self._arrived.clear()
-                while self._urgent or self._bulk or self._barriers:
+                while self._commands or self._barriers:
                     await self._pace()
                     await self._commit_next()
         except Fenced:
@@ -238,14 +240,14 @@ class Committer:
 
     def _close(self, ended: JobpoolError) -> None:
         self._closed = ended
-        for group in (*self._urgent, *self._bulk):
-            if not group.answer.done():
-                group.answer.set_exception(ended)
+        for queue in self._queues.values():
+            for group in queue:
+                if not group.answer.done():
+                    group.answer.set_exception(ended)
+            queue.clear()
         for shown in self._barriers:
             if not shown.done():
                 shown.set_exception(ended)
-        self._urgent.clear()
-        self._bulk.clear()
         self._barriers.clear()
         self._commands = 0
 
@@ -257,7 +259,7 @@ class Committer:
         try:
             refused = await self._commit_or_singly(batch, taken)
         except BaseException:  # the term ends: whoever waits is told so by `_close`
-            self._urgent.extendleft(group for group, _ in reversed(taken))
+            self._queues[Turn.CARRY_ON].extendleft(group for group, _ in reversed(taken))
             raise
         for group, count in taken:
             self._commands -= count
@@ -287,10 +289,18 @@ class Committer:
         return None
 
     def _decide(self, batch: _Batch) -> list[tuple[_Group, int]]:
-        """Take commands until the batch is full: urgent ones first, but never all of it while bulk waits."""
+        """Take commands until the batch is full: what carries work on first, but never all while some is to begin."""
         room = max(0, self._store.limits.max_ops - _MOST_OPS)
-        taken = self._take(self._urgent, batch, room * 3 // 4 if self._bulk else room)
-        taken += self._take(self._bulk, batch, min(room, batch.size + room // 2))
+        first, begins, ends = (self._queues[turn] for turn in (Turn.CARRY_ON, Turn.BEGIN, Turn.END))
+        before = room * 3 // 4 if begins else room
+        overdue = bool(ends) and self._clock.monotonic() - ends[0].since >= _ENDS_WAIT
+        taken = self._take(first, batch, before)
+        if overdue:
+            taken += self._take(ends, batch, before)
+            taken += self._take(begins, batch, min(room, batch.size + room // 2))
+        else:
+            taken += self._take(begins, batch, room)
+            taken += self._take(ends, batch, room)
         self.stats.commands += sum(count for _, count in taken)
         return taken
 
@@ -326,6 +336,7 @@ class Committer:
         self._sent += 1  # a batch id never names two transactions: a resend would be taken for the other one
         transaction, changes = batch.transaction(expects, f"{self._server_id}-{expects.term}-{self._sent}")
         self._begun = begun = self._clock.monotonic()
+        self._replica.expect(transaction.leaves, changes)
         await self._send(transaction)
         self.allowance.wrote(batch.weight)
         self._committed_n = transaction.leaves.n

@@ -16,6 +16,7 @@ from jobpool.model.errors import InvalidArgument, JobpoolError
 from jobpool.model.plan import Plan
 from jobpool.model.schedule import Cursor
 from jobpool.replica.state import Folded, PlanKey
+from jobpool.store.change import Turn
 from jobpool.store.commands import DecideTicks, ExpirePlan
 
 _BATCH = 2000
@@ -96,7 +97,7 @@ class Periodic:
     async def _decide(self, keys: Sequence[PlanKey], now: Millis) -> None:
         commands = [self._command(key) for key in keys]
         try:
-            outcomes = await self._term.writer.submit_all(commands, bulk=True)
+            outcomes = await self._term.writer.submit_all(commands, turn=Turn.BEGIN)
         except JobpoolError as failure:
             outcomes = [failure] * len(keys)
         for key, outcome in zip(keys, outcomes, strict=True):

@@ -10,7 +10,7 @@ from jobpool.kit.effects.dice import Dice
 from jobpool.kit.pure.durations import DAY, HOUR, MINUTE, SECOND, Millis
 from jobpool.model.errors import JobpoolError
 from jobpool.replica.state import Folded, State
-from jobpool.store.change import Command
+from jobpool.store.change import Command, Turn
 from jobpool.store.port import Store
 
 R = TypeVar("R")
@@ -52,9 +52,9 @@ class Writer(Protocol):
 
     async def submit(self, command: Command[R]) -> R: ...
 
-    async def submit_all(self, commands: Sequence[Command[R]], *, bulk: bool = False) -> list[R | JobpoolError]:
-        """`bulk` commands begin work and give way to those that carry it on."""
-        ...
+    async def submit_all(
+        self, commands: Sequence[Command[R]], *, turn: Turn = Turn.CARRY_ON
+    ) -> list[R | JobpoolError]: ...
 
 
 class Retention(Protocol):

@@ -13,7 +13,7 @@ from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.backoff import exponential
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import StoreFailed
-from jobpool.replica.replica import Replica, changes_of, place
+from jobpool.replica.replica import Replica, place
 from jobpool.store.codec import CorruptRecord
 from jobpool.store.keyspace import FOLDERS, Table
 from jobpool.store.port import Compacted, DeleteRange, Fence, Step, Store
@@ -122,7 +122,7 @@ class Follower:
         if place(step.fence) > place(held):
             if step.fence.incarnation != held.incarnation or step.fence.n != held.n + 1:
                 raise StepMissing(held, step.fence)
-            self._replica.apply(step.fence, changes_of(step))
+            self._replica.apply(step.fence, self._replica.changes_of(step))
             for op in step.ops:
                 if isinstance(op, DeleteRange) and (before := _segments_before(op)):
                     self._dropped(before)

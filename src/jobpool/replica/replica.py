@@ -5,7 +5,7 @@ while the state changes.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from heapq import heappop, heappush
 
 from jobpool.model.errors import StoreFailed
@@ -13,7 +13,7 @@ from jobpool.replica.state import Folded, State
 from jobpool.store.change import Change
 from jobpool.store.codec import CorruptRecord, decode
 from jobpool.store.keyspace import FOLDERS, REPLICATED, Table, parse_key
-from jobpool.store.port import Delete, Fence, KeyValue, Put, Step, Store
+from jobpool.store.port import DeleteRange, Fence, KeyValue, Put, Step, Store
 
 Listener = Callable[[Folded], None]
 
@@ -29,6 +29,7 @@ class Replica:
         self._reloaded: list[Callable[[], None]] = []
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
         self._entries = 0
+        self._expected: tuple[Fence, Sequence[Change]] | None = None
 
     @property
     def n(self) -> int:
@@ -70,6 +71,16 @@ class Replica:
         for listener in self._listeners:
             listener(folded)
         self._wake_waiters()
+
+    def expect(self, fence: Fence, changes: Sequence[Change]) -> None:
+        """What a step of one's own changes, should the log show it before its commit is answered."""
+        self._expected = fence, changes
+
+    def changes_of(self, step: Step) -> Sequence[Change]:
+        """A step that the log shows, read only when it is not the expected one. Raises CorruptRecord."""
+        if self._expected is not None and self._expected[0] == step.fence:
+            return self._expected[1]
+        return changes_of(step)
 
     def take(self, fence: Fence, changes: Iterable[Change]) -> None:
         """Fold a step of one's own, which the log may have shown already: then it is skipped.
@@ -117,7 +128,7 @@ def changes_of(step: Step) -> list[Change]:
     """A watched step as changes. Ranges touch only history and ledger, which no replica holds."""
     changes = []
     for op in step.ops:
-        if not isinstance(op, Put | Delete):
+        if isinstance(op, DeleteRange):
             continue
         named = parse_key(op.key)
         if named is None or named[0] is Table.LEDGER:

@@ -10,7 +10,7 @@ from jobpool.model.errors import JobpoolError
 from jobpool.model.queued import Delivery
 from jobpool.model.verdict import Settled, Verdict
 from jobpool.ports import Liveness
-from jobpool.store.change import Command
+from jobpool.store.change import Command, Turn
 from jobpool.wire import jobpool_pb2 as pb
 
 R = TypeVar("R")
@@ -25,8 +25,10 @@ class LocalLeader:
     async def submit(self, command: Command[R]) -> R:
         return await self._leadership.reign.committer.submit(command)
 
-    async def submit_all(self, commands: Sequence[Command[R]]) -> Sequence[R | JobpoolError]:
-        return await self._leadership.reign.committer.submit_all(commands)
+    async def submit_all(
+        self, commands: Sequence[Command[R]], *, turn: Turn = Turn.CARRY_ON
+    ) -> Sequence[R | JobpoolError]:
+        return await self._leadership.reign.committer.submit_all(commands, turn=turn)
 
     @property
     def waiting(self) -> int:

@@ -1,5 +1,6 @@
 """What a command decides: changes of records, ends of runs, and an answer for the caller."""
 
+from enum import Enum, auto
 from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
@@ -49,6 +50,17 @@ class Command(Protocol[R_co]):
     """
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[R_co]: ...
+
+
+class Turn(Enum):
+    """Whose turn a command is while more waits than one commit holds."""
+
+    CARRY_ON = auto()
+    """Carries work on, or was asked for by somebody who waits: first."""
+    BEGIN = auto()
+    """Begins work: gives way to what carries it on, and is never shut out by it."""
+    END = auto()
+    """Says what became of work: last, until it has waited for a second; then first."""
 
 
 def put_run(run: Run) -> Change:

@@ -67,6 +67,6 @@ def decode(table: Table, value: bytes) -> Record:
     if value[:1] != _VERSION:
         raise CorruptRecord(table, f"unknown record version {value[:1].hex() or 'none'}")
     try:
-        return _DECODERS[table].decode(memoryview(value)[1:])
+        return _DECODERS[table].decode(value[1:])
     except GARBLED as error:
         raise CorruptRecord(table, str(error)) from error

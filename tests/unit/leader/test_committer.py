@@ -8,7 +8,7 @@ import pytest
 from jobpool.kit.pure.durations import SECOND
 from jobpool.leader.committer import Committer, TermLost
 from jobpool.model.errors import AlreadyExists, JobpoolError, StoreFailed, Unavailable
-from jobpool.store.change import Command
+from jobpool.store.change import Command, Turn
 from jobpool.store.commands import AddNamespace, DeleteNamespace, StartRun
 from jobpool.store.port import Limits, Transaction
 from jobpool.testing.clock import FakeClock, settle
@@ -302,7 +302,7 @@ async def test_what_carries_work_on_goes_before_what_begins_it_and_neither_starv
         await settle()
         store.sent.clear()
         beginning = adding(*(f"bulk{k}" for k in range(30)))
-        bulk = loop.create_task(committer(core).submit_all(beginning, bulk=True))
+        bulk = loop.create_task(committer(core).submit_all(beginning, turn=Turn.BEGIN))
         urgent = ask(core, *adding(*(f"urgent{k}" for k in range(30))))
         await settle()
         store.release_commits()
@@ -311,3 +311,25 @@ async def test_what_carries_work_on_goes_before_what_begins_it_and_neither_starv
     assert all(urgents == sorted(urgents, reverse=True) for urgents in sent)
     while_both_wait = [urgents for urgents in sent if any(urgents)]
     assert all(0 < urgents.count(False) < urgents.count(True) for urgents in while_both_wait[:-1])
+
+
+async def test_what_work_came_to_waits_for_what_begins_some_but_not_for_long() -> None:
+    store, clock = Watched(Limits(max_ops=74)), FakeClock()
+    async with running_core(store, clock, evaluators=0) as core:
+        store.hold_commits()
+        loop = asyncio.get_running_loop()
+        first = ask(core, *adding("first"))
+        await settle()
+        ends = loop.create_task(committer(core).submit_all(adding("end"), turn=Turn.END))
+        begins = loop.create_task(committer(core).submit_all(adding(*(f"b{k}" for k in range(30))), turn=Turn.BEGIN))
+        await settle()
+        store.sent.clear()
+        store.release_commits()
+        store.hold_commits()
+        await settle()
+        held_back = keys_of(store.sent[0])
+        await core.advance(SECOND)
+        store.release_commits()
+        await core.through(_all_of(first, begins, ends))
+    assert not any("end" in key for key in held_back)
+    assert "end" in keys_of(store.sent[1])[0]
