@@ -33,6 +33,8 @@ _READ_BYTES = 256 * 1024
 _COMMIT_CHANGES = 10_000
 _COMMIT_AFTER_S = 0.2
 _CHORE_RUNS = 200
+_NICENESS = 5
+"""On a machine that is busy scheduling goes first: history may lag behind, and catches up."""
 
 
 class Inbox:
@@ -116,6 +118,7 @@ def main(arguments: list[str]) -> int:
     path = Path(arguments[0])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.nice(_NICENESS)
     sink = sys.stdout.fileno()
     try:
         if "--rebuild" in arguments[1:]:
