@@ -58,6 +58,11 @@ class ClusterInfo(Protocol):
         """Agents that are connected to it."""
         ...
 
+    @property
+    def raft_heirs(self) -> Sequence[str]:
+        """The etcd members of the other servers that are there, the best first to lead Raft."""
+        ...
+
     async def move_leader(self, to: str) -> str:
         """Hand the lead of the scheduling over, from this server, to the one with this id; its id. Empty: any other.
 
@@ -196,7 +201,8 @@ class Operations:
         return pb.MemberPromoteResponse(header=self._context.header(), data=await self._members(call))
 
     async def move_raft_leader(self, request: pb.MoveRaftLeaderRequest, call: Call) -> pb.MoveRaftLeaderResponse:
-        leads = await self._engine.move_raft_leader(check_text("to", request.to, _MAX_TEXT))
+        to = check_text("to", request.to, _MAX_TEXT)
+        leads = await self._engine.move_raft_leader([to] if to else self._cluster.raft_heirs)
         return pb.MoveRaftLeaderResponse(header=self._context.header(), data=self._member(leads))
 
     async def _members(self, call: Call) -> list[pb.Member]:

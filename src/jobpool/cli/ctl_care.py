@@ -140,8 +140,8 @@ def move_leader(settings: Settings, server: str, *, raft: bool) -> None:
 
     There are two leads, best not on one server, so that the loss of a machine costs one election only: that of the
     scheduling, and that of etcd's Raft group below (--raft). Move what `endpoint status --cluster` shows on a machine
-    before it is taken away; a server that is stopped by SIGTERM does so itself. Without SERVER, that of Raft goes to the
-    server that leads the scheduling only when no other answers.
+    before it is taken away; a server that is stopped by SIGTERM does so itself. Without SERVER, that of Raft goes to
+    the server that leads the scheduling only when no other answers.
     """
     from jobpool.wire import jobpool_pb2 as pb
 

@@ -11,6 +11,7 @@ from jobpool.model.errors import FailedPrecondition, Unavailable
 from jobpool.model.server import ServerRecord
 from jobpool.replica.replica import Replica
 from jobpool.server.membership import Membership
+from jobpool.server.raft import raft_heirs
 
 _MOVED_WITHIN: Millis = 5 * SECOND
 _LOOK_EVERY: Millis = 50
@@ -62,6 +63,11 @@ class ServersSeen:
     @property
     def agents(self) -> int:
         return len(self._sessions)
+
+    @property
+    def raft_heirs(self) -> Sequence[str]:
+        leadership = self._leadership
+        return raft_heirs(self._replica.state.servers, leadership.heirs, leader=leadership.leader)
 
     async def move_leader(self, to: str) -> str:
         await self._settle()

@@ -4,19 +4,27 @@ The election is told who leads Raft; and a server that leads the scheduling for 
 lets another member do that, which is the cheaper of the two to move.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
 from jobpool.leader.leadership import Leadership
 from jobpool.model.errors import JobpoolError
+from jobpool.model.server import ServerRecord
 from jobpool.store.operations import Operations
 
 _EVERY: Millis = SECOND
 _BOTH_FOR: Millis = 5 * SECOND
 _REST: Millis = MINUTE
 """Between two moves: a member that keeps getting the lead back has the better links."""
+
+
+def raft_heirs(servers: Mapping[str, ServerRecord], there: Collection[str], *, leader: str | None) -> list[str]:
+    """The etcd members, by id, of those of these servers that are there; that of the scheduling's leader last. Pure."""
+    heirs = [servers[server_id] for server_id in sorted(there) if server_id in servers]
+    heirs.sort(key=lambda heir: heir.id == leader)
+    return [heir.etcd_member for heir in heirs if heir.etcd_member]
 
 
 class RaftWatch:
@@ -27,7 +35,7 @@ class RaftWatch:
     def __init__(
         self, engine: Operations, leadership: Leadership, *, clock: Clock, heirs: Callable[[], Sequence[str]]
     ) -> None:
-        """`heirs` are the members that could lead Raft instead, by id."""
+        """`heirs` are the members that could lead Raft instead, by id, the best first."""
         self._engine = engine
         self._leadership = leadership
         self._clock = clock
@@ -61,7 +69,7 @@ class RaftWatch:
             return
         self._not_before = now + _REST
         try:
-            member = await self._engine.move_raft_leader(heirs[0])
+            member = await self._engine.move_raft_leader(heirs)
         except JobpoolError as failure:
             self._log.info("the lead of Raft stays here", event_name="raft_stays", error=str(failure))
         else:

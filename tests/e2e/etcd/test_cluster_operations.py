@@ -136,6 +136,9 @@ async def test_a_laptop_grows_into_a_cluster_and_a_dead_server_is_replaced(site:
     moved = await members.ctl("move-leader")
     assert moved != f"server {leads} leads\n"
     assert "move-leader" in await members.ctl("member", "remove", moved.split()[1], code=1)
+    for _ in range(3):
+        moved_raft = (await members.ctl("move-leader", "--raft")).split()[1]
+        assert moved_raft != moved.split()[1], "both leads are on one server"
     await members.ctl("defrag", "--cluster")
     await members.well(["server1", "server2", "server3"])
 

@@ -93,12 +93,14 @@ async def test_the_raft_lead_is_moved_by_who_has_it(ways: Ways, cluster: list[Et
     leader, follower, other = await leader_first(ways, cluster)
     own = (await follower.status()).member_id
     with pytest.raises(FailedPrecondition, match="does not lead"):
-        await follower.move_raft_leader("")
+        await follower.move_raft_leader([own])
     with pytest.raises(FailedPrecondition, match="move-leader --raft"):
         await follower.remove_member((await leader.status()).member_id)
     with pytest.raises(FailedPrecondition, match="found 'nobody'"):
-        await leader.move_raft_leader("nobody")
-    assert (await leader.move_raft_leader(own)).id == own
+        await leader.move_raft_leader(["nobody"])
+    with pytest.raises(FailedPrecondition, match=r"wanted another member with a vote \(m\d, m\d\), found none whose"):
+        await leader.move_raft_leader([])
+    assert (await leader.move_raft_leader(["gone", own])).id == own
     assert (await other.status()).leader_id == own
 
 
@@ -219,6 +221,7 @@ class Around:
 
     leads = True
     others_well = True
+    raft_heirs: Sequence[str] = ()
 
     def __init__(self) -> None:
         self.dropped: list[int] = []

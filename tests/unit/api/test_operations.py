@@ -66,8 +66,8 @@ class Etcd:
     async def promote_member(self, member_id: str) -> None:
         self._ask("promote", member_id)
 
-    async def move_raft_leader(self, to: str) -> Member:
-        self._ask("move raft leader", to)
+    async def move_raft_leader(self, to: Sequence[str]) -> Member:
+        self._ask("move raft leader", *to)
         return Member("c", "server3")
 
     async def alarms(self) -> Sequence[Alarm]:
@@ -95,6 +95,7 @@ class Seen:
     server_id = "22"
     lag = 3
     agents = 7
+    raft_heirs = ("c", "a")
 
     def __init__(self) -> None:
         self.leader = 1
@@ -186,10 +187,11 @@ async def test_the_lead_goes_to_nobody_unknown_and_not_to_who_has_it(desk: Desk)
     assert desk.seen.moved == []
 
 
-async def test_the_raft_lead_is_the_engines(desk: Desk) -> None:
-    told = await desk("MoveRaftLeader", pb.MoveRaftLeaderRequest(to="server3"))
+@pytest.mark.parametrize(("to", "heirs"), [("server3", ("server3",)), ("", ("c", "a"))])
+async def test_the_raft_lead_is_the_engines(desk: Desk, *, to: str, heirs: tuple[str, ...]) -> None:
+    told = await desk("MoveRaftLeader", pb.MoveRaftLeaderRequest(to=to))
     assert isinstance(told, pb.MoveRaftLeaderResponse)
-    assert desk.etcd.asked == [("move raft leader", "server3")]
+    assert desk.etcd.asked == [("move raft leader", *heirs)]
     assert (told.data.name, told.data.server) == ("server3", "server3")
 
 

@@ -1,12 +1,16 @@
 """Who leads Raft: told to the election, and moved away from who leads the scheduling."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import cast
+
+import pytest
 
 from jobpool.kit.pure.durations import MINUTE, SECOND
 from jobpool.leader.leadership import Leadership
 from jobpool.model.errors import FailedPrecondition, Unavailable
-from jobpool.server.raft import RaftWatch
+from jobpool.model.server import ServerRecord
+from jobpool.server.raft import RaftWatch, raft_heirs
 from jobpool.store.operations import EngineStatus, Member, Operations, Space
 from jobpool.testing.clock import FakeClock
 
@@ -23,12 +27,12 @@ class Engine:
             raise Unavailable("no answer")
         return EngineStatus(space=Space(0, 0), member_id="1", leader_id=self.leader)
 
-    async def move_raft_leader(self, to: str) -> Member:
-        self.moved.append(to)
+    async def move_raft_leader(self, to: Sequence[str]) -> Member:
+        self.moved.append(",".join(to))
         if self.stays:
             raise FailedPrecondition("no")
-        self.leader = to
-        return Member(to, "other")
+        self.leader = to[0]
+        return Member(to[0], "other")
 
 
 class Lead:
@@ -56,7 +60,7 @@ async def test_both_leads_on_one_server_are_parted_after_a_while() -> None:
     await world.advance(4 * SECOND)
     assert (world.engine.moved, world.lead.told[-1]) == ([], True)
     await world.advance(3 * SECOND)
-    assert (world.engine.moved, world.lead.told[-1]) == (["2"], False)
+    assert (world.engine.moved, world.lead.told[-1]) == (["2,3"], False)
     world.task.cancel()
 
 
@@ -74,7 +78,7 @@ async def test_a_lead_that_stays_is_asked_to_move_once_a_minute() -> None:
     world = World()
     world.engine.stays = True
     await world.advance(2 * MINUTE)
-    assert world.engine.moved == ["2", "2"]
+    assert world.engine.moved == ["2,3", "2,3"]
     world.task.cancel()
 
 
@@ -85,3 +89,26 @@ async def test_a_member_that_does_not_answer_leads_nobody() -> None:
     assert set(world.lead.told) == {False}
     assert world.engine.moved == []
     world.task.cancel()
+
+
+@pytest.mark.parametrize(
+    ("there", "leader", "heirs"),
+    [
+        ("bc", "b", ["3", "2"]),
+        ("bc", "a", ["2", "3"]),
+        ("bc", None, ["2", "3"]),
+        ("b", "b", ["2"]),
+        ("cdx", "b", ["3"]),
+        ("", "b", []),
+    ],
+)
+def test_who_leads_the_scheduling_is_the_last_to_lead_raft_and_who_is_not_there_none(
+    there: str, leader: str | None, heirs: list[str]
+) -> None:
+    """Of `d` no etcd member is known, `x` is no server of the cluster."""
+    members = {"a": "1", "b": "2", "c": "3", "d": ""}
+    servers = {
+        server_id: ServerRecord(id=server_id, name=server_id, url="", version="", joined_at=0, etcd_member=member)
+        for server_id, member in members.items()
+    }
+    assert raft_heirs(servers, frozenset(there), leader=leader) == heirs

@@ -70,12 +70,12 @@ class Database:
     async def members(self) -> Sequence[Member]:
         return [Member(one, one) for one in self.ids]
 
-    async def move_raft_leader(self, to: str) -> Member:
-        self.done.append("raft leader moves")
+    async def move_raft_leader(self, to: Sequence[str]) -> Member:
+        self.done.append(f"raft leader moves to {to[0]}")
         if self.refusal is not None:
             raise self.refusal
-        self.raft_leader = "a"
-        return Member("a", "a")
+        self.raft_leader = to[0]
+        return Member(to[0], to[0])
 
     async def alarms(self) -> Sequence[Alarm]:
         return [Alarm(one, "NOSPACE") for one in self.alarmed]
@@ -124,6 +124,11 @@ class Database:
         self.turn_of = ""
 
     # ---- upkeep.Surroundings
+
+    @property
+    def raft_heirs(self) -> Sequence[str]:
+        """Member a's server is the next to lead the scheduling."""
+        return ["a", "c"] if self.leads else ["c", "a"]
 
     async def step_aside(self) -> None:
         self.done.append("step aside")
@@ -260,14 +265,14 @@ async def test_nobody_is_blocked_while_another_server_is_not_well(clock: FakeClo
 async def test_the_raft_leader_gives_its_lead_away_first(clock: FakeClock) -> None:
     database = Database(kept=300, free=400)
     database.raft_leader = database.own
-    assert await run(database, clock, MINUTE) == ["raft leader moves", "defragment"]
+    assert await run(database, clock, MINUTE) == ["raft leader moves to c", "defragment"]
 
 
 async def test_a_raft_leader_that_nobody_follows_is_not_blocked(clock: FakeClock) -> None:
     database = Database(kept=300, free=400)
     database.raft_leader = database.own
     database.refusal = Unavailable("the transfer took too long")
-    assert set(await run(database, clock, MINUTE)) == {"raft leader moves"}
+    assert set(await run(database, clock, MINUTE)) == {"raft leader moves to c"}
     assert database.turn_of == ""
 
 
@@ -276,6 +281,13 @@ async def test_the_leader_lets_the_others_go_first_and_steps_aside(clock: FakeCl
     database.leads = True
     assert await run(database, clock, LEADER_WAITS) == []
     assert await run(database, clock, LEADER_WAITS + 2 * LOOK_EVERY) == ["step aside", "defragment"]
+
+
+async def test_both_leads_go_to_different_servers(clock: FakeClock) -> None:
+    database = Database(kept=300, free=400)
+    database.leads, database.raft_leader = True, database.own
+    done = await run(database, clock, LEADER_WAITS + 2 * LOOK_EVERY)
+    assert done == ["step aside", "raft leader moves to c", "defragment"]
 
 
 async def test_a_member_that_is_alone_asks_nobody(clock: FakeClock) -> None:

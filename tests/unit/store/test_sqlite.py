@@ -259,7 +259,7 @@ async def test_what_the_embedded_engine_has_not_is_said_with_what_to_do(tmp_path
         operations.remove_member("1f"),
         operations.update_member("1f", []),
         operations.promote_member("1f"),
-        operations.move_raft_leader(""),
+        operations.move_raft_leader([]),
     ):
         with pytest.raises(FailedPrecondition, match="From one to three"):
             await change

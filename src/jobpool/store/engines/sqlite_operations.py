@@ -37,7 +37,7 @@ class EmbeddedOperations:
     async def promote_member(self, member_id: str) -> None:
         self._refuse()
 
-    async def move_raft_leader(self, to: str) -> Member:
+    async def move_raft_leader(self, to: Sequence[str]) -> Member:
         self._refuse()
 
     async def alarms(self) -> Sequence[Alarm]:

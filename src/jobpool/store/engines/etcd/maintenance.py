@@ -140,20 +140,21 @@ class EtcdOperations:
             request = MemberPromoteRequest(ID=number_of(member_id))
             await self._client.once(_PROMOTE, request, timeout=CHANGE_WITHIN)
 
-    async def move_raft_leader(self, to: str) -> Member:
+    async def move_raft_leader(self, to: Sequence[str]) -> Member:
         self._check_owned("move-leader")
         status = await self.status()
         if not status.raft_leader:
             raise FailedPrecondition("this server's member does not lead the Raft group", field="to")
         others = [one for one in await self.members() if one.id != status.member_id and not one.is_learner and one.name]
-        wanted = [one for one in others if to in ("", one.id, one.name)]
-        if not wanted:
+        heir = next((one for wanted in to for one in others if wanted in (one.id, one.name)), None)
+        if heir is None:
             names = ", ".join(one.name for one in others) or "nobody"
-            raise FailedPrecondition(f"wanted another member with a vote ({names}), found {to!r}", field="to")
+            found = ", ".join(map(repr, to)) or "none whose server answers"
+            raise FailedPrecondition(f"wanted another member with a vote ({names}), found {found}", field="to")
         async with _told(_LOST):
-            request = MoveLeaderRequest(targetID=number_of(wanted[0].id))
+            request = MoveLeaderRequest(targetID=number_of(heir.id))
             await self._client.once(_MOVE, request, timeout=CHANGE_WITHIN)
-        return wanted[0]
+        return heir
 
     async def alarms(self) -> Sequence[Alarm]:
         async with _told():
