@@ -13,13 +13,14 @@ from jobpool.etcd.log_tail import LogTail
 from jobpool.etcd.others import Others
 from jobpool.etcd.ports import HOST
 from jobpool.etcd.process import end
+from jobpool.etcd.repeats import Repeats
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.backoff import exponential
-from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
 
 _LOOK_EVERY: Millis = 100
-_WORD_EVERY: Millis = 10 * SECOND
+_FIRST_WORD: Millis = 10 * SECOND
 _ANSWER: Millis = 2 * SECOND
 _REMEMBERED = 50
 _EXPECTED = ("simple token is not cryptographically signed", "exceeded recommended request limit")
@@ -50,6 +51,7 @@ class Life:
         self._strangers = strangers
         self._clock = clock
         self._log = get_logger("etcd").bind(pid=process.pid)
+        self._repeats = Repeats(clock)
         self._grave: deque[LogLine] = deque(maxlen=_REMEMBERED)
         self._verdict: Finding | None = None
         self._is_ready = False
@@ -95,6 +97,8 @@ class Life:
         while True:
             if not self._take_lines():
                 await self._clock.sleep(_LOOK_EVERY)
+            for told in self._repeats.due():
+                self._tell(told.line, told.times)
             if self._verdict is not None:
                 await end(self._process, grace=_ANSWER)
                 return
@@ -112,14 +116,18 @@ class Life:
         return bool(lines)
 
     def _take(self, line: LogLine) -> None:
-        tell = {"debug": self._log.debug, "info": self._log.debug, "warning": self._log.warning}
-        tell.get("debug" if self._is_expected(line) else line.level, self._log.error)(
-            line.message, event_name="etcd_log", detail=dict(line.fields)
-        )
+        if self._is_expected(line) or not line.grave:
+            self._log.debug(line.message, event_name="etcd_log", detail=dict(line.fields))
+        elif line.last or self._repeats.hear(line):
+            self._tell(line)
         if line.grave:
             self._grave.append(line)
         if not self._is_ready and self._verdict is None:
             self._verdict = self._strangers.hear(line)
+
+    def _tell(self, line: LogLine, times: int = 1) -> None:
+        tell = self._log.warning if line.level == "warning" else self._log.error
+        tell(line.message, event_name="etcd_log", detail=dict(line.fields), times=times)
 
     def _is_expected(self, line: LogLine) -> bool:
         """A warning of nothing; a member that ends warns of every connection that it closes."""
@@ -127,7 +135,7 @@ class Life:
 
     async def _await_health(self, ready: Callable[[], None]) -> None:
         began = self._clock.monotonic()
-        tries, next_word = 0, _WORD_EVERY
+        tries, next_word = 0, _FIRST_WORD
         while True:
             self.waiting_for = await trouble(HOST, self._port, timeout=_ANSWER)
             if not self.waiting_for:
@@ -135,7 +143,7 @@ class Life:
             tries += 1
             waited = self._clock.monotonic() - began
             if waited >= next_word:
-                next_word = waited + _WORD_EVERY
+                next_word = waited + MINUTE
                 await self._tell_waiting(waited)
             await self._clock.sleep(exponential(tries, base=_LOOK_EVERY // 2, limit=SECOND))
         self._is_ready = True
@@ -144,8 +152,8 @@ class Life:
 
     async def _tell_waiting(self, waited: Millis) -> None:
         silent = await self._others.silent(within=_ANSWER)
-        advice = f"start {' and '.join(silent)}: no answer there yet" if silent else self.waiting_for
-        self._log.info(
+        advice = f"no answer of {'; '.join(silent)}" if silent else self.waiting_for
+        self._log.warning(
             f"etcd is not ready after {waited // SECOND} s, it needs a majority of its members; {advice}",
             event_name="etcd_waiting",
             silent=silent,

@@ -212,7 +212,7 @@ class Member:
             tail,
             output=output,
             health_port=self._http_port,
-            others=Others({name: urls for name, urls in members.items() if name != config.name}),
+            others=Others({name: urls for name, urls in members.items() if name != config.name}, config.peer_tls),
             strangers=Strangers(len(members)),
             clock=self._clock,
         )

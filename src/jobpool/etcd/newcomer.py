@@ -16,7 +16,7 @@ from jobpool.etcd.roll import Listed, ask_roll, caller_tls
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.files import replace_durably
 from jobpool.kit.effects.logging import get_logger
-from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
 from jobpool.model.errors import InvalidArgument, Unavailable
 from jobpool.store.files import explained
 
@@ -25,7 +25,7 @@ _AGAIN: Millis = 250
 """A member that has just come back campaigns after an election timeout at the earliest: it is asked before."""
 _TIMES = 3
 """A member that has just come back reads its log again: what it does not say at first it may say a moment later."""
-_WORD_EVERY: Millis = 10 * SECOND
+_FIRST_WORD: Millis = 10 * SECOND
 
 
 def has_data(config: MemberConfig) -> bool:
@@ -168,6 +168,8 @@ class Newcomer:
         )
 
     async def _tell_waiting(self) -> None:
+        pause = _FIRST_WORD
         while True:
-            await self._clock.sleep(_WORD_EVERY)
+            await self._clock.sleep(pause)
+            pause = MINUTE
             self._log.warning(f"etcd is not started yet: it needs {self.waiting_for}", event_name="etcd_waiting")

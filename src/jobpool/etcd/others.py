@@ -1,34 +1,36 @@
-"""Which other members of the cluster can be reached at all: what a member without a majority may be waiting for."""
+"""Which other members of the cluster do not answer, and why: what a member without a majority may be waiting for."""
 
 import asyncio
+import ssl
 from collections.abc import Mapping, Sequence
 
+from jobpool.etcd.config import PeerTls
+from jobpool.etcd.roll import ask_roll, caller_tls
 from jobpool.kit.pure.durations import Millis
-from jobpool.kit.pure.settings import split_url
+from jobpool.model.errors import InvalidArgument, Unavailable
 
 
 class Others:
-    """The other members, by name, with their peer URLs."""
+    """The other members, by name, with their peer URLs; `tls` is how they are called."""
 
-    def __init__(self, urls: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, urls: Mapping[str, Sequence[str]], tls: PeerTls) -> None:
         self._urls = urls
+        self._tls = tls
 
     async def silent(self, *, within: Millis) -> list[str]:
-        """Those at none of whose URLs anything listens, as `name (url)`."""
-        named = [(name, url) for name, urls in self._urls.items() for url in urls]
-        answers = await asyncio.gather(*(_listens(url, within) for _, url in named))
-        heard = {name for (name, _), answer in zip(named, answers, strict=True) if answer}
-        return [f"{name} ({', '.join(urls)})" for name, urls in self._urls.items() if name not in heard]
+        """Those that answer at none of their URLs, as `name (url: reason)`."""
+        try:
+            tls = caller_tls(self._tls)
+        except InvalidArgument as error:
+            return [f"{name} (cannot be asked: {error})" for name in self._urls]
+        found = await asyncio.gather(*(_why_silent(urls, tls, within) for urls in self._urls.values()))
+        return [f"{name} ({why})" for name, why in zip(self._urls, found, strict=True) if why]
 
 
-async def _listens(url: str, within: Millis) -> bool:
-    parts = split_url(url)
-    if parts is None or parts.hostname is None:
-        return False
+async def _why_silent(urls: Sequence[str], tls: ssl.SSLContext, within: Millis) -> str:
+    """Empty when it answers."""
     try:
-        async with asyncio.timeout(within / 1000):
-            _, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    except OSError:  # among them TimeoutError
-        return False
-    writer.close()
-    return True
+        await ask_roll(urls, tls=tls, within=within)
+    except Unavailable as failure:
+        return failure.reason
+    return ""

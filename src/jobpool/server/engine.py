@@ -11,6 +11,7 @@ from jobpool.etcd.config import ETCDS_QUOTA, MemberConfig
 from jobpool.etcd.member import Member
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.effects.seldom import Seldom
 from jobpool.kit.effects.service import Service
 from jobpool.kit.pure.backoff import exponential
 from jobpool.kit.pure.durations import SECOND, Millis
@@ -169,14 +170,18 @@ async def _open_member(config: MemberConfig, binary: str, clock: Clock) -> Engin
 
 
 async def _open_when_ready(running: RunningMember, clock: Clock) -> EtcdStore:
-    tries = 0
+    tries, seldom = 0, Seldom(clock)
     while True:
         await running.ready()
         try:
             return await EtcdStore.open([running.member.client_endpoint], timeouts=TIMEOUTS, may_compact=True)
         except Unreachable as failure:
             tries += 1
-            get_logger("etcd").info(
-                "etcd was ready, but does not answer; trying again", event_name="etcd_unanswered", error=failure.reason
-            )
+            if times := seldom.times(failure.reason):
+                get_logger("etcd").info(
+                    "etcd was ready, but does not answer; trying again",
+                    event_name="etcd_unanswered",
+                    error=failure.reason,
+                    times=times,
+                )
         await clock.sleep(exponential(tries, base=_FIRST_PAUSE, limit=_LONGEST_PAUSE))

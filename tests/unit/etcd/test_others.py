@@ -1,20 +1,62 @@
-"""Which members answer: what a member that waits for a majority says."""
+"""Which members do not answer, and why: what a member that waits for a majority says."""
 
+import asyncio
 import socket
+from pathlib import Path
 
+from jobpool.api.listener import Listener, ListenerConfig
+from jobpool.api.rest import Gateway
+from jobpool.api.service import Service
+from jobpool.api.tls import server_tls
+from jobpool.etcd.config import PeerTls
 from jobpool.etcd.others import Others
+from tests.e2e.certificates import Authority
 
 WITHIN = 30_000
+CLEAR = PeerTls()
 
 
-async def test_those_that_listen_somewhere_are_not_silent() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as bound:
+async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n[]\n")
+    writer.close()
+
+
+async def test_those_that_answer_somewhere_are_not_silent() -> None:
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        there = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        nobody = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        others = Others({"a": [there], "b": [nobody, there], "c": [nobody], "d": [nobody, "http://[::1"]})
-        assert await others.silent(within=WITHIN) == [f"c ({nobody})", f"d ({nobody}, http://[::1)"]
+        async with server:
+            there = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            nobody = f"http://127.0.0.1:{bound.getsockname()[1]}"
+            urls = {"a": [there], "b": [nobody, there], "c": [nobody], "d": [nobody, "http://[::1"]}
+            assert await Others(urls, CLEAR).silent(within=WITHIN) == [
+                f"c ({nobody}: connection refused)",
+                f"d ({nobody}: connection refused; http://[::1: that is no URL with a port)",
+            ]
 
 
 async def test_a_member_alone_has_no_others() -> None:
-    assert await Others({}).silent(within=WITHIN) == []
+    assert await Others({}, CLEAR).silent(within=WITHIN) == []
+
+
+async def test_who_refuses_our_certificate_is_silent_for_that_reason(tmp_path: Path) -> None:
+    ours, others = Authority(tmp_path / "ours", "ours"), Authority(tmp_path / "others", "others")
+    cert, key = ours.issue("there")
+    stranger, strangers_key = others.issue("here")
+    service = Service({})
+    tls = server_tls(str(cert), str(key), trusted_ca_file=str(ours.pem), client_cert_auth=True)
+    async with Listener(service, Gateway(service), ListenerConfig(urls=("https://127.0.0.1:0",)), tls=tls) as there:
+        url = f"https://127.0.0.1:{there.addresses[0][1]}"
+        shown = PeerTls(cert_file=str(stranger), key_file=str(strangers_key), trusted_ca_file=str(ours.pem))
+        [refused] = await Others({"b": [url]}, shown).silent(within=WITHIN)
+        assert refused.startswith(f"b ({url}: it refuses our certificate: unknown ca; see ")
+        trusting = PeerTls(cert_file=str(cert), key_file=str(key), trusted_ca_file=str(others.pem))
+        [untrusted] = await Others({"b": [url]}, trusting).silent(within=WITHIN)
+        assert "its certificate is not trusted: certificate verify failed" in untrusted
+
+
+async def test_certificates_of_ours_that_do_not_do_are_named(tmp_path: Path) -> None:
+    broken = PeerTls(trusted_ca_file=str(tmp_path / "gone.pem"))
+    [silent] = await Others({"b": ["https://127.0.0.1:1"]}, broken).silent(within=WITHIN)
+    assert silent.startswith("b (cannot be asked: peer-transport-security.trusted-ca-file: ")
