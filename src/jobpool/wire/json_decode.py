@@ -131,6 +131,8 @@ def _bounded_int(text: str) -> int | float:
 def _compile(descriptor: Descriptor) -> dict[str, _Field]:
     fields = [_field(field) for field in descriptor.fields]
     aliases = {field.json_name: made for field, made in zip(descriptor.fields, fields, strict=True)}
+    # A node's id is `ID` in some messages of the original and `id` in others.
+    aliases |= {made.name.swapcase(): made for made in fields if made.name in ("id", "ID")}
     return aliases | {made.name: made for made in fields}
 
 

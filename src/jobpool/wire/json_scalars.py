@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from math import isinf
 
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
 from jobpool.model.errors import InvalidArgument
 
@@ -53,6 +53,9 @@ def scalar_to_json(field: FieldDescriptor) -> Callable[..., object] | None:
             return None
         case FieldDescriptor.TYPE_INT32 | FieldDescriptor.TYPE_UINT32:
             return None
+        case FieldDescriptor.TYPE_ENUM:
+            names = {value.number: value.name for value in _enum(field).values}
+            return lambda value: names.get(value, value)
         case _:
             raise TypeError(f"{field.full_name}: its type has no JSON form here")
 
@@ -68,6 +71,8 @@ def scalar_from_json(field: FieldDescriptor) -> Convert:
             return _read_bool
         case FieldDescriptor.TYPE_BYTES:
             return _read_bytes
+        case FieldDescriptor.TYPE_ENUM:
+            return _enum_reader(_enum(field))
         case _:
             raise TypeError(f"{field.full_name}: its type has no JSON form here")
 
@@ -104,6 +109,28 @@ def _read_bytes(value: object, path: str) -> bytes:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise InvalidArgument(path, f"wanted base64, found {describe(value)}") from None
+
+
+def _enum(field: FieldDescriptor) -> EnumDescriptor:
+    assert field.enum_type is not None
+    return field.enum_type
+
+
+def _enum_reader(kind: EnumDescriptor) -> Convert:
+    """Takes a value's name or its number."""
+    numbers = {value.name: value.number for value in kind.values}
+
+    def read(value: object, path: str) -> int:
+        number = numbers.get(value) if isinstance(value, str) else None
+        number = _whole(value) if number is None else number
+        if number not in numbers.values():
+            raise InvalidArgument(
+                path, f"wanted one of {', '.join(numbers)}, found {describe(value)}", engine_code=1002
+            )
+        assert number is not None
+        return number
+
+    return read
 
 
 def _integer(low: int, high: int) -> Convert:

@@ -9,6 +9,7 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.type_pb2 import Field
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -276,3 +277,25 @@ def test_a_hundred_thousand_members_are_refused_at_once():
         decode(f"{{{members}}}".encode(), pb.Plan)
     with pytest.raises(InvalidArgument, match="k0: given twice"):
         decode(f'{{{members},"k0":1}}'.encode(), pb.Plan)
+
+
+def test_enums_are_names_and_are_read_as_names_or_numbers():
+    field = decode(b'{"kind":"TYPE_STRING","cardinality":3}', Field)
+    assert encode(field) == b'{"kind":"TYPE_STRING","cardinality":"CARDINALITY_REPEATED"}'
+    assert bind(field, "kind", ["5"]) == "kind"
+    assert field.kind == Field.TYPE_INT32
+    for text in (b'{"kind":"TYPE_NONE"}', b'{"kind":77}', b'{"kind":true}', b'{"kind":1.5}'):
+        with pytest.raises(InvalidArgument, match="wanted one of TYPE_UNKNOWN, ") as refused:
+            decode(text, Field)
+        assert (refused.value.field, refused.value.engine_code) == ("kind", 1002)
+
+
+def test_a_number_that_no_name_stands_for_is_shown_as_it_is():
+    assert encode(Field(kind=99)) == b'{"kind":99}'  # type: ignore[arg-type]
+
+
+def test_a_node_may_be_named_by_id_and_by_ID():
+    assert decode(b'{"id":"n1"}', pb.NodeAddRequest).ID == "n1"
+    assert decode(b'{"ID":"n1"}', pb.NodeDetailRequest).id == "n1"
+    with pytest.raises(InvalidArgument, match="given twice, as ID and as id"):
+        decode(b'{"id":"a","ID":"b"}', pb.NodeAddRequest)
