@@ -11,6 +11,7 @@ from typing import Protocol
 from jobpool.kit.effects.clock import Alarm, Clock, MonotonicClock, deadline
 from jobpool.kit.effects.dice import Dice
 from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.effects.seldom import Seldom
 from jobpool.kit.effects.service import first_failure
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.leader.allowance import Allowance
@@ -101,6 +102,8 @@ class Leadership:
         self._stalled = False
         self._showing: set[tuple[int, bool]] = set()
         self._leader: str | None = None
+        self._leaderless = False
+        self._seldom = Seldom(clock)
         self._changed = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         replica.listen(self._observe)
@@ -197,9 +200,28 @@ class Leadership:
             leader = None
         if leader != self._leader:
             self._leader = leader
+            if leader is not None:
+                self._with_leader(leader)
             changed, self._changed = self._changed, asyncio.Event()
             changed.set()
         self._alarm.kick()
+
+    def _without_leader(self, error: str) -> None:
+        """It may go on for hours, with a try every other second."""
+        self._leaderless = True
+        if times := self._seldom.times(error):
+            self._log.warning(
+                "nobody leads, and a campaign of this server failed",
+                event_name="campaign_failed",
+                error=error,
+                times=times,
+            )
+
+    def _with_leader(self, leader: str) -> None:
+        if self._leaderless:
+            self._log.info("there is a leader again", event_name="leader_found", server=leader)
+        self._leaderless = False
+        self._seldom.forget_all()
 
     # ---- the term ends
 
@@ -321,7 +343,7 @@ class Leadership:
         except Fenced as fenced:
             found = fenced.actual.term
         except StoreFailed as failure:
-            self._log.warning("a campaign failed", event_name="campaign_failed", error=str(failure))
+            self._without_leader(str(failure))
         except TimeoutError:
             self._log.warning("the log does not show this server's term", event_name="campaign_unseen", term=found)
         election.lost(found, self._clock.monotonic())

@@ -125,6 +125,24 @@ class Broken(MemoryStore):
         return await super().fence()
 
 
+async def test_campaigns_that_fail_for_long_are_told_once_a_minute_and_their_end_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    store, clock = Broken(), FakeClock(START)
+    async with running_core(store, clock) as core:
+        await store.campaign("rival")
+        store.broken = True
+        await core.advance(90 * SECOND)
+        store.broken = False
+        await core.advance(10 * SECOND)
+        assert core.leadership.leads
+    told = [line for line in capsys.readouterr().out.splitlines() if "component=leadership" in line]
+    failed = [line for line in told if "campaign_failed" in line]
+    assert ["times=1" in line.split() for line in failed] == [True, False]
+    assert all("error='cannot read'" in line for line in failed)
+    assert len([line for line in told if "leader_found" in line]) == 1
+
+
 async def test_a_store_that_cannot_be_read_for_a_while_ends_no_server() -> None:
     store, clock = Broken(), FakeClock(START)
     async with running_core(store, clock) as core:
