@@ -106,4 +106,5 @@ def _single_converter(field: FieldDescriptor) -> _Convert | None:
         return scalar_to_json(field)
     if field.message_type.full_name == "google.protobuf.Timestamp":
         return format_timestamp
-    return _compile(field.message_type)
+    inner = field.message_type
+    return lambda message: _compile(inner)(message)  # compiled when it is met: messages may hold themselves

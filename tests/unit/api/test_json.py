@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from jobpool.api.service import METHODS, request_type, response_type
 from jobpool.model.errors import InvalidArgument
+from jobpool.store.engines.etcd import etcd_pb2
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.json import bind, decode, dump, encode
 
@@ -299,3 +300,11 @@ def test_a_node_may_be_named_by_id_and_by_ID():
     assert decode(b'{"ID":"n1"}', pb.NodeDetailRequest).id == "n1"
     with pytest.raises(InvalidArgument, match="given twice, as ID and as id"):
         decode(b'{"id":"a","ID":"b"}', pb.NodeAddRequest)
+
+
+def test_a_message_that_may_hold_itself():
+    inner = etcd_pb2.TxnRequest(success=[etcd_pb2.RequestOp(request_put=etcd_pb2.PutRequest(key=b"a"))])
+    message = etcd_pb2.TxnRequest(failure=[etcd_pb2.RequestOp(request_txn=inner)])
+    text = b'{"failure":[{"request_txn":{"success":[{"request_put":{"key":"YQ=="}}]}}]}'
+    assert encode(message) == text
+    assert decode(text, etcd_pb2.TxnRequest) == message
