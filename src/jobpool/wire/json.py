@@ -107,4 +107,8 @@ def _single_converter(field: FieldDescriptor) -> _Convert | None:
     if field.message_type.full_name == "google.protobuf.Timestamp":
         return format_timestamp
     inner = field.message_type
-    return lambda message: _compile(inner)(message)  # compiled when it is met: messages may hold themselves
+
+    def convert(message: Message) -> dict[str, object]:
+        return _compile(inner)(message)  # compiled when it is met: messages may hold themselves
+
+    return convert
