@@ -14,9 +14,13 @@ from grpclib.reflection.service import ServerReflection
 from grpclib.server import Stream
 
 from jobpool.api.http2 import Methods
+from jobpool.api.language import wants_chinese
 from jobpool.api.peers import Accept, peer_methods
+from jobpool.api.request_ids import HEADER as REQUEST_ID
+from jobpool.api.request_ids import RequestIds
 from jobpool.api.service import METHODS, Call, Service, request_type, response_type
 from jobpool.api.status import grpc_error
+from jobpool.kit.effects.logging import logged_with
 from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
 from jobpool.model.errors import DeadlineExceeded, InvalidArgument, JobpoolError, Unimplemented
 from jobpool.wire import jobpool_pb2 as pb
@@ -39,8 +43,9 @@ class _Servable(Protocol):
 class GrpcCalls:
     """Every gRPC method of the server by path; `peers` serves the streams of other servers, if there are to be any."""
 
-    def __init__(self, service: Service, peers: Accept | None = None) -> None:
+    def __init__(self, service: Service, peers: Accept | None = None, *, ids: RequestIds | None = None) -> None:
         self._service = service
+        self._ids = ids or RequestIds()
         self._status = ServiceStatus()
         self._status.set(True)
         self.mapping = Methods({} if peers is None else peer_methods(peers))
@@ -48,7 +53,9 @@ class GrpcCalls:
         health = Health({OVERALL: [self._status], ours: [self._status], original: [self._status]})
         for servable in (original, *ServerReflection.extend([ours, health])):
             self.mapping.update(cast(_Servable, servable).__mapping__())
-        self.mapping = Methods({path: method._replace(func=_ending(method.func)) for path, method in self.mapping.items()})
+        self.mapping = Methods(
+            {path: method._replace(func=_ending(method.func)) for path, method in self.mapping.items()}
+        )
 
     def set_serving(self, serving: bool) -> None:
         self._status.set(serving)
@@ -66,29 +73,32 @@ class GrpcCalls:
 
     def _unary(self, name: str) -> Callable[[_Stream], Awaitable[None]]:
         async def answer(stream: _Stream) -> None:
-            try:
-                request = await receive(stream)
-                if request is None:
-                    raise InvalidArgument("request", "wanted one message, found none")
-                response = await self._service.call(name, request, _call(stream))
-                await self._send(stream, response)
-            except JobpoolError as error:
-                raise grpc_error(error) from None
+            call = self._call(stream)
+            with logged_with(request_id=call.request_id):
+                try:
+                    request = await receive(stream)
+                    if request is None:
+                        raise InvalidArgument("request", "wanted one message, found none")
+                    response = await self._service.call(name, request, call)
+                    await self._send(stream, response, call)
+                except JobpoolError as error:
+                    await _refuse(stream, error, call)
 
         return answer
 
-    async def _send(self, stream: _Stream, response: Message) -> None:
+    async def _send(self, stream: _Stream, response: Message, call: Call) -> None:
         """Raises DeadlineExceeded for a caller that does not take it."""
         try:
             with self._service.outgoing.sending(response.ByteSize()):
                 async with asyncio.timeout(_TAKEN_WITHIN / SECOND):
+                    await stream.send_initial_metadata(metadata={REQUEST_ID: call.request_id})
                     await stream.send_message(response)
         except TimeoutError:
             raise DeadlineExceeded(f"the answer was not taken within {_TAKEN_WITHIN // SECOND} s") from None
 
     async def _session(self, stream: Stream[pb.AgentMessage, pb.ServerMessage]) -> None:
         try:
-            await self._service.session(_AgentStream(stream))
+            await self._service.session(_AgentStream(stream, self._call(stream)))
         except JobpoolError as error:
             raise grpc_error(error) from None
 
@@ -96,23 +106,48 @@ class GrpcCalls:
         longest = _ALL_WITHIN.get(name)
 
         async def answer(stream: _Stream) -> None:
-            try:
-                request = await receive(stream)
-                if request is None:
-                    raise InvalidArgument("request", "wanted one message, found none")
-                async with asyncio.timeout(None if longest is None else longest / SECOND):
-                    async with aclosing(self._service.stream(name, request, _call(stream))) as responses:
-                        async for response in responses:
-                            async with asyncio.timeout(_TAKEN_WITHIN / SECOND):
-                                await stream.send_message(response)
-            except TimeoutError:
-                within = f"{_TAKEN_WITHIN // SECOND} s a message"
-                within += "" if longest is None else f" and {longest // MINUTE} min in all"
-                raise grpc_error(DeadlineExceeded(f"the answer was not taken within {within}")) from None
-            except JobpoolError as error:
-                raise grpc_error(error) from None
+            call = self._call(stream)
+            with logged_with(request_id=call.request_id):
+                try:
+                    async with asyncio.timeout(None if longest is None else longest / SECOND):
+                        await self._send_all(name, stream, call)
+                except TimeoutError:
+                    within = f"{_TAKEN_WITHIN // SECOND} s a message"
+                    within += "" if longest is None else f" and {longest // MINUTE} min in all"
+                    await _refuse(stream, DeadlineExceeded(f"the answer was not taken within {within}"), call)
+                except JobpoolError as error:
+                    await _refuse(stream, error, call)
 
         return answer
+
+    async def _send_all(self, name: str, stream: _Stream, call: Call) -> None:
+        request = await receive(stream)
+        if request is None:
+            raise InvalidArgument("request", "wanted one message, found none")
+        async with aclosing(self._service.stream(name, request, call)) as responses:
+            async for response in responses:
+                async with asyncio.timeout(_TAKEN_WITHIN / SECOND):
+                    await stream.send_message(response)
+
+    def _call(self, stream: Stream[T, Message] | Stream[T, pb.ServerMessage]) -> Call:
+        deadline = stream.deadline
+        return Call(
+            transport="grpc",
+            peer=_address(stream.peer.addr()),
+            metadata=self._ids.named(cast(Mapping[str, str], stream.metadata or {})),
+            timeout=None if deadline is None else int(deadline.time_remaining() * 1000),
+        )
+
+
+async def _refuse(stream: _Stream, error: JobpoolError, call: Call) -> None:
+    """In trailers, with nothing before them if nothing was sent yet: only then do clients retry by themselves."""
+    refusal = grpc_error(error, zh=wants_chinese(call.language))
+    await stream.send_trailing_metadata(
+        status=refusal.status,
+        status_message=refusal.message,
+        status_details=refusal.details,
+        metadata={REQUEST_ID: call.request_id},
+    )
 
 
 def _ending(serve: _Serve) -> _Serve:
@@ -149,9 +184,9 @@ class _Named:
 class _AgentStream:
     """A grpclib stream as the service's MessageStream."""
 
-    def __init__(self, stream: Stream[pb.AgentMessage, pb.ServerMessage]) -> None:
+    def __init__(self, stream: Stream[pb.AgentMessage, pb.ServerMessage], call: Call) -> None:
         self._stream = stream
-        self.call = _call(stream)
+        self.call = call
 
     async def recv(self) -> pb.AgentMessage | None:
         return await receive(self._stream)
@@ -168,16 +203,6 @@ async def receive(stream: Stream[T, Message] | Stream[T, pb.ServerMessage]) -> T
         raise InvalidArgument("request", "the bytes are no such message, or a string in it is not UTF-8") from None
     except NotImplementedError:
         raise Unimplemented("compressed messages are not taken") from None
-
-
-def _call(stream: Stream[T, Message] | Stream[T, pb.ServerMessage]) -> Call:
-    deadline = stream.deadline
-    return Call(
-        transport="grpc",
-        peer=_address(stream.peer.addr()),
-        metadata=cast(Mapping[str, str], stream.metadata or {}),
-        timeout=None if deadline is None else int(deadline.time_remaining() * 1000),
-    )
 
 
 def _address(address: tuple[object, ...] | None) -> str:

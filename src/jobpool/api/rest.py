@@ -12,13 +12,18 @@ from starlette.routing import Route as PlainRoute
 from starlette.types import Message as AsgiMessage
 from starlette.types import Receive, Scope, Send
 
+from jobpool.api.compression import compressed
 from jobpool.api.http_errors import NoSuchPath, WrongMediaType, WrongVerb
+from jobpool.api.language import wants_chinese
+from jobpool.api.request_ids import HEADER as REQUEST_ID
+from jobpool.api.request_ids import RequestIds
 from jobpool.api.rest_body import Answer, Body, BodyLimits, ClientGone, refuse_body, send_answer
 from jobpool.api.rest_guard import Guard
 from jobpool.api.rest_routes import Route, RouteTable, split_path
+from jobpool.api.revisions import expect, tag_of
 from jobpool.api.service import Call, Service
 from jobpool.api.status import http_body, http_headers, http_status
-from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.effects.logging import get_logger, logged_with
 from jobpool.model.errors import InvalidArgument, JobpoolError
 from jobpool.wire.json import bind, decode, encode
 
@@ -35,22 +40,33 @@ class Gateway:
         allowed_hosts: Iterable[str] = (),
         extra_routes: Sequence[PlainRoute] = (),
         limits: BodyLimits | None = None,
+        ids: RequestIds | None = None,
     ) -> None:
         """`allowed_hosts`: names or addresses, besides loopback and our own, that a writing request may be sent to."""
         self._service = service
         self._guard = Guard(allowed_hosts)
         self._extra_routes = tuple(extra_routes)
         self._limits = limits or BodyLimits()
+        self._ids = ids or RequestIds()
         self._routes = RouteTable()
         self._log = get_logger("api")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = self._ids.named(headers)
+        with logged_with(request_id=headers[REQUEST_ID]):
+            await self._serve(scope, headers, receive, send)
+
+    async def _serve(self, scope: Scope, headers: Mapping[str, str], receive: Receive, send: Send) -> None:
         body = Body(headers, receive, self._limits)
+        zh = wants_chinese(headers.get("accept-language", ""))
+        name = (REQUEST_ID.encode(), headers[REQUEST_ID].encode())
         started = False
 
         async def tracked(message: AsgiMessage) -> None:
             nonlocal started
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], name]}
             started = True
             await send(message)
 
@@ -63,15 +79,15 @@ class Gateway:
         except JobpoolError as error:
             if started:
                 raise
-            answer = _refusal(error)
+            answer = _refusal(error, zh=zh)
         except Exception as error:
             if started:
                 raise
             self._log.error("a request failed", event_name="request_failed", path=scope["path"], exc_info=error)
-            answer = _refusal(JobpoolError("internal error; the server's log says more"))
+            answer = _refusal(JobpoolError("internal error; the server's log says more"), zh=zh)
         if answer is not None:
             with self._service.outgoing.sending(len(answer.body)):
-                await send_answer(send, answer, body)
+                await send_answer(tracked, await compressed(answer, headers.get("accept-encoding", "")), body)
 
     async def _answer(self, scope: Scope, headers: Mapping[str, str], body: Body) -> Answer | None:
         """None when the path is none of the API's."""
@@ -90,9 +106,12 @@ class Gateway:
         request = await _read(route, scope["query_string"], headers, body)
         for field, text in route.values(segments):
             bind(request, field, [text])
+        expect(request, route.rpc, headers.get("if-match"))
         client = scope.get("client")
         call = Call(transport="rest", peer=f"{client[0]}:{client[1]}" if client else "", metadata=headers)
-        return Answer(200, encode(await self._service.call(route.rpc, request, call)))
+        response = await self._service.call(route.rpc, request, call)
+        tag = tag_of(response)
+        return Answer(200, encode(response), (("etag", tag),) if tag else ())
 
     async def _plain(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a route beside the API. Raises NoSuchPath or WrongVerb."""
@@ -160,8 +179,10 @@ def _with_head(verbs: Sequence[str]) -> list[str]:
     return [name for verb in verbs for name in (("GET", "HEAD") if verb == "GET" else (verb,))]
 
 
-def _refusal(error: JobpoolError) -> Answer:
-    headers = http_headers(error)
+def _refusal(error: JobpoolError, *, zh: bool) -> Answer:
+    headers = [*http_headers(error), ("vary", "Accept-Language")]
+    if zh:
+        headers.append(("content-language", "zh"))
     if isinstance(error, WrongVerb):
         headers.append(("allow", ", ".join(error.allowed)))
-    return Answer(http_status(error), http_body(error), tuple(headers))
+    return Answer(http_status(error), http_body(error, zh=zh), tuple(headers))

@@ -31,11 +31,12 @@ class BodyLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """An HTTP response with a JSON body."""
+    """An HTTP response that is whole before it is sent."""
 
     status: int
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
+    media_type: str = "application/json"
 
 
 class ClientGone(Exception):
@@ -100,7 +101,7 @@ class Body:
 async def send_answer(send: Send, answer: Answer, body: Body) -> None:
     """Send, piece by piece as the client takes it; a request's body that was not read ends the connection."""
     headers = [
-        (b"content-type", b"application/json"),
+        (b"content-type", answer.media_type.encode("latin-1")),
         (b"content-length", b"%d" % len(answer.body)),
         *((name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers),
     ]

@@ -15,7 +15,8 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from jobpool.api.outgoing import Outgoing
-from jobpool.kit.effects.logging import get_logger
+from jobpool.api.request_ids import HEADER as REQUEST_ID
+from jobpool.kit.effects.logging import get_logger, logged_with
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import JobpoolError, Unimplemented
 from jobpool.wire import jobpool_pb2 as pb
@@ -60,6 +61,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     def idempotency_key(self) -> str:
         """The caller's key for a safe repeat; empty when none was given."""
         return self.metadata.get("idempotency-key", "")
+
+    @property
+    def request_id(self) -> str:
+        """What the request is known by in logs, on every server it passes."""
+        return self.metadata.get(REQUEST_ID, "")
 
     @property
     def language(self) -> str:
@@ -148,7 +154,8 @@ class Service:
         """The same for a call that another server took, in protobuf. Raises JobpoolError, nothing else."""
         if name not in _UNARY:
             raise _unimplemented(name)
-        response = await self.call(name, request_type(name).FromString(request), call)
+        with logged_with(request_id=call.request_id):
+            response = await self.call(name, request_type(name).FromString(request), call)
         return response.SerializeToString()
 
     async def session(self, stream: MessageStream) -> None:

@@ -6,6 +6,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
+from jobpool.api.texts_zh import chinese
 from jobpool.model.errors import HTTP_STATUS, JobpoolError, ResourceExhausted
 from jobpool.wire.json import dump
 
@@ -19,9 +20,12 @@ def http_status(error: JobpoolError) -> int:
     return error.http_status or HTTP_STATUS[error.code]
 
 
-def http_body(error: JobpoolError) -> bytes:
-    """`{"error", "code", "message", "details": [{"field", "reason", "engine_code"}]}`."""
-    message = _short(error.message)
+def http_body(error: JobpoolError, *, zh: bool = False) -> bytes:
+    """`{"error", "code", "message", "details": [{"field", "reason", "engine_code"}]}`.
+
+    With `zh` the message is the original's, in Chinese; the details are the same in every language.
+    """
+    message = _short(chinese(error) if zh else error.message)
     details: list[dict[str, object]] = []
     if error.field or error.engine_code:
         details = [{"field": error.field, "reason": _short(error.reason), "engine_code": error.engine_code}]
@@ -35,7 +39,7 @@ def http_headers(error: JobpoolError) -> list[tuple[str, str]]:
     return []
 
 
-def grpc_error(error: JobpoolError) -> GRPCError:
+def grpc_error(error: JobpoolError, *, zh: bool = False) -> GRPCError:
     """The same for gRPC: BadRequest names the field, ErrorInfo has the engine code, RetryInfo the wait."""
     details: list[Message] = []
     if error.field:
@@ -45,7 +49,8 @@ def grpc_error(error: JobpoolError) -> GRPCError:
         details.append(ErrorInfo(reason=str(error.engine_code), domain=DOMAIN))
     if isinstance(error, ResourceExhausted):
         details.append(RetryInfo(retry_delay=Duration(seconds=error.retry_after)))
-    return GRPCError(Status(int(error.code)), _short(error.message), details or None)
+    message = _short(chinese(error) if zh else error.message)
+    return GRPCError(Status(int(error.code)), message, details or None)
 
 
 def _short(text: str) -> str:

@@ -57,6 +57,9 @@ class Slow:
     async def recv_message(self):
         return pb.SchedulePlanListRequest()
 
+    async def send_initial_metadata(self, *, metadata) -> None:
+        """Headers go out whatever the caller takes."""
+
     async def send_message(self, message) -> None:
         await self._take()
 

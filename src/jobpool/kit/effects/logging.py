@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, cast
 
 import structlog
@@ -54,6 +55,11 @@ def _handler(common: list[structlog.typing.Processor], renderer: structlog.typin
         )
     )
     return handler
+
+
+def logged_with(**ids: str) -> AbstractContextManager[None]:
+    """Every log line of this task, and of those it starts, bears the ids while the block lasts."""
+    return structlog.contextvars.bound_contextvars(**ids)
 
 
 def get_logger(component: str) -> "FilteringBoundLogger":
