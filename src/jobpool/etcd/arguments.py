@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from jobpool.etcd.config import MemberConfig, PeerTls
+from jobpool.etcd.doors import Doors
 
 LOG = "etcd.log"
 """In etcd's working directory. A path is read by etcd as a URL, in which `%` and `#` have a meaning; a name is not."""
@@ -25,9 +26,9 @@ _DROPPED_IN = (3, 7)
 _DROPPED = ("snapshot-count", "max-snapshots")
 
 
-def arguments(config: MemberConfig, version: tuple[int, int, int], *, client_url: str, http_url: str) -> list[str]:
-    """All flags. gRPC is served on `client_url`, `/health` and `/metrics` on `http_url`: on one port etcd would have to
-    look into every connection, and advises against it.
+def arguments(config: MemberConfig, version: tuple[int, int, int], doors: Doors) -> list[str]:
+    """All flags. gRPC is served at one of the doors, `/health` and `/metrics` at the other: at one and the same etcd
+    would have to look into every connection, and advises against it.
     """
     pairs: list[tuple[str, str | int | bool]] = [
         ("name", config.name),
@@ -37,9 +38,9 @@ def arguments(config: MemberConfig, version: tuple[int, int, int], *, client_url
         ("initial-cluster", config.cluster),
         ("initial-cluster-state", config.initial_cluster_state),
         ("initial-cluster-token", config.initial_cluster_token),
-        ("listen-client-urls", client_url),
-        ("listen-client-http-urls", http_url),
-        ("advertise-client-urls", client_url),
+        ("listen-client-urls", doors.client_url),
+        ("listen-client-http-urls", doors.http_url),
+        ("advertise-client-urls", doors.told),
         ("enable-grpc-gateway", False),
         ("heartbeat-interval", config.heartbeat_interval),
         ("election-timeout", config.election_timeout),

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 from msgspec import Struct
 
-from jobpool.etcd.http import get
+from jobpool.etcd.http import Where, get
 from jobpool.kit.pure.durations import Millis
 from jobpool.kit.pure.garbled import GARBLED
 
@@ -24,11 +24,11 @@ class _Versions(Struct):
     etcdcluster: str = ""
 
 
-async def trouble(host: str, port: int, *, timeout: Millis) -> str:
+async def trouble(where: Where, *, timeout: Millis) -> str:
     """Why the member cannot answer reads and writes yet, in a few words; empty when it can."""
     try:
         async with asyncio.timeout(timeout / 1000):
-            body = (await get(host, port, _HEALTH)).body
+            body = (await get(where, _HEALTH)).body
     except TimeoutError:
         return f"no answer within {timeout} ms"
     except OSError as error:
@@ -40,11 +40,11 @@ async def trouble(host: str, port: int, *, timeout: Millis) -> str:
     return "" if health.health == "true" else health.reason or "it says that it is not healthy"
 
 
-async def versions(host: str, port: int, *, timeout: Millis) -> tuple[str, str]:
+async def versions(where: Where, *, timeout: Millis) -> tuple[str, str]:
     """The member's and the cluster's, such as 3.5.30 and 3.5.0; empty texts without an answer."""
     try:
         async with asyncio.timeout(timeout / 1000):
-            told = msgspec.json.decode((await get(host, port, _VERSION)).body, type=_Versions)
+            told = msgspec.json.decode((await get(where, _VERSION)).body, type=_Versions)
     except (OSError, *GARBLED):  # among the former TimeoutError
         return "", ""
     return told.etcdserver, told.etcdcluster

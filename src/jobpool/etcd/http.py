@@ -7,8 +7,13 @@ the answer ends where its length says; without one, which HTTP/1.0 has for longe
 import asyncio
 import re
 import ssl
+from pathlib import Path
+from typing import TypeAlias
 
 from msgspec import Struct
+
+Where: TypeAlias = tuple[str, int] | Path
+"""A host and a port, or a socket of this machine."""
 
 _MOST = 1024 * 1024
 _STATUS = re.compile(rb"HTTP/\d\.\d (\d{3})\b")
@@ -22,9 +27,12 @@ class Answer(Struct, frozen=True):
     body: bytes
 
 
-async def get(host: str, port: int, path: str, *, tls: ssl.SSLContext | None = None) -> Answer:
+async def get(where: Where, path: str, *, tls: ssl.SSLContext | None = None) -> Answer:
     """However long it takes. An answer of more than a MiB is cut there. Raises OSError, ssl.SSLError among it."""
-    reader, writer = await asyncio.open_connection(host, port, ssl=tls, limit=_MOST)
+    if isinstance(where, Path):
+        reader, writer = await asyncio.open_unix_connection(where, limit=_MOST)
+    else:
+        reader, writer = await asyncio.open_connection(*where, ssl=tls, limit=_MOST)
     try:
         writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
         head = await _up_to(reader, b"\r\n\r\n")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from jobpool.etcd.diagnosis import Finding, Strangers, diagnose, last_words
 from jobpool.etcd.health import trouble
+from jobpool.etcd.http import Where
 from jobpool.etcd.log_lines import LogLine, parse_line
 from jobpool.etcd.log_tail import LogTail
 from jobpool.etcd.others import Others
-from jobpool.etcd.ports import HOST
 from jobpool.etcd.process import end
 from jobpool.etcd.repeats import Repeats
 from jobpool.kit.effects.clock import Clock
@@ -38,7 +38,7 @@ class Life:
         tail: LogTail,
         *,
         output: Path,
-        health_port: int,
+        health: Where,
         others: Others,
         strangers: Strangers,
         clock: Clock,
@@ -46,7 +46,7 @@ class Life:
         self._process = process
         self._tail = tail
         self._output = output
-        self._port = health_port
+        self._health = health
         self._others = others
         self._strangers = strangers
         self._clock = clock
@@ -137,7 +137,7 @@ class Life:
         began = self._clock.monotonic()
         tries, next_word = 0, _FIRST_WORD
         while True:
-            self.waiting_for = await trouble(HOST, self._port, timeout=_ANSWER)
+            self.waiting_for = await trouble(self._health, timeout=_ANSWER)
             if not self.waiting_for:
                 break
             tries += 1

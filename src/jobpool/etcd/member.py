@@ -1,8 +1,7 @@
 """The service that keeps one etcd member running for as long as the server lives, and not longer.
 
-Its client address is a loopback port: every client of etcd can use one, which is not so for unix sockets (etcd does
-not advertise them before 3.7, and our endpoints are `host:port`). Whoever may run programs on this machine can reach
-it; other machines cannot. The port is chosen when the member is made and stays the same through its restarts.
+It serves its own server only. Where it does so is chosen when the member is made, and stays the same through its
+restarts.
 """
 
 import asyncio
@@ -16,6 +15,7 @@ from jobpool.etcd.arguments import LOG, arguments
 from jobpool.etcd.binary import Binary
 from jobpool.etcd.config import PEER_SECURITY, MemberConfig, check, members_of
 from jobpool.etcd.diagnosis import Finding, Strangers
+from jobpool.etcd.doors import doors_of, make_room, ports
 from jobpool.etcd.errors import MemberFailed
 from jobpool.etcd.health import versions
 from jobpool.etcd.life import Life
@@ -23,7 +23,6 @@ from jobpool.etcd.locks import await_free, held
 from jobpool.etcd.log_tail import LogTail
 from jobpool.etcd.newcomer import Begun, Newcomer, has_data
 from jobpool.etcd.others import Others
-from jobpool.etcd.ports import HOST, free_ports
 from jobpool.etcd.process import spawn
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.logging import get_logger
@@ -53,13 +52,15 @@ class Member:
     name = "etcd"
 
     def __init__(self, config: MemberConfig, binary: Binary, *, clock: Clock) -> None:
-        """Raises InvalidArgument naming the key of the configuration that is wrong, StoreFailed without free ports."""
+        """Raises InvalidArgument naming the key of the configuration that is wrong; StoreFailed without free ports,
+        where ports are needed.
+        """
         check(config)
         self._config = config
         self._binary = binary
         self._clock = clock
         self._log = get_logger("etcd")
-        self._client_port, self._http_port = free_ports(2)
+        self._doors = doors_of(config.data_dir)
         self._begun = Begun(config.data_dir / _BEGUN)
         self._newcomer = Newcomer(config, clock=clock)
         self._asking = False
@@ -73,13 +74,8 @@ class Member:
 
     @property
     def client_endpoint(self) -> str:
-        """Where etcd serves gRPC."""
-        return f"http://{HOST}:{self._client_port}"
-
-    @property
-    def http_endpoint(self) -> str:
-        """Where etcd serves `/health` and `/metrics`."""
-        return f"http://{HOST}:{self._http_port}"
+        """Where etcd serves gRPC, to us; settled once it runs."""
+        return self._doors.endpoint
 
     @property
     def pid(self) -> int | None:
@@ -103,7 +99,7 @@ class Member:
 
     async def versions(self) -> tuple[str, str]:
         """Etcd's own and its cluster's, such as 3.5.30 and 3.5.0; empty texts while it does not answer."""
-        return await versions(HOST, self._http_port, timeout=_ANSWER)
+        return await versions(self._doors.health, timeout=_ANSWER)
 
     async def run(self) -> None:
         """Keep etcd running until `stop`, or until cancelled; etcd has ended when this returns or raises.
@@ -115,6 +111,7 @@ class Member:
         try:
             self._prepare()
             with held(self._config.data_dir / _LOCK):
+                self._open_doors()
                 await self._keep_running()
         finally:
             self._done.set()
@@ -135,6 +132,21 @@ class Member:
         with explained(self._config.directory, "make the data directory"):
             self._config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._config.directory.mkdir(mode=0o700, exist_ok=True)
+
+    def _open_doors(self) -> None:
+        reason = "" if self._doors.are_sockets else "its name is too long for them"
+        if not reason:
+            try:
+                make_room(self._config.data_dir)
+            except OSError as failure:
+                self._doors = ports()
+                reason = failure.strerror or str(failure)
+        if reason:
+            self._log.warning(
+                "the data directory takes no sockets: etcd listens on ports, which every user of this machine reaches",
+                event_name="etcd_ports",
+                reason=reason,
+            )
 
     async def _keep_running(self) -> None:
         failures = 0
@@ -187,7 +199,7 @@ class Member:
             refusal = await self._newcomer.ask_all(())
             doubtful = self._newcomer.has_others
         if doubtful and not refusal:
-            self._begun.tell(self.client_endpoint)
+            self._begun.tell(self._doors.told)
         return refusal
 
     async def _begin(self, tail: LogTail) -> Life:
@@ -195,9 +207,7 @@ class Member:
         if self._was_ready:
             config = replace(config, force_new_cluster=False)
         output = config.data_dir.absolute() / _OUTPUT
-        flags = arguments(
-            config, self._binary.version.numbers, client_url=self.client_endpoint, http_url=self.http_endpoint
-        )
+        flags = arguments(config, self._binary.version.numbers, self._doors)
         process = await spawn(self._binary.path, flags, directory=config.data_dir, output=output)
         self._log.info(
             "etcd was started",
@@ -211,7 +221,7 @@ class Member:
             process,
             tail,
             output=output,
-            health_port=self._http_port,
+            health=self._doors.health,
             others=Others({name: urls for name, urls in members.items() if name != config.name}, config.peer_tls),
             strangers=Strangers(len(members)),
             clock=self._clock,
@@ -257,16 +267,11 @@ class Member:
         reason = found.reason if found is not None else last_words
         self._log.error("etcd ended and is started again", event_name="etcd_restart", reason=reason, failures=failures)
 
-    def _failed(self, reason: str) -> MemberFailed:
-        return MemberFailed(f"the etcd member in {self._config.data_dir.absolute()} cannot run: {reason}")
-
     def _took_our_port(self, found: Finding) -> bool:
         """Whether somebody was faster than etcd on a port that we chose; as nobody knows it yet, we choose again."""
-        if self._was_ready or not any(
-            f"{HOST}:{port}:" in found.reason for port in (self._client_port, self._http_port)
-        ):
+        if self._was_ready or not self._doors.named_in(found.reason):
             return False
-        self._client_port, self._http_port = free_ports(2)
+        self._doors = ports()
         return True
 
     async def _pause(self, span: Millis) -> None:

@@ -81,7 +81,7 @@ async def _ask(url: str, tls: ssl.SSLContext | None) -> tuple[Listed, ...]:
     parts = split_url(url)
     if parts is None or parts.hostname is None or parts.port is None:
         raise Unavailable("that is no URL with a port")
-    answer = await get(parts.hostname, parts.port, _PATH, tls=tls if parts.scheme == "https" else None)
+    answer = await get((parts.hostname, parts.port), _PATH, tls=tls if parts.scheme == "https" else None)
     if answer.status != _OK:
         raise Unavailable(f"an answer that is no member's (HTTP status {answer.status})")
     try:

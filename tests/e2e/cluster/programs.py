@@ -89,7 +89,8 @@ class Server(Pausable, ServerProgram):
         """Where the member answers etcd's own clients; empty while there is none."""
         flag = "--listen-client-urls="
         words = [] if (pid := self.member) is None else _words_of(pid)
-        return next((word.removeprefix(flag) for word in words if word.startswith(flag)), "")
+        told = next((word.removeprefix(flag) for word in words if word.startswith(flag)), "")
+        return told.replace("unix://", f"unix://{self.data.absolute()}/")
 
 
 class Agent(Pausable, AgentProgram):

@@ -150,7 +150,7 @@ async def test_an_etcd_out_of_space_is_relieved_without_an_operator(site: Site) 
         "server1", cluster=f"server1={members.peers['server1']}", state="new", quota_backend_bytes=str(16 * 1024 * 1024)
     )
     await asyncio.to_thread(server.start)
-    found = re.search(r"client=(http://127\.0\.0\.1:\d+)", server.text())
+    found = re.search(r"client=(unix://\S+)", server.text())
     assert found is not None
     await use_up(found[1])
     async with Api(server.url) as api:

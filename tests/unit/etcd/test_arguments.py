@@ -6,12 +6,20 @@ import pytest
 
 from jobpool.etcd.arguments import arguments
 from jobpool.etcd.config import MemberConfig, PeerTls
+from jobpool.etcd.doors import Doors
 
+DOORS = Doors(
+    client_url="unix://sockets/grpc",
+    http_url="unix://sockets/http",
+    told="unix://name:0",
+    endpoint="unix:///data/sockets/grpc",
+    health=Path("/data/sockets/http"),
+)
 CONFIG = MemberConfig(data_dir=Path("/data"), name="one", listen_peer_urls=("http://127.0.0.1:2380",))
 
 
 def flags_of(config: MemberConfig = CONFIG, version: tuple[int, int, int] = (3, 5, 30)) -> dict[str, str]:
-    words = arguments(config, version, client_url="http://127.0.0.1:11", http_url="http://127.0.0.1:12")
+    words = arguments(config, version, DOORS)
     assert all(word.startswith("--") for word in words)
     pairs = [word.removeprefix("--").partition("=") for word in words]
     flags = {key: value for key, _, value in pairs}
@@ -26,10 +34,11 @@ def test_a_member_alone_is_its_own_cluster() -> None:
     assert flags["data-dir"] == "/data/etcd"
 
 
-def test_clients_are_served_on_this_machine_only() -> None:
+def test_clients_are_served_at_the_doors_only() -> None:
     flags = flags_of()
-    assert flags["listen-client-urls"] == flags["advertise-client-urls"] == "http://127.0.0.1:11"
-    assert flags["listen-client-http-urls"] == "http://127.0.0.1:12"
+    assert flags["listen-client-urls"] == "unix://sockets/grpc"
+    assert flags["listen-client-http-urls"] == "unix://sockets/http"
+    assert flags["advertise-client-urls"] == "unix://name:0"
     assert "listen-metrics-urls" not in flags
 
 

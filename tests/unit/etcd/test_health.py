@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
@@ -48,13 +49,24 @@ async def answering() -> AsyncIterator[Answering]:
     ],
 )
 async def test_an_answer(answering: Answering, answer: bytes, told: str) -> None:
-    found = await trouble(HOST, await answering(answer), timeout=10_000)
+    found = await trouble((HOST, await answering(answer)), timeout=10_000)
     assert found.startswith(told) if told else found == ""
 
 
 async def test_no_answer(answering: Answering) -> None:
-    assert await trouble(HOST, await answering(None), timeout=20) == "no answer within 20 ms"
+    assert await trouble((HOST, await answering(None)), timeout=20) == "no answer within 20 ms"
 
 
 async def test_nobody_there() -> None:
-    assert (await trouble(HOST, free_ports(1)[0], timeout=10_000)).startswith("does not listen yet")
+    assert (await trouble((HOST, free_ports(1)[0]), timeout=10_000)).startswith("does not listen yet")
+
+
+async def test_a_socket(tmp_path: Path) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(HEAD + b'{"health":"true"}')
+        writer.close()
+
+    assert (await trouble(tmp_path / "http", timeout=10_000)).startswith("does not listen yet")
+    async with await asyncio.start_unix_server(serve, tmp_path / "http"):
+        assert await trouble(tmp_path / "http", timeout=10_000) == ""

@@ -77,7 +77,9 @@ async def test_a_port_of_ours_that_another_took_is_exchanged(tmp_path: Path) -> 
     line = '{"level":"fatal","msg":"discovery failed","error":"listen tcp $url: bind: address already in use"}'
     script = f"{taken}[ -e second ] && {{ echo done >&2; exit 1; }}; touch second\ncat >> etcd.log <<END\n{line}\nEND"
     clock = HastyClock()
-    unlucky = member(tmp_path, script, clock)
+    directory = tmp_path / ("too long a name for sockets " * 4)
+    directory.mkdir()
+    unlucky = member(directory, script, clock)
     first = unlucky.client_endpoint
     with pytest.raises(MemberFailed, match="before it was ready: done"):
         await run(unlucky)
@@ -157,6 +159,17 @@ async def test_a_data_directory_that_cannot_be_made_is_told(tmp_path: Path) -> N
         await run(member(tmp_path, "exit 1"))
 
 
+async def test_where_no_sockets_can_be_it_listens_on_ports_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "sockets").touch()
+    one = member(tmp_path, "echo $@ >> told; echo 'invalid value' >&2; exit 2")
+    with capture_logs() as logs, pytest.raises(MemberFailed):
+        await run(one)
+    assert [log["reason"] for log in logs if log["event_name"] == "etcd_ports"] == ["File exists"]
+    assert one.client_endpoint.startswith("http://127.0.0.1:")
+    assert f"--listen-client-urls={one.client_endpoint} " in (tmp_path / "data" / "told").read_text()
+
+
 def test_settings_are_checked_when_it_is_made(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="election-timeout"):
         member(tmp_path, "exit 1", election_timeout=1)
@@ -166,12 +179,11 @@ async def test_a_cluster_begins_anew_at_the_first_start_only(tmp_path: Path) -> 
     """Once it was ready: another time would part it again from those that joined since."""
     answer = 'HTTP/1.0 200 OK\\r\\n\\r\\n{\\"health\\":\\"true\\"}'
     serve = (
-        'port=$(echo "$@" | tr " " "\\n" | sed -n "s|^--listen-client-http-urls=http://127.0.0.1:||p")\n'
         'echo "$@" | tr " " "\\n" | grep -c -- --force-new-cluster=true >> told\n'
         "[ -e second ] && { echo flag provided but not defined: -x >&2; exit 2; }\n"
         "touch second\n"
-        f"exec {sys.executable} -S -c \"import socket; s = socket.create_server(('127.0.0.1', $port)); "
-        f"c, _ = s.accept(); c.recv(999); c.sendall(b'{answer}'); c.close(); s.close()\""
+        f"exec {sys.executable} -S -c \"import socket; s = socket.socket(socket.AF_UNIX); s.bind('sockets/http'); "
+        f"s.listen(); c, _ = s.accept(); c.recv(999); c.sendall(b'{answer}'); c.close(); s.close()\""
     )
     with pytest.raises(MemberFailed):
         await run(member(tmp_path, serve, force_new_cluster=True))

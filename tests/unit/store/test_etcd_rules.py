@@ -56,6 +56,7 @@ def test_what_is_no_version_is_refused(text: str) -> None:
         ("etcd:2379", False, "http://etcd:2379"),
         (" etcd:2379 ", True, "https://etcd:2379"),
         ("[::1]:2379", False, "http://[::1]:2379"),
+        ("unix:///a b/etcd", True, "unix:///a b/etcd"),
     ],
 )
 def test_endpoints(text: str, tls: bool, wanted: str) -> None:
@@ -63,7 +64,11 @@ def test_endpoints(text: str, tls: bool, wanted: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "etcd", "http://", "ftp://a:1", "http://a", "http://a:b", "a:70000", "http://a:1/x", "http://u:p@a:1"]
+    "text",
+    [
+        *("", "etcd", "http://", "ftp://a:1", "http://a", "http://a:b", "a:70000", "http://a:1/x", "http://u:p@a:1"),
+        *("unix://", "unix://a/b", "unix:a"),
+    ],
 )
 def test_bad_endpoints_are_shown(text: str) -> None:
     with pytest.raises(InvalidArgument) as refusal:

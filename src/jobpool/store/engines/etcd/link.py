@@ -111,7 +111,7 @@ class Link:
         return opened
 
     def _open(self) -> grpc.aio.Channel:
-        target = f"dns:///{self.endpoint.address}"
+        target = self.endpoint.target
         if not self.endpoint.secure:
             return grpc.aio.insecure_channel(target, options=_OPTIONS)
         tls = self._tls

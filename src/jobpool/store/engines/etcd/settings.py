@@ -1,7 +1,7 @@
 """How an etcd cluster is reached: endpoints, certificates, a user, deadlines."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from msgspec import Struct
 
@@ -48,23 +48,37 @@ class Timeouts(Struct, frozen=True, kw_only=True):
 
 
 class Endpoint(Struct, frozen=True):
-    """One member, as `host:port`; the host is a name or an address (IPv6 in brackets)."""
+    """One member, as `host:port`; the host is a name or an address (IPv6 in brackets). `local`: a socket's path."""
 
     address: str
     secure: bool
+    local: bool = False
+
+    @property
+    def target(self) -> str:
+        """As gRPC calls it."""
+        if self.local:
+            return f"unix:{quote(self.address, errors='surrogateescape')}"
+        return f"dns:///{self.address}"
 
     def __str__(self) -> str:
+        if self.local:
+            return f"unix://{self.address}"
         return f"{'https' if self.secure else 'http'}://{self.address}"
 
 
 def parse_endpoint(text: str, *, tls: bool) -> Endpoint:
     """`https://host:port`, `http://host:port`, or `host:port`, which is https when there are TLS settings.
 
+    And `unix:///path`, as it is: there nothing is encrypted.
+
     Raises InvalidArgument, which shows the text.
     """
     scheme, mark, rest = text.strip().partition("://")
     if not mark:
         scheme, rest = ("https" if tls else "http"), scheme
+    if scheme == "unix" and rest.startswith("/"):
+        return Endpoint(rest, secure=False, local=True)
     if scheme not in ("http", "https"):
         raise _bad_endpoint(text)
     parts = urlsplit(f"//{rest}")
@@ -78,4 +92,5 @@ def parse_endpoint(text: str, *, tls: bool) -> Endpoint:
 
 
 def _bad_endpoint(text: str) -> InvalidArgument:
-    return InvalidArgument("etcd-endpoints", f"wanted https://host:port, http://host:port or host:port, found {text!r}")
+    wanted = "https://host:port, http://host:port, host:port or unix:///path"
+    return InvalidArgument("etcd-endpoints", f"wanted {wanted}, found {text!r}")
