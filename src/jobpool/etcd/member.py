@@ -267,6 +267,9 @@ class Member:
         reason = found.reason if found is not None else last_words
         self._log.error("etcd ended and is started again", event_name="etcd_restart", reason=reason, failures=failures)
 
+    def _failed(self, reason: str) -> MemberFailed:
+        return MemberFailed(f"the etcd member in {self._config.data_dir.absolute()} cannot run: {reason}")
+
     def _took_our_port(self, found: Finding) -> bool:
         """Whether somebody was faster than etcd on a port that we chose; as nobody knows it yet, we choose again."""
         if self._was_ready or not self._doors.named_in(found.reason):
