@@ -23,11 +23,11 @@ from jobpool.etcd.newcomer import has_data
 from jobpool.kit.effects.clock import SystemClock
 from jobpool.model.errors import Unavailable
 from jobpool.store.engines.etcd.engine import EtcdStore
-from jobpool.store.engines.etcd.etcd_pb2 import Member as ListedMember
-from jobpool.store.engines.etcd.etcd_pb2 import MemberAddRequest, MemberListResponse
 from jobpool.store.port import DataDirLocked, KeyValue, Put
 from jobpool.testing.etcd import NO_ETCD, EtcdMember, etcd_binary, free_port
 from jobpool.testing.store import write
+from jobpool.wire.etcd_pb2 import Member as ListedMember
+from jobpool.wire.etcd_pb2 import MemberAddRequest, MemberListResponse
 from tests.e2e.certificates import Authority
 
 pytestmark = pytest.mark.skipif(etcd_binary() is None, reason=NO_ETCD)

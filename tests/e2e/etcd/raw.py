@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from jobpool.store.engines.etcd.client import EtcdClient
-from jobpool.store.engines.etcd.etcd_pb2 import TxnRequest
 from jobpool.store.engines.etcd.messages import put
 from jobpool.store.engines.etcd.settings import Timeouts
 from jobpool.testing.etcd import etcd_binary
+from jobpool.wire.etcd_pb2 import TxnRequest
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from jobpool.api.service import METHODS, request_type, response_type
 from jobpool.model.errors import InvalidArgument
-from jobpool.store.engines.etcd import etcd_pb2
+from jobpool.wire import etcd_pb2
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.json import bind, decode, dump, encode
 

@@ -9,12 +9,12 @@ from jobpool.model.errors import StoreFailed
 from jobpool.store.engines.etcd.client import EtcdClient
 from jobpool.store.engines.etcd.engine import EtcdStore
 from jobpool.store.engines.etcd.errors import NoSpace, Unreachable
-from jobpool.store.engines.etcd.etcd_pb2 import KeyValue as Pair
-from jobpool.store.engines.etcd.etcd_pb2 import RangeRequest, RangeResponse, ResponseHeader, TxnRequest, TxnResponse
 from jobpool.store.engines.etcd.keys import keyspace
 from jobpool.store.engines.rules import FENCE_KEY, INITIAL_FENCE, TERMS_APART, encode_fence
 from jobpool.store.port import Fence, Fenced, KeyValue, Limits, OutcomeUnknown, Put
 from jobpool.testing.store import following
+from jobpool.wire.etcd_pb2 import KeyValue as Pair
+from jobpool.wire.etcd_pb2 import RangeRequest, RangeResponse, ResponseHeader, TxnRequest, TxnResponse
 
 KEYS = keyspace("/p/")
 MINE = following(INITIAL_FENCE, Put("a", b"1"))

@@ -4,11 +4,11 @@ import pytest
 
 from jobpool.model.errors import StoreFailed
 from jobpool.store.engines import rules
-from jobpool.store.engines.etcd.etcd_pb2 import Compare, Event, KeyValue, RequestOp, TxnRequest
 from jobpool.store.engines.etcd.fences import encode_restoring
 from jobpool.store.engines.etcd.keys import keyspace
 from jobpool.store.engines.etcd.messages import request_of, steps_of
 from jobpool.store.port import Compacted, Delete, DeleteRange, Fence, Op, Put, Step, Transaction
+from jobpool.wire.etcd_pb2 import Compare, Event, KeyValue, RequestOp, TxnRequest
 
 KEYS = keyspace("/p/")
 FENCES = [Fence(1, 1, n, f"batch-{n}") for n in range(5)]

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from jobpool.model.errors import InvalidArgument, StoreFailed
 from jobpool.store.engines.etcd.errors import Denied, NoSpace, TokenRefused, TooManyOps, Unreachable, judge
-from jobpool.store.engines.etcd.etcd_pb2 import StatusResponse
 from jobpool.store.engines.etcd.fences import Held, decode_held, encode_restoring, find
 from jobpool.store.engines.etcd.keys import keyspace
 from jobpool.store.engines.etcd.opening import refuse_bad_versions
@@ -18,6 +17,7 @@ from jobpool.store.engines.etcd.settings import User, parse_endpoint
 from jobpool.store.engines.etcd.versions import judge_version
 from jobpool.store.engines.rules import encode_fence
 from jobpool.store.port import Compacted, Fence
+from jobpool.wire.etcd_pb2 import StatusResponse
 
 Code = grpc.StatusCode
 

@@ -9,11 +9,11 @@ import pytest
 
 from jobpool.model.errors import StoreFailed
 from jobpool.store.engines.etcd.errors import Denied, TokenRefused, Unreachable
-from jobpool.store.engines.etcd.etcd_pb2 import Event, KeyValue, ResponseHeader, WatchRequest, WatchResponse
 from jobpool.store.engines.etcd.link import WatchCall
 from jobpool.store.engines.etcd.settings import Timeouts
 from jobpool.store.engines.etcd.watch import MAX_BEHIND, WatchStream
 from jobpool.store.port import Compacted
+from jobpool.wire.etcd_pb2 import Event, KeyValue, ResponseHeader, WatchRequest, WatchResponse
 
 PATIENCE = Timeouts(quiet=1, answer=1)
 

@@ -13,7 +13,11 @@ from jobpool.kit.pure.backoff import exponential
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import InvalidArgument, StoreFailed
 from jobpool.store.engines.etcd.errors import TokenRefused, Unreachable
-from jobpool.store.engines.etcd.etcd_pb2 import (
+from jobpool.store.engines.etcd.link import Link, Metadata, Method, Q, R
+from jobpool.store.engines.etcd.settings import Timeouts, Tls, User, parse_endpoint
+from jobpool.store.engines.etcd.watch import Batch, WatchStream
+from jobpool.store.port import OutcomeUnknown
+from jobpool.wire.etcd_pb2 import (
     AuthenticateRequest,
     AuthenticateResponse,
     CompactionRequest,
@@ -27,10 +31,6 @@ from jobpool.store.engines.etcd.etcd_pb2 import (
     TxnRequest,
     TxnResponse,
 )
-from jobpool.store.engines.etcd.link import Link, Metadata, Method, Q, R
-from jobpool.store.engines.etcd.settings import Timeouts, Tls, User, parse_endpoint
-from jobpool.store.engines.etcd.watch import Batch, WatchStream
-from jobpool.store.port import OutcomeUnknown
 
 _RANGE: Method[RangeRequest, RangeResponse] = Method("/etcdserverpb.KV/Range", RangeResponse)
 _TXN: Method[TxnRequest, TxnResponse] = Method("/etcdserverpb.KV/Txn", TxnResponse)

@@ -10,7 +10,6 @@ from jobpool.model.errors import InvalidArgument, StoreFailed
 from jobpool.store.engines import rules
 from jobpool.store.engines.etcd.client import EtcdClient
 from jobpool.store.engines.etcd.errors import NoSpace
-from jobpool.store.engines.etcd.etcd_pb2 import RangeRequest, StatusResponse
 from jobpool.store.engines.etcd.fences import Held, decode_held, find
 from jobpool.store.engines.etcd.keys import Keyspace, keyspace
 from jobpool.store.engines.etcd.maintenance import EtcdOperations
@@ -23,6 +22,7 @@ from jobpool.store.engines.etcd.settings import DEFAULT_PREFIX, Timeouts, Tls, U
 from jobpool.store.engines.etcd.versions import oldest
 from jobpool.store.engines.outcomes import Outcomes
 from jobpool.store.port import Compacted, Fence, Fenced, KeyValue, Limits, OutcomeUnknown, Step, Transaction
+from jobpool.wire.etcd_pb2 import RangeRequest, StatusResponse
 
 
 class EtcdStore:

@@ -12,8 +12,8 @@ from msgspec import Struct
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import StoreFailed
 from jobpool.store.engines.etcd.errors import Unreachable, explain
-from jobpool.store.engines.etcd.etcd_pb2 import WatchRequest, WatchResponse
 from jobpool.store.engines.etcd.settings import Endpoint, Tls
+from jobpool.wire.etcd_pb2 import WatchRequest, WatchResponse
 
 Q = TypeVar("Q", bound=Message)
 R = TypeVar("R", bound=Message)

@@ -7,7 +7,9 @@ from jobpool.kit.pure.durations import MINUTE, Millis
 from jobpool.model.errors import FailedPrecondition, InvalidArgument, JobpoolError, NotFound, StoreFailed, Unavailable
 from jobpool.store.engines.etcd.client import EtcdClient
 from jobpool.store.engines.etcd.errors import Unreachable
-from jobpool.store.engines.etcd.etcd_pb2 import (
+from jobpool.store.engines.etcd.link import Method
+from jobpool.store.operations import Alarm, EngineStatus, KeysHash, Member, Space
+from jobpool.wire.etcd_pb2 import (
     NOSPACE,
     AlarmMember,
     AlarmRequest,
@@ -30,9 +32,7 @@ from jobpool.store.engines.etcd.etcd_pb2 import (
     MoveLeaderResponse,
     StatusResponse,
 )
-from jobpool.store.engines.etcd.etcd_pb2 import Member as EtcdMember
-from jobpool.store.engines.etcd.link import Method
-from jobpool.store.operations import Alarm, EngineStatus, KeysHash, Member, Space
+from jobpool.wire.etcd_pb2 import Member as EtcdMember
 
 _ADD: Method[MemberAddRequest, MemberAddResponse] = Method("/etcdserverpb.Cluster/MemberAdd", MemberAddResponse)
 _REMOVE: Method[MemberRemoveRequest, MemberRemoveResponse] = Method(

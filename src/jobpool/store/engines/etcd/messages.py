@@ -7,7 +7,10 @@ import msgspec
 
 from jobpool.model.errors import StoreFailed
 from jobpool.store.engines import rules
-from jobpool.store.engines.etcd.etcd_pb2 import (
+from jobpool.store.engines.etcd.fences import Held, decode_held
+from jobpool.store.engines.etcd.keys import Keyspace
+from jobpool.store.port import Compacted, Delete, DeleteRange, Op, Put, Step, Transaction
+from jobpool.wire.etcd_pb2 import (
     Compare,
     DeleteRangeRequest,
     Event,
@@ -18,9 +21,6 @@ from jobpool.store.engines.etcd.etcd_pb2 import (
     TxnRequest,
     TxnResponse,
 )
-from jobpool.store.engines.etcd.fences import Held, decode_held
-from jobpool.store.engines.etcd.keys import Keyspace
-from jobpool.store.port import Compacted, Delete, DeleteRange, Op, Put, Step, Transaction
 
 EXTRA_OPS = 2
 """Operations that a transaction needs beside its own: the fence, and the ranges that it deletes."""

@@ -7,11 +7,11 @@ from jobpool.model.errors import StoreFailed
 from jobpool.store.engines import rules
 from jobpool.store.engines.etcd.client import EtcdClient
 from jobpool.store.engines.etcd.errors import Denied, TooManyOps, Unreachable
-from jobpool.store.engines.etcd.etcd_pb2 import RangeRequest, StatusResponse, TxnRequest
 from jobpool.store.engines.etcd.keys import Keyspace
 from jobpool.store.engines.etcd.messages import EXTRA_OPS, none_in, put, read
 from jobpool.store.engines.etcd.versions import judge_version
 from jobpool.store.port import Limits
+from jobpool.wire.etcd_pb2 import RangeRequest, StatusResponse, TxnRequest
 
 
 async def check_members(client: EtcdClient) -> None:

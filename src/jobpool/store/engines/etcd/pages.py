@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 
 from jobpool.store.engines import rules
 from jobpool.store.engines.etcd.client import EtcdClient
-from jobpool.store.engines.etcd.etcd_pb2 import KeyValue as Pair
-from jobpool.store.engines.etcd.etcd_pb2 import RangeRequest, RangeResponse
 from jobpool.store.engines.etcd.keys import Keyspace
 from jobpool.store.port import KeyValue
+from jobpool.wire.etcd_pb2 import KeyValue as Pair
+from jobpool.wire.etcd_pb2 import RangeRequest, RangeResponse
 
 _FIRST_PAGE, _LARGEST_PAGE = 128, 8 * rules.CHUNK_KEYS
 _PAGE_BYTES = 4 * rules.CHUNK_BYTES

@@ -9,12 +9,12 @@ from msgspec import Struct
 
 from jobpool.kit.pure.durations import MINUTE, Millis
 from jobpool.store.engines.etcd.client import EtcdClient
-from jobpool.store.engines.etcd.etcd_pb2 import RangeRequest, TxnRequest
 from jobpool.store.engines.etcd.fences import decode_held
 from jobpool.store.engines.etcd.keys import Keyspace
 from jobpool.store.engines.etcd.messages import delete, put, read, unmoved, value_is
 from jobpool.store.keyspace import FOLDERS, Table
 from jobpool.store.port import Compacted
+from jobpool.wire.etcd_pb2 import RangeRequest, TxnRequest
 
 TURN_LASTS: Millis = 35 * MINUTE
 """Longer than a defragmentation is waited for: whoever has the turn for so long is dead."""

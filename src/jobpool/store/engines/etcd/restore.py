@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from jobpool.model.errors import StoreFailed
 from jobpool.store.engines import rules
 from jobpool.store.engines.etcd.client import EtcdClient
-from jobpool.store.engines.etcd.etcd_pb2 import RequestOp, TxnRequest, TxnResponse
 from jobpool.store.engines.etcd.fences import Held, encode_restoring
 from jobpool.store.engines.etcd.keys import Keyspace
 from jobpool.store.engines.etcd.messages import delete, held_in, none_in, put, read, unmoved, value_is
 from jobpool.store.port import Fence, KeyValue, Limits, OutcomeUnknown
+from jobpool.wire.etcd_pb2 import RequestOp, TxnRequest, TxnResponse
 
 _TRIES = 10
 

@@ -12,16 +12,16 @@ from msgspec import Struct
 
 from jobpool.kit.pure.durations import Millis
 from jobpool.store.engines.etcd.errors import Unreachable, explain, judge
-from jobpool.store.engines.etcd.etcd_pb2 import (
+from jobpool.store.engines.etcd.link import WatchCall, raise_if_cancelled
+from jobpool.store.engines.etcd.settings import Timeouts
+from jobpool.store.port import Compacted
+from jobpool.wire.etcd_pb2 import (
     Event,
     WatchCreateRequest,
     WatchProgressRequest,
     WatchRequest,
     WatchResponse,
 )
-from jobpool.store.engines.etcd.link import WatchCall, raise_if_cancelled
-from jobpool.store.engines.etcd.settings import Timeouts
-from jobpool.store.port import Compacted
 
 MAX_BEHIND = 10_000
 """Revisions. A watcher that is farther behind holds up etcd's writes; loading again is cheaper."""
