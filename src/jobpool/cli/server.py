@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Opened = TypeVar("Opened")
 
+REMOVED = 4
+"""Exit code of a server that its cluster has let go: starting it again does not help."""
+
 COMMANDS = {
     "dev": ("jobpool.cli.dev", "A server, an agent and a sample plan in one process, to try jobpool out."),
     "snapshot": ("jobpool.cli.snapshot", "Check a snapshot, or restore one into a new data directory."),
@@ -94,6 +97,7 @@ def program(ctx: click.Context, /, **given: str | bool | None) -> None:
 
 
 def _start(flags: dict[str, str]) -> int:
+    from jobpool.etcd.errors import MemberRemoved
     from jobpool.kit.effects.logging import configure
     from jobpool.model.errors import JobpoolError
     from jobpool.server.load import load
@@ -106,7 +110,7 @@ def _start(flags: dict[str, str]) -> int:
             runner.run(_serve(config))
     except JobpoolError as error:
         click.echo(f"jobpool: {error}{advice(error)}", err=True)
-        return 1
+        return REMOVED if isinstance(error, MemberRemoved) else 1
     return 0
 
 

@@ -8,10 +8,14 @@ from jobpool.etcd.log_lines import LogLine
 
 
 class Finding(Struct, frozen=True):
-    """`lasting`: it would end the same way again, until somebody changes something that the reason names."""
+    """`lasting`: it would end the same way again, until somebody changes something that the reason names.
+
+    `removed`: its cluster has let it go.
+    """
 
     reason: str
     lasting: bool
+    removed: bool = False
 
 
 class _Rule(Struct, frozen=True):
@@ -24,10 +28,7 @@ class _Rule(Struct, frozen=True):
 
 _ENDED_BY_REMOVAL = "server error"
 _LAST_WARNINGS = ("failed to verify flags", "failed to start etcd")
-_REMOVED = (
-    "this member was removed from its cluster: to let it join again, add it (`member add`), move its data directory "
-    "away and start it with initial-cluster-state existing"
-)
+_REMOVED = "this member was removed from its cluster"
 _REFUSED = "etcd refuses its configuration"
 _CLUSTER = "initial-cluster, the peer URLs and the cluster do not agree"
 _DAMAGED = (
@@ -76,8 +77,8 @@ _BAD_PAGE = ("sigbus", "invalid page type", "page already freed", "invalid freel
 
 def diagnose(lines: Sequence[LogLine], output: str) -> Finding | None:
     """From the grave lines of one life and what it printed; None when they tell no reason that we know."""
-    if any(line.message == _ENDED_BY_REMOVAL and "permanently removed" in line.error for line in lines):
-        return Finding(_REMOVED, lasting=True)
+    if any(tells_removal(line) for line in lines):
+        return Finding(_REMOVED, lasting=True, removed=True)
     # What a long life complained of on its way is not why it ended.
     last = [line for line in lines if line.last or line.message in _LAST_WARNINGS]
     for rule in _RULES:
@@ -85,6 +86,11 @@ def diagnose(lines: Sequence[LogLine], output: str) -> Finding | None:
             if rule.sign in str(line).lower():
                 return Finding(f"{rule.advice} ({line.error or line.message})", lasting=rule.lasting)
     return _of_output(output)
+
+
+def tells_removal(line: LogLine) -> bool:
+    """Whether the member ends because its cluster has let it go."""
+    return line.message == _ENDED_BY_REMOVAL and "permanently removed" in line.error
 
 
 def last_words(lines: Sequence[LogLine], output: str) -> str:

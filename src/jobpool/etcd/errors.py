@@ -5,3 +5,7 @@ from jobpool.model.errors import StoreFailed
 
 class MemberFailed(StoreFailed):
     """The etcd member cannot run, and starting it again would not help; the reason says what would."""
+
+
+class MemberRemoved(MemberFailed):
+    """The member does not belong to its cluster any more, as somebody wanted."""

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from jobpool.etcd.diagnosis import Finding, Strangers, diagnose, last_words
+from jobpool.etcd.diagnosis import Finding, Strangers, diagnose, last_words, tells_removal
 from jobpool.etcd.health import trouble
 from jobpool.etcd.http import Where
 from jobpool.etcd.log_lines import LogLine, parse_line
@@ -122,6 +122,8 @@ class Life:
             self._tell(line)
         if line.grave:
             self._grave.append(line)
+        if tells_removal(line):
+            self._told_to_end = True  # by its cluster
         if not self._is_ready and self._verdict is None:
             self._verdict = self._strangers.hear(line)
 

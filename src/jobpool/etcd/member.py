@@ -16,7 +16,7 @@ from jobpool.etcd.binary import Binary
 from jobpool.etcd.config import PEER_SECURITY, MemberConfig, check, members_of
 from jobpool.etcd.diagnosis import Finding, Strangers
 from jobpool.etcd.doors import doors_of, make_room, ports
-from jobpool.etcd.errors import MemberFailed
+from jobpool.etcd.errors import MemberFailed, MemberRemoved
 from jobpool.etcd.health import versions
 from jobpool.etcd.life import Life
 from jobpool.etcd.locks import await_free, held
@@ -258,7 +258,7 @@ class Member:
         if found is not None and (found.lasting or not self._was_ready):
             if self._took_our_port(found):
                 return
-            raise self._failed(found.reason)
+            raise self._removed() if found.removed else self._failed(found.reason)
         if found is None and not self._was_ready and failures >= _TRIES:
             raise MemberFailed(
                 f"the etcd member in {place} ended {failures} times before it was ready: {last_words}; "
@@ -266,6 +266,15 @@ class Member:
             )
         reason = found.reason if found is not None else last_words
         self._log.error("etcd ended and is started again", event_name="etcd_restart", reason=reason, failures=failures)
+
+    def _removed(self) -> MemberRemoved:
+        name, urls = self._config.name, ",".join(self._config.advertised)
+        return MemberRemoved(
+            f"server {name} was removed from its cluster, and its data directory {self._config.data_dir.absolute()} is "
+            "of no use any more. Take the server out of service; or let it join again: `jobpoolctl member add "
+            f"{name} --peer-urls {urls} --learner`, start it with the lines that this prints and an empty data "
+            f"directory, `jobpoolctl member promote {name}`"
+        )
 
     def _failed(self, reason: str) -> MemberFailed:
         return MemberFailed(f"the etcd member in {self._config.data_dir.absolute()} cannot run: {reason}")

@@ -9,7 +9,7 @@ from jobpool.leader.committer import Committer
 from jobpool.leader.heartbeats import Heartbeats
 from jobpool.leader.queues import Queues
 from jobpool.leader.term import Duty, Term
-from jobpool.model.errors import JobpoolError
+from jobpool.model.errors import JobpoolError, StoreFailed, Unavailable
 from jobpool.replica.replica import Replica
 from jobpool.replica.state import Folded
 from jobpool.store.change import Command
@@ -58,7 +58,7 @@ class Reign:
     async def rule(self, opening: Sequence[Command[object]]) -> None:
         """Commit what every term begins with, then do the duties. Raises what ends the term."""
         services: list[Service] = [self.committer, _Opening(self.committer, opening), *self.duties]
-        await run_services(services)
+        await run_services(services, foreseen=(StoreFailed, Unavailable))
 
 
 class _Opening:

@@ -26,10 +26,10 @@ def first_failure(failures: BaseExceptionGroup[BaseException]) -> BaseException:
     return first_failure(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-async def run_services(services: Sequence[Service]) -> None:
+async def run_services(services: Sequence[Service], *, foreseen: tuple[type[Exception], ...] = ()) -> None:
     """Run all until one fails or the caller is cancelled; the others are then cancelled and awaited.
 
-    Raises the first failure.
+    Raises the first failure. Those that are `foreseen` are the caller's to tell, others are logged.
     """
     log = get_logger("service")
     try:
@@ -39,5 +39,6 @@ async def run_services(services: Sequence[Service]) -> None:
     except BaseExceptionGroup as failures:
         first = first_failure(failures)
         for failure in failures.exceptions:
-            log.error("a service failed", event_name="service_failed", error=repr(failure))
+            if not isinstance(failure, foreseen):
+                log.error("a service failed", event_name="service_failed", error=f"{type(failure).__name__}: {failure}")
         raise first from failures
