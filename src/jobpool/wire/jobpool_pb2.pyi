@@ -76,8 +76,20 @@ class Dst(_message.Message):
     overlap: str
     def __init__(self, gap: _Optional[str] = ..., overlap: _Optional[str] = ...) -> None: ...
 
+class Paused(_message.Message):
+    __slots__ = ("by", "note", "until", "since")
+    BY_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    by: str
+    note: str
+    until: _timestamp_pb2.Timestamp
+    since: _timestamp_pb2.Timestamp
+    def __init__(self, by: _Optional[str] = ..., note: _Optional[str] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class Plan(_message.Message):
-    __slots__ = ("id", "name", "type", "namespace", "priority", "stop", "synchronous", "status", "description", "parameters", "periodic", "launch_time", "create_time", "update_time", "executor", "overlap", "catch_up", "retry", "timeout", "delivery", "dst", "match", "strategy", "revision", "next_time", "last_job", "status_reason")
+    __slots__ = ("id", "name", "type", "namespace", "priority", "stop", "synchronous", "status", "description", "parameters", "periodic", "launch_time", "create_time", "update_time", "executor", "overlap", "catch_up", "retry", "timeout", "delivery", "paused", "dst", "match", "strategy", "revision", "next_time", "last_job", "status_reason")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -98,6 +110,7 @@ class Plan(_message.Message):
     RETRY_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
     DST_FIELD_NUMBER: _ClassVar[int]
     MATCH_FIELD_NUMBER: _ClassVar[int]
     STRATEGY_FIELD_NUMBER: _ClassVar[int]
@@ -125,6 +138,7 @@ class Plan(_message.Message):
     retry: Retry
     timeout: str
     delivery: str
+    paused: Paused
     dst: Dst
     match: str
     strategy: str
@@ -132,7 +146,7 @@ class Plan(_message.Message):
     next_time: _timestamp_pb2.Timestamp
     last_job: str
     status_reason: str
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., priority: _Optional[int] = ..., stop: bool = ..., synchronous: bool = ..., status: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., periodic: _Optional[_Union[PeriodicConfig, _Mapping]] = ..., launch_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., executor: _Optional[str] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[_Union[CatchUp, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., timeout: _Optional[str] = ..., delivery: _Optional[str] = ..., dst: _Optional[_Union[Dst, _Mapping]] = ..., match: _Optional[str] = ..., strategy: _Optional[str] = ..., revision: _Optional[int] = ..., next_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_job: _Optional[str] = ..., status_reason: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., priority: _Optional[int] = ..., stop: bool = ..., synchronous: bool = ..., status: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., periodic: _Optional[_Union[PeriodicConfig, _Mapping]] = ..., launch_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., executor: _Optional[str] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[_Union[CatchUp, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., timeout: _Optional[str] = ..., delivery: _Optional[str] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ..., dst: _Optional[_Union[Dst, _Mapping]] = ..., match: _Optional[str] = ..., strategy: _Optional[str] = ..., revision: _Optional[int] = ..., next_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_job: _Optional[str] = ..., status_reason: _Optional[str] = ...) -> None: ...
 
 class NameSpace(_message.Message):
     __slots__ = ("name", "job_parallelism_limit", "when_full", "default_time_zone", "description")
@@ -474,12 +488,14 @@ class SchedulePlanListResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[Plan, _Mapping]]] = ..., totalElements: _Optional[int] = ..., totalPages: _Optional[int] = ...) -> None: ...
 
 class SchedulePlanDeleteRequest(_message.Message):
-    __slots__ = ("id", "namespace")
+    __slots__ = ("id", "namespace", "revision")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
     id: str
     namespace: str
-    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ...) -> None: ...
+    revision: int
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class SchedulePlanDeleteResponse(_message.Message):
     __slots__ = ("header",)
@@ -488,7 +504,7 @@ class SchedulePlanDeleteResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ...) -> None: ...
 
 class SchedulePlanUpdateRequest(_message.Message):
-    __slots__ = ("id", "name", "type", "namespace", "priority", "synchronous", "description", "parameters", "status", "periodic", "executor", "overlap", "catch_up", "retry", "timeout", "delivery", "dst", "match", "strategy", "clear")
+    __slots__ = ("id", "name", "type", "namespace", "priority", "synchronous", "description", "parameters", "status", "periodic", "executor", "overlap", "catch_up", "retry", "timeout", "delivery", "dst", "match", "strategy", "revision", "clear")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -508,6 +524,7 @@ class SchedulePlanUpdateRequest(_message.Message):
     DST_FIELD_NUMBER: _ClassVar[int]
     MATCH_FIELD_NUMBER: _ClassVar[int]
     STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
     CLEAR_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
@@ -528,8 +545,9 @@ class SchedulePlanUpdateRequest(_message.Message):
     dst: Dst
     match: str
     strategy: str
+    revision: int
     clear: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., priority: _Optional[int] = ..., synchronous: bool = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., status: _Optional[str] = ..., periodic: _Optional[_Union[PeriodicConfig, _Mapping]] = ..., executor: _Optional[str] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[_Union[CatchUp, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., timeout: _Optional[str] = ..., delivery: _Optional[str] = ..., dst: _Optional[_Union[Dst, _Mapping]] = ..., match: _Optional[str] = ..., strategy: _Optional[str] = ..., clear: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., priority: _Optional[int] = ..., synchronous: bool = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., status: _Optional[str] = ..., periodic: _Optional[_Union[PeriodicConfig, _Mapping]] = ..., executor: _Optional[str] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[_Union[CatchUp, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., timeout: _Optional[str] = ..., delivery: _Optional[str] = ..., dst: _Optional[_Union[Dst, _Mapping]] = ..., match: _Optional[str] = ..., strategy: _Optional[str] = ..., revision: _Optional[int] = ..., clear: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SchedulePlanUpdateResponse(_message.Message):
     __slots__ = ("header", "data")
@@ -556,24 +574,28 @@ class SchedulePlanDetailResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Union[Plan, _Mapping]] = ...) -> None: ...
 
 class SchedulePlanOnlineRequest(_message.Message):
-    __slots__ = ("id", "namespace", "description")
+    __slots__ = ("id", "namespace", "description", "revision")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
     id: str
     namespace: str
     description: str
-    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
+    revision: int
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., description: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class SchedulePlanOfflineRequest(_message.Message):
-    __slots__ = ("id", "namespace", "description")
+    __slots__ = ("id", "namespace", "description", "revision")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
     id: str
     namespace: str
     description: str
-    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
+    revision: int
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., description: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class PlanRunRequest(_message.Message):
     __slots__ = ("id", "namespace", "parameters", "idempotency_key", "overlap", "created_by")
@@ -598,6 +620,34 @@ class PlanRunResponse(_message.Message):
     header: ResponseHeader
     data: Job
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Union[Job, _Mapping]] = ...) -> None: ...
+
+class PlanPauseRequest(_message.Message):
+    __slots__ = ("id", "namespace", "by", "note", "until", "revision")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    namespace: str
+    by: str
+    note: str
+    until: _timestamp_pb2.Timestamp
+    revision: int
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., by: _Optional[str] = ..., note: _Optional[str] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class PlanResumeRequest(_message.Message):
+    __slots__ = ("id", "namespace", "catch_up", "revision")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    CATCH_UP_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    namespace: str
+    catch_up: bool
+    revision: int
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., catch_up: bool = ..., revision: _Optional[int] = ...) -> None: ...
 
 class PlanPreviewRequest(_message.Message):
     __slots__ = ("id", "namespace", "n", "after")
