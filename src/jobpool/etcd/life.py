@@ -1,6 +1,7 @@
 """One life of the etcd process: its log followed, its health asked, its end explained."""
 
 import asyncio
+import signal
 from asyncio.subprocess import Process
 from collections import deque
 from collections.abc import Callable
@@ -91,6 +92,9 @@ class Life:
             self._process.kill()
 
     def last_words(self) -> str:
+        code = self._process.returncode
+        if code is not None and code < 0:
+            return f"it was ended by signal {-code} ({signal.strsignal(-code)})"
         return last_words(list(self._grave), self._printed())
 
     async def _follow(self) -> None:
@@ -120,7 +124,7 @@ class Life:
             self._log.debug(line.message, event_name="etcd_log", detail=dict(line.fields))
         elif line.last or self._repeats.hear(line):
             self._tell(line)
-        if line.grave:
+        if line.grave and line.message not in _EXPECTED:
             self._grave.append(line)
         if tells_removal(line):
             self._told_to_end = True  # by its cluster
