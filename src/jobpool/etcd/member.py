@@ -28,7 +28,7 @@ from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.backoff import exponential
 from jobpool.kit.pure.durations import SECOND, Millis
-from jobpool.model.errors import InvalidArgument, StoreFailed, Unavailable
+from jobpool.model.errors import InvalidArgument, StoreFailed
 from jobpool.store.files import explained
 
 _LOCK = "etcd.lock"
@@ -88,14 +88,6 @@ class Member:
         if self._asking:
             return self._newcomer.waiting_for
         return "it is not running" if self._life is None else self._life.waiting_for
-
-    async def wait_ready(self, within: Millis) -> None:
-        """Return once etcd answers. Raises Unavailable, saying what it waits for, when that takes longer."""
-        try:
-            async with asyncio.timeout(within / 1000):
-                await self.ready.wait()
-        except TimeoutError:
-            raise Unavailable(f"the etcd member is not ready after {within} ms: {self.waiting_for}") from None
 
     async def versions(self) -> tuple[str, str]:
         """Etcd's own and its cluster's, such as 3.5.30 and 3.5.0; empty texts while it does not answer."""

@@ -15,7 +15,7 @@ from jobpool.etcd.errors import MemberFailed
 from jobpool.etcd.member import Member
 from jobpool.kit.effects.clock import SystemClock, Timer
 from jobpool.kit.pure.durations import Millis
-from jobpool.model.errors import InvalidArgument, StoreFailed, Unavailable
+from jobpool.model.errors import InvalidArgument, StoreFailed
 
 WITHIN = 30.0
 
@@ -141,10 +141,9 @@ async def test_a_member_that_never_ran_can_be_stopped(tmp_path: Path) -> None:
     assert not (tmp_path / "data" / "etcd.out").exists()
 
 
-async def test_who_waits_for_it_is_told_what_it_lacks(tmp_path: Path) -> None:
+def test_one_that_does_not_run_says_so(tmp_path: Path) -> None:
     one = member(tmp_path, "exec sleep 600")
-    with pytest.raises(Unavailable, match="not ready after 10 ms: it is not running"):
-        await one.wait_ready(10)
+    assert (one.ready.is_set(), one.waiting_for) == (False, "it is not running")
 
 
 async def test_certificates_that_cannot_be_read_are_refused_by_their_key(tmp_path: Path) -> None:
