@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from jobpool.api.compression import compressed
 from jobpool.api.http_errors import NoSuchPath, WrongMediaType, WrongVerb
 from jobpool.api.language import wants_chinese
+from jobpool.api.pages import PATHS, own_page
 from jobpool.api.request_ids import HEADER as REQUEST_ID
 from jobpool.api.request_ids import RequestIds
 from jobpool.api.rest_body import Answer, Body, BodyLimits, ClientGone, refuse_body, send_answer
@@ -102,7 +103,7 @@ class Gateway:
             allowed = self._routes.verbs(segments)
             if allowed:
                 raise WrongVerb(verb, scope["path"], allowed=_with_head(allowed))
-            return None
+            return self._own_page(verb, scope["path"])
         request = await _read(route, scope["query_string"], headers, body)
         for field, text in route.values(segments):
             bind(request, field, [text])
@@ -112,6 +113,11 @@ class Gateway:
         response = await self._service.call(route.rpc, request, call)
         tag = tag_of(response)
         return Answer(200, encode(response), (("etag", tag),) if tag else ())
+
+    def _own_page(self, verb: str, path: str) -> Answer | None:
+        if path in PATHS and verb != "GET":
+            raise WrongVerb(verb, path, allowed=_READS)
+        return own_page(path, self._service.served)
 
     async def _plain(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a route beside the API. Raises NoSuchPath or WrongVerb."""

@@ -31,6 +31,12 @@ class Route(msgspec.Struct, frozen=True):
     takes_body: bool
     request: type[Message]
 
+    @property
+    def path(self) -> str:
+        """As the definition has it: `/v3/schedule/plans/{id}`."""
+        named = dict(self.variables)
+        return "/" + "/".join(text or f"{{{named[at]}}}" for at, text in enumerate(self.segments))
+
     def matches(self, segments: Sequence[str]) -> bool:
         return all(wanted == found if wanted else found for wanted, found in zip(self.segments, segments, strict=True))
 
@@ -47,6 +53,12 @@ class RouteTable:
         for method in METHODS.values():
             for route in _annotated(method):
                 self._routes.setdefault((route.verb, len(route.segments)), []).append(route)
+
+    @property
+    def all(self) -> Sequence[Route]:
+        """In the order of the definition."""
+        order = list(METHODS)
+        return sorted((route for some in self._routes.values() for route in some), key=lambda at: order.index(at.rpc))
 
     def find(self, verb: str, segments: Sequence[str]) -> Route | None:
         """`segments` as they stand in the path, still percent-encoded."""

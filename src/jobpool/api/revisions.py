@@ -17,7 +17,7 @@ _EXPECTED = 120
 _TAG = re.compile(r'"([0-9]{1,18})"', re.ASCII)
 
 
-def checks_revision(request: Message) -> bool:
+def checks_revision(request: Message | type[Message]) -> bool:
     """Whether the call of this request can check one."""
     field = request.DESCRIPTOR.fields_by_name.get("revision")
     return field is not None and field.number == _EXPECTED and field.has_presence

@@ -130,6 +130,11 @@ class Service:
         self.outgoing = outgoing or Outgoing()
         self._log = get_logger("api")
 
+    @property
+    def served(self) -> frozenset[str]:
+        """The unary calls that have a handler."""
+        return frozenset(self._handlers)
+
     async def call(self, name: str, request: Message, call: Call) -> Message:
         """Answer one unary call. Raises JobpoolError, nothing else."""
         handler = self._handlers.get(name)
