@@ -16,7 +16,8 @@ from jobpool.history.queries import (
 )
 from jobpool.model.errors import InvalidArgument, NotFound
 from jobpool.model.run import Attempt, Evaluation, Run, allocation_id, evaluation_id, split_id
-from jobpool.model.statuses import AllocationStatus, EvaluationStatus
+from jobpool.model.statuses import TERMINAL_ALLOCATION, AllocationStatus, DesiredStatus, EvaluationStatus
+from jobpool.replica.state import State
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import allocation_message, evaluation_message
 
@@ -43,12 +44,10 @@ class Evaluations:
         )
 
     async def detail(self, request: pb.ScheduleEvalDetailRequest, call: Call) -> pb.ScheduleEvalDetailResponse:
-        run, number = await _part(self._context, "eval", "e", request.id, call)
-        for evaluation in run.evaluations:
-            if evaluation.number == number:
-                data = evaluation_message(run, evaluation)
-                return pb.ScheduleEvalDetailResponse(header=self._context.header(), data=data)
-        raise NotFound("eval", request.id, field="id")
+        run, number = await find_part(self._context, "eval", request.id, call)
+        evaluation = next(item for item in run.evaluations if item.number == number)
+        data = evaluation_message(run, evaluation)
+        return pb.ScheduleEvalDetailResponse(header=self._context.header(), data=data)
 
     def _live(self, wanted: EvaluationFilter) -> Sequence[tuple[Run, Evaluation]]:
         runs = candidates(self._context.state, wanted.job_id)
@@ -65,7 +64,7 @@ class Allocations:
         items, total, pages = await self._found(request, call)
         return pb.ScheduleAllocationListResponse(
             header=self._context.header(),
-            data=[allocation_message(run, attempt) for run, attempt in items],
+            data=[allocation_of(self._context.state, run, attempt) for run, attempt in items],
             totalElements=total,
             totalPages=pages,
         )
@@ -84,12 +83,10 @@ class Allocations:
     async def detail(
         self, request: pb.ScheduleAllocationDetailRequest, call: Call
     ) -> pb.ScheduleAllocationDetailResponse:
-        run, number = await _part(self._context, "allocation", "a", request.id, call)
-        for attempt in run.attempts:
-            if attempt.number == number:
-                data = allocation_message(run, attempt)
-                return pb.ScheduleAllocationDetailResponse(header=self._context.header(), data=data)
-        raise NotFound("allocation", request.id, field="id")
+        run, number = await find_part(self._context, "allocation", request.id, call)
+        attempt = next(item for item in run.attempts if item.number == number)
+        data = allocation_of(self._context.state, run, attempt)
+        return pb.ScheduleAllocationDetailResponse(header=self._context.header(), data=data)
 
     async def _found(
         self, request: pb.ScheduleAllocationListRequest, call: Call
@@ -100,6 +97,9 @@ class Allocations:
         live = self._live(wanted)
         if not request.pageSize and request.node_id and page.offset == 0 and len(live) > page.limit:
             return live, len(live), 1
+        if wanted.statuses and not TERMINAL_ALLOCATION.intersection(wanted.statuses):
+            # What has not ended is live; agents ask five times a second.
+            return live[page.offset : page.offset + page.limit], len(live), page.pages(len(live))
         offset, limit = widened(page.offset, page.limit, len(live))
         found = await self._context.read(self._context.history.query(ListAllocations(wanted, offset, limit)), call)
         items = merged(live, found.items, key=_allocation_order, offset=page.offset, limit=page.limit)
@@ -107,10 +107,17 @@ class Allocations:
         return items, total, page.pages(total)
 
     def _live(self, wanted: AllocationFilter) -> Sequence[tuple[Run, Attempt]]:
-        runs = candidates(self._context.state, wanted.job_id)
+        runs = _candidates(self._context.state, wanted)
         live = [(run, item) for run in runs for item in run.attempts if wanted.matches(run, item)]
         live.sort(key=_allocation_order, reverse=True)
         return live
+
+
+def _candidates(state: State, wanted: AllocationFilter) -> Sequence[Run]:
+    """The live runs that can match; those of one node when only what it still has to take is wanted."""
+    if wanted.node_id and wanted.statuses == (AllocationStatus.PENDING,) and not wanted.job_id:
+        return [run for job_id in state.node_runs(wanted.node_id) if (run := state.run(job_id)) is not None]
+    return candidates(state, wanted.job_id)
 
 
 def _evaluation_order(item: tuple[Run, Evaluation]) -> tuple[int, str]:
@@ -121,17 +128,36 @@ def _allocation_order(item: tuple[Run, Attempt]) -> tuple[int, str]:
     return (item[1].created_at, allocation_id(item[0].id, item[1].number))
 
 
-async def _part(context: Context, kind: str, letter: str, text: str, call: Call) -> tuple[Run, int]:
-    """The run that an evaluation's or allocation's id names, and the number within it. Raises NotFound."""
+async def find_part(context: Context, kind: str, text: str, call: Call) -> tuple[Run, int]:
+    """The run that the id of an `eval` or an `allocation` names, and the number within it. Raises NotFound."""
     named = split_id(check_id("id", text))
-    if named is None or named[1] != letter:
-        raise NotFound(kind, text, field="id")
-    run = context.state.run(named[0])
-    if run is None:
-        run = await context.read(context.history.query(GetJob(named[0])), call)
-    if run is None:
-        raise NotFound(kind, text, field="id")
-    return run, named[2]
+    if named is not None and named[1] == kind[0]:
+        run = context.state.run(named[0])
+        if run is None:
+            run = await context.read(context.history.query(GetJob(named[0])), call)
+        if run is not None and _has(run, kind, named[2]):
+            return run, named[2]
+    raise NotFound(kind, text, field="id")
+
+
+def _has(run: Run, kind: str, number: int) -> bool:
+    return any(part.number == number for part in (run.evaluations if kind == "eval" else run.attempts))
+
+
+def allocation_of(state: State, run: Run, attempt: Attempt) -> pb.Allocation:
+    """An allocation; one that only tells a callee of a tick that did not run brings the parameters to do so."""
+    message = allocation_message(run, attempt)
+    if attempt.status is AllocationStatus.PENDING and attempt.desired in (DesiredStatus.SKIP, DesiredStatus.FAIL):
+        message.client_description = parameters_of(state, run)
+    return message
+
+
+def parameters_of(state: State, run: Run) -> str:
+    """Those in force for the run; empty when its plan's version is forgotten."""
+    if run.parameters is not None:
+        return run.parameters
+    plan = state.plan_version(run.namespace, run.plan_id, run.plan_version)
+    return plan.parameters if plan is not None else ""
 
 
 def _evaluation_filter(request: pb.ScheduleEvalListRequest) -> EvaluationFilter:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from jobpool.api import originals
+from jobpool.api.allocation_records import AllocationRecords
 from jobpool.api.context import Context
 from jobpool.api.evaluations import Allocations, Evaluations
 from jobpool.api.jobs import Jobs
@@ -64,6 +65,7 @@ def _handlers(context: Context, outputs: Outputs) -> Mapping[str, Handler]:
         "AllocationAdd": originals.allocation_add,
         "AllocationList": allocations.list,
         "SimpleAllocationList": allocations.simple,
+        "AllocationUpdate": AllocationRecords(context).update,
         "AllocationDetail": allocations.detail,
         "NodeAdd": originals.node_add,
         "NodeUpdate": originals.node_update,

@@ -82,7 +82,6 @@ async def test_what_broke_the_original_is_refused_by_field(
         ("EvalDequeue", pb.ScheduleEvalDequeueRequest()),
         ("EvalAck", pb.ScheduleEvalAckRequest()),
         ("EvalNack", pb.ScheduleEvalNackRequest()),
-        ("AllocationUpdate", pb.ScheduleAllocationStatusUpdateRequest()),
         ("AllocationDelete", pb.ScheduleAllocationDeleteRequest()),
         ("PlanAllocationEnqueue", pb.PlanAllocationEnqueueRequest()),
     ],
