@@ -75,20 +75,30 @@ class Jobs:
     async def report(
         self, request: pb.ScheduleJobStatusUpdateRequest, call: Call
     ) -> pb.ScheduleJobStatusUpdateResponse:
+        """What says again how a job ended is a success and changes nothing: callees repeat themselves."""
         job_id = check_id("id", request.id)
-        if request.status not in REPORTABLE:
-            known, found = ", ".join(sorted(REPORTABLE)), request.status[:40]
-            raise InvalidArgument("status", f"a job can be set to {known}; found {found!r}", engine_code=1002)
-        status = JobStatus(request.status)
+        status = _reportable(request.status)
         result = request.result if request.HasField("result") else None
         check_text("description", request.description, _MAX_DESCRIPTION)
         if result is not None and len(result) > _MAX_RESULT:
             raise InvalidArgument(
                 "result", f"holds at most {_MAX_RESULT} characters, found {len(result)}", engine_code=1003
             )
-        await self._refuse_ended(job_id, call)
-        run = await self._context.write(ReportRun(job_id, status, request.description, result), call)
+        run = await self._reported(ReportRun(job_id, status, request.description, result), call)
         return pb.ScheduleJobStatusUpdateResponse(header=self._context.header(), data=self._message(run))
+
+    async def _reported(self, report: ReportRun, call: Call) -> Run:
+        known = await find_run(self._context, report.job_id, call)
+        if not known.ended:
+            try:
+                return await self._context.write(report, call)
+            except FailedPrecondition:  # it ended meanwhile
+                known = await find_run(self._context, report.job_id, call)
+                if not known.ended:
+                    raise
+        if known.status is not report.status:
+            raise _has_ended(known)
+        return known
 
     async def cancel(self, request: pb.JobCancelRequest, call: Call) -> pb.JobCancelResponse:
         job_id = check_id("id", request.id)
@@ -100,10 +110,7 @@ class Jobs:
     async def _refuse_ended(self, job_id: str, call: Call) -> None:
         """A run that has ended is refused as such however long ago that was."""
         if self._context.state.run(job_id) is None:
-            run = await find_run(self._context, job_id, call)
-            raise FailedPrecondition(
-                f"job {job_id} has ended ({run.status}); a terminal status never changes", field="id"
-            )
+            raise _has_ended(await find_run(self._context, job_id, call))
 
     def _live(self, wanted: JobFilter) -> Sequence[Run]:
         state = self._context.state
@@ -113,6 +120,20 @@ class Jobs:
 
     def _message(self, run: Run) -> pb.Job:
         return job_of(self._context.state, run)
+
+
+def _has_ended(run: Run) -> FailedPrecondition:
+    return FailedPrecondition(f"job {run.id} has ended ({run.status}); a terminal status never changes", field="id")
+
+
+def _reportable(text: str) -> JobStatus:
+    """The status that a report asks for; `unknown` is running, as the original took it."""
+    if text == JobStatus.UNKNOWN:
+        return JobStatus.RUNNING
+    if text not in REPORTABLE:
+        known = ", ".join(sorted(REPORTABLE))
+        raise InvalidArgument("status", f"a job can be set to {known}; found {text[:40]!r}", engine_code=1002)
+    return JobStatus(text)
 
 
 def candidates(state: State, job_id: str) -> Sequence[Run]:

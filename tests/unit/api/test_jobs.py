@@ -337,7 +337,7 @@ async def given_more(world: World) -> Any:
     return agent, agent.stream.assigned
 
 
-@pytest.mark.parametrize("status", ["", "pending", "skipped", "unknown", "done", "COMPLETE", "complete,failed", "\x00"])
+@pytest.mark.parametrize("status", ["", "pending", "skipped", "done", "COMPLETE", "complete,failed", "\x00"])
 async def test_a_status_that_nobody_reports_is_refused(world: World, status: str) -> None:
     await world.add_plan()
     job = await world.run_plan()
@@ -361,7 +361,7 @@ async def test_a_terminal_status_never_changes(world: World) -> None:
     for forget in (False, True):
         if forget:  # long ago: only history knows it
             world.state._finished_ids.clear()
-        for status in ("failed", "running", "complete"):
+        for status in ("failed", "running"):
             refusal = await world.refusal("JobUpdate", reporting(job.id, status))
             assert (refusal.code, refusal.field) == ("FAILED_PRECONDITION", "id")
     assert (await world.ask("JobDetail", pb.ScheduleJobDetailRequest(id=job.id))).data.status == "complete"
