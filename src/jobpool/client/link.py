@@ -24,6 +24,9 @@ SERVICE = "jobpool.v1.Schedule"
 DEAD_AFTER: Millis = 10_000
 """Bytes unacknowledged for so long mean that the machine is gone."""
 
+_GARBLED = (KeyError, NotImplementedError, AssertionError)
+"""What grpclib raises for an answer without status, a compressed one, and a message that is cut short."""
+
 Asked = TypeVar("Asked", bound=Message)
 Reply = TypeVar("Reply", bound=Message)
 
@@ -97,6 +100,9 @@ class Link:
             raise Unavailable(broken + if_lost) from error
         except OSError as error:  # only a redial inside grpclib raises it
             raise Unreachable([(self.endpoint, connect_failure(error))]) from error
+        except _GARBLED as error:
+            odd = f"{self.endpoint.url} answers {rpc} as no server of jobpool does"
+            raise Unavailable(odd + if_lost) from error
         except DecodeError as error:
             raise JobpoolError(f"the answer of {self.endpoint.url} to {rpc} cannot be read") from error
 
