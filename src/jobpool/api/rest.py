@@ -24,6 +24,7 @@ from jobpool.api.rest_routes import Route, RouteTable, split_path
 from jobpool.api.revisions import expect, tag_of
 from jobpool.api.service import Call, Service
 from jobpool.api.status import http_body, http_headers, http_status
+from jobpool.api.texts_zh import chinese
 from jobpool.kit.effects.logging import get_logger, logged_with
 from jobpool.model.errors import InvalidArgument, JobpoolError
 from jobpool.wire.json import bind, decode, encode
@@ -187,7 +188,7 @@ def _with_head(verbs: Sequence[str]) -> list[str]:
 
 def _refusal(error: JobpoolError, *, zh: bool) -> Answer:
     headers = [*http_headers(error), ("vary", "Accept-Language")]
-    if zh:
+    if zh and chinese(error) != error.message:
         headers.append(("content-language", "zh"))
     if isinstance(error, WrongVerb):
         headers.append(("allow", ", ".join(error.allowed)))

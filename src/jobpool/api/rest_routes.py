@@ -1,6 +1,7 @@
 """The REST routes, read from the `google.api.http` annotations of the definition.
 
-The route registered first wins, in the order of the definition, as in the original: `jobs/exist` is not a job's id.
+The route registered first wins, in the order of the definition, as in the original: `jobs/exist` is not a job's id. A
+path that is spelled out is nothing but that, whatever the verb, so `DELETE jobs/exist` is refused.
 """
 
 import re
@@ -53,6 +54,7 @@ class RouteTable:
         for method in METHODS.values():
             for route in _annotated(method):
                 self._routes.setdefault((route.verb, len(route.segments)), []).append(route)
+        self._spelled_out = frozenset(route.segments for route in self.all if not route.variables)
 
     @property
     def all(self) -> Sequence[Route]:
@@ -62,8 +64,9 @@ class RouteTable:
 
     def find(self, verb: str, segments: Sequence[str]) -> Route | None:
         """`segments` as they stand in the path, still percent-encoded."""
+        spelled_out = tuple(segments) in self._spelled_out
         for route in self._routes.get((verb, len(segments)), ()):
-            if route.matches(segments):
+            if route.matches(segments) and not (spelled_out and route.variables):
                 return route
         return None
 

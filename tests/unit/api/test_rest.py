@@ -43,6 +43,8 @@ async def test_the_first_registered_route_wins(server):
     await server.ask("GET", "/v3/schedule/queues/job/default")
     assert server.toy.last == pb.QueueJobViewRequest(namespace="default")
     assert (await server.ask("GET", "/v3/schedule/queues/job")).body == b'{"data":{}}'
+    wrong = await server.ask("DELETE", "/v3/schedule/jobs/exist")
+    assert (wrong.status, wrong.headers["allow"]) == (405, "GET, HEAD")
 
 
 async def test_the_path_overrides_the_body(server):
