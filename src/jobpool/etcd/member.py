@@ -37,6 +37,8 @@ _BEGUN = "etcd.begun"
 _FIRST_PAUSE: Millis = SECOND
 _LONGEST_PAUSE: Millis = 30 * SECOND
 _STEADY: Millis = 30 * SECOND
+_SERVED: Millis = 5 * SECOND
+"""A member that served for so long has no fault in its start: it was killed, so it begins again soon."""
 _GRACE: Millis = 10 * SECOND
 _ANSWER: Millis = SECOND
 _TRIES = 5
@@ -65,6 +67,7 @@ class Member:
         self._newcomer = Newcomer(config, clock=clock)
         self._asking = False
         self._life: Life | None = None
+        self._ready_at: Millis | None = None
         self._was_ready = False
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
@@ -152,8 +155,9 @@ class Member:
                 found = await self._live(life)
                 if self._stop.is_set():
                     return
-                steady = self._clock.monotonic() - began >= _STEADY
-                failures = 1 if steady else failures + 1
+                now = self._clock.monotonic()
+                served = 0 if self._ready_at is None else now - self._ready_at
+                failures = failures_after(failures, lived=now - began, served=served)
                 self._judge(found, life.last_words(), failures)
                 await self._pause(exponential(failures, base=_FIRST_PAUSE, limit=_LONGEST_PAUSE))
         finally:
@@ -221,6 +225,7 @@ class Member:
 
     async def _live(self, life: Life) -> Finding | None:
         self._life = life
+        self._ready_at = None
         watching = asyncio.get_running_loop().create_task(self._watch(life, self._begun.told))
         try:
             return None if self._stop.is_set() else await life.run(lambda: self._become_ready(watching))
@@ -242,6 +247,7 @@ class Member:
         except StoreFailed as failure:  # then the next start asks the others once more
             self._log.warning("a mark of the first start is left", event_name="etcd_begun", error=failure.reason)
         self._was_ready = True
+        self._ready_at = self._clock.monotonic()
         self.ready.set()
 
     def _judge(self, found: Finding | None, last_words: str, failures: int) -> None:
@@ -286,3 +292,8 @@ class Member:
         finally:
             timer.cancel()
             self._wake.clear()
+
+
+def failures_after(failures: int, *, lived: Millis, served: Millis) -> int:
+    """How many starts in a row have failed, the last of which lived so long and was ready for `served` ms of that."""
+    return 1 if served >= _SERVED or lived >= _STEADY else failures + 1

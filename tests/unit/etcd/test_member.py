@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from jobpool.etcd.binary import Binary, Version
 from jobpool.etcd.config import MemberConfig, PeerTls
 from jobpool.etcd.errors import MemberFailed
-from jobpool.etcd.member import Member
+from jobpool.etcd.member import Member, failures_after
 from jobpool.kit.effects.clock import SystemClock, Timer
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import InvalidArgument, StoreFailed
@@ -187,3 +187,11 @@ async def test_a_cluster_begins_anew_at_the_first_start_only(tmp_path: Path) -> 
     with pytest.raises(MemberFailed):
         await run(member(tmp_path, serve, force_new_cluster=True))
     assert (tmp_path / "data" / "told").read_text().split() == ["1", "0"]
+
+
+@pytest.mark.parametrize(
+    ("lived", "served", "failures"),
+    [(900, 0, 4), (6_000, 4_900, 4), (6_000, 5_000, 1), (29_000, 0, 4), (30_000, 0, 1)],
+)
+def test_a_member_that_has_served_is_started_again_soon(lived: Millis, served: Millis, failures: int) -> None:
+    assert failures_after(3, lived=lived, served=served) == failures
