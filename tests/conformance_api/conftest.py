@@ -11,3 +11,10 @@ from tests.conformance_api.harness import Api, serving
 async def api(request: pytest.FixtureRequest) -> AsyncIterator[Api]:
     async with serving(request.param) as api:
         yield api
+
+
+@pytest.fixture(params=["grpc", "rest"])
+async def idle(request: pytest.FixtureRequest) -> AsyncIterator[Api]:
+    """A server whose own evaluators take nothing."""
+    async with serving(request.param, evaluators=0) as api:
+        yield api

@@ -20,6 +20,7 @@ from jobpool.kit.effects.clock import Clock, deadline
 from jobpool.kit.effects.dice import Dice
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import DeadlineExceeded, JobpoolError, ResourceExhausted
+from jobpool.model.queued import Delivery
 from jobpool.model.run import Run
 from jobpool.ports import Liveness
 from jobpool.replica.replica import Replica
@@ -50,6 +51,20 @@ class History(Protocol):
     def query(self, query: GetJob) -> Awaitable[Run | None]: ...
 
 
+class Deliveries(Protocol):
+    """The leader's queue of evaluations, for callers that work as evaluators do. Times out, or raises Unavailable."""
+
+    async def dequeue(self, types: Sequence[str], limit: int, *, timeout: Millis) -> Sequence[Delivery]: ...
+
+    def outstanding(self, job_id: str, number: int) -> str | None: ...
+
+    def acknowledge(self, job_id: str, number: int, *, token: str) -> None: ...
+
+    def give_back(self, job_id: str, number: int, *, token: str) -> None: ...
+
+    async def place(self, command: Command[R], job_id: str, number: int, *, token: str) -> R: ...
+
+
 class Leader(Protocol):
     """The way to the leader, which is this server or another. Raises Unavailable while there is none."""
 
@@ -63,6 +78,9 @@ class Leader(Protocol):
 
     @property
     def waiting(self) -> int: ...
+
+    @property
+    def deliveries(self) -> Deliveries: ...
 
     @property
     def liveness(self) -> Liveness: ...

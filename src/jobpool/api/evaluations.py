@@ -135,13 +135,15 @@ async def find_part(context: Context, kind: str, text: str, call: Call) -> tuple
         run = context.state.run(named[0])
         if run is None:
             run = await context.read(context.history.query(GetJob(named[0])), call)
-        if run is not None and _has(run, kind, named[2]):
+        if run is not None and part_of(run, kind, named[2]) is not None:
             return run, named[2]
     raise NotFound(kind, text, field="id")
 
 
-def _has(run: Run, kind: str, number: int) -> bool:
-    return any(part.number == number for part in (run.evaluations if kind == "eval" else run.attempts))
+def part_of(run: Run, kind: str, number: int) -> Evaluation | Attempt | None:
+    """The run's `eval` or `allocation` of that number."""
+    parts: Sequence[Evaluation | Attempt] = run.evaluations if kind == "eval" else run.attempts
+    return next((part for part in parts if part.number == number), None)
 
 
 def allocation_of(state: State, run: Run, attempt: Attempt) -> pb.Allocation:

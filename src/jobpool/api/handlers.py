@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from jobpool.api import originals
 from jobpool.api.allocation_records import AllocationRecords
 from jobpool.api.context import Context
+from jobpool.api.eval_queue import EvalQueue
+from jobpool.api.eval_records import EvalRecords
 from jobpool.api.evaluations import Allocations, Evaluations
 from jobpool.api.jobs import Jobs
 from jobpool.api.logs import Logs, Outputs
@@ -37,6 +39,7 @@ def _handlers(context: Context, outputs: Outputs) -> Mapping[str, Handler]:
     evaluations, allocations = Evaluations(context), Allocations(context)
     nodes, logs = Nodes(context), Logs(context, outputs)
     queues, pauses = Queues(context), Pauses(context)
+    taken = EvalQueue(context)
     return {
         "PlanAdd": plans.add,
         "PlanList": plans.list,
@@ -61,7 +64,11 @@ def _handlers(context: Context, outputs: Outputs) -> Mapping[str, Handler]:
         "JobLogs": logs.read,
         "EvalAdd": originals.eval_add,
         "EvalList": evaluations.list,
+        "EvalUpdate": EvalRecords(context).update,
         "EvalDetail": evaluations.detail,
+        "EvalDequeue": taken.dequeue,
+        "EvalAck": taken.ack,
+        "EvalNack": taken.nack,
         "AllocationAdd": originals.allocation_add,
         "AllocationList": allocations.list,
         "SimpleAllocationList": allocations.simple,

@@ -6,11 +6,12 @@ rebuilt from the state at any moment, which is what every term does.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from jobpool.kit.effects.logging import get_logger
-from jobpool.kit.pure.durations import Millis
+from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.leader.blocked import Blocked, BlockedStats
 from jobpool.leader.broker import Broker
 from jobpool.leader.broker_service import BrokerQueue
@@ -27,7 +28,10 @@ from jobpool.replica.state import Folded
 from jobpool.store.change import Command
 from jobpool.store.commands import BlockEvaluation, FailEvaluation, Placed, PlaceRun
 
+P = TypeVar("P")
+
 _WAITING = (EvaluationStatus.PENDING, EvaluationStatus.BLOCKED)
+_LEFT_OPEN: Millis = SECOND
 
 
 def queued(run: Run, n: int) -> QueuedEvaluation | None:
@@ -92,6 +96,7 @@ class Queues:
                 if old is not None and queued(old, folded.n) is not None:
                     dropped += self._forget(old.id)
             elif _is_fresh(old, new):
+                self._blocked.untrack(new.id)
                 evaluation = queued(new, folded.n)
                 if evaluation is not None:
                     fresh.append(evaluation)
@@ -218,6 +223,44 @@ class Queues:
         except NotOutstanding as late:
             self._log.info("an evaluation was settled late", event_name="settled_late", error=str(late))
 
+    # ---- callers of the API that work as evaluators do
+
+    def outstanding(self, job_id: str, number: int) -> str | None:
+        """The token under which somebody has the evaluation in hand."""
+        return self._broker.outstanding(job_id, number)
+
+    def acknowledge(self, job_id: str, number: int, *, token: str) -> None:
+        """A caller has dealt with it. What it left open is handed out again, in a moment. Raises NotOutstanding."""
+        held = self._broker.held(job_id, number, token=token)
+        self._broker.ack(job_id, number, token=token)
+        state = self._term.state
+        run = state.run(job_id)
+        left = queued(run, state.fence.n) if run is not None else None
+        if run is None or left is None or left.number != number:
+            if run is None or run.open_attempt is None:
+                self._broker.wake(self._blocked.unused(state.fence.n))
+            return
+        left = replace(left, create_index=held.create_index)
+        if run.evaluations[-1].status is EvaluationStatus.BLOCKED:
+            missed = self._blocked.block(left, run.executor, snapshot_n=held.modify_index)
+            if missed is None:
+                return
+            left = missed
+        later = max(left.not_before, self._term.clock.now() + _LEFT_OPEN)
+        self._broker.enqueue((replace(left, not_before=later),))
+
+    def give_back(self, job_id: str, number: int, *, token: str) -> None:
+        """A caller could not deal with it: it is delivered again after a while. Raises NotOutstanding."""
+        self._broker.nack(job_id, number, token=token)
+
+    async def place(self, command: Command[P], job_id: str, number: int, *, token: str) -> P:
+        """Commit a caller's placement while its time stands still. Raises NotOutstanding, then nothing was done."""
+        self._broker.pause_nack(job_id, number, token=token)
+        try:
+            return await self._term.writer.submit(command)
+        finally:
+            self._quietly(lambda: self._broker.resume_nack(job_id, number, token=token))
+
     # ---- what is asked about the queues
 
     @property
@@ -233,9 +276,12 @@ class Queues:
 
 
 def _is_fresh(old: Run | None, new: Run) -> bool:
-    """Whether the commit made an evaluation, or gave a waiting run its slot."""
+    """Whether the commit made an evaluation, made one pending again, or gave a waiting run its slot."""
     if not new.evaluations:
         return False
     if old is None or len(old.evaluations) != len(new.evaluations):
+        return True
+    before, after = old.evaluations[-1].status, new.evaluations[-1].status
+    if before is EvaluationStatus.BLOCKED and after is EvaluationStatus.PENDING:
         return True
     return new.holds_slot and not old.holds_slot

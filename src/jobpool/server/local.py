@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
+from jobpool.api.context import Deliveries
 from jobpool.api.pauses import pause_message
 from jobpool.kit.pure.durations import Millis
 from jobpool.leader.leadership import Leadership
@@ -37,6 +38,10 @@ class LocalLeader:
     @property
     def liveness(self) -> Liveness:
         return self._leadership.reign.heartbeats
+
+    @property
+    def deliveries(self) -> Deliveries:
+        return self._leadership.reign.queues
 
     def queue_depths(self) -> pb.QueueDetail:
         queues = self._leadership.reign.queues

@@ -239,10 +239,15 @@ class World:
 
 @asynccontextmanager
 async def world_of(
-    *, slots: int = 1000, config: LeaderConfig | None = None, at: int = NOW, store: MemoryStore | None = None
+    *,
+    slots: int = 1000,
+    config: LeaderConfig | None = None,
+    at: int = NOW,
+    store: MemoryStore | None = None,
+    evaluators: int = 1,
 ) -> AsyncIterator[World]:
     clock, store = FakeClock(at), store or MemoryStore()
-    async with running_core(store, clock, slots=slots, config=config, answers=None) as core:
+    async with running_core(store, clock, slots=slots, config=config, answers=None, evaluators=evaluators) as core:
         world = World(core, store, clock)
         await settle()
         try:

@@ -1,19 +1,29 @@
-"""What callers of the original's interface say of allocations: polling agents, scripts, operators.
+"""What callers of the original's interface say of allocations and evaluations: polling agents, scripts, operators.
 
-They name no fence, so the attempt's own is taken, and only the newest attempt of a run is listened to.
+They name no fence, so the attempt's own is taken, and only the newest attempt of a run is listened to. Nothing they say
+leaves a run that nobody looks after: its last open evaluation stays until it is placed or the job is cancelled.
 """
 
 from typing import cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from jobpool.kit.pure.durations import Millis
-from jobpool.model.errors import InvalidArgument, NotFound
+from jobpool.model.errors import FailedPrecondition, InvalidArgument, NotFound
 from jobpool.model.reasons import Reason
-from jobpool.model.run import Attempt, Run, allocation_id
-from jobpool.model.statuses import TERMINAL_ALLOCATION, AllocationStatus, JobStatus
+from jobpool.model.run import Attempt, Run, allocation_id, evaluation_id
+from jobpool.model.statuses import (
+    TERMINAL_ALLOCATION,
+    TERMINAL_EVALUATION,
+    AllocationStatus,
+    EvaluationStatus,
+    JobStatus,
+)
 from jobpool.ports import ClusterView
 from jobpool.store.change import Change, Decided
+from jobpool.store.commands.lifecycle import ending, keeping, with_evaluation_status
+from jobpool.store.commands.placement import FailEvaluation
 from jobpool.store.commands.reports import ReportAttempt
 from jobpool.store.commands.runs import ReportRun
 from jobpool.store.keyspace import Table
@@ -118,3 +128,49 @@ def _left(decided: Decided[object]) -> Run | None:
         return decided.ended[0]
     runs = [change.value for change in decided.changes if change.table is Table.RUN]
     return cast("Run | None", runs[0]) if runs else None
+
+
+class UpdateEvaluation(Struct, frozen=True):
+    """The status of an evaluation. Saying again what it is changes nothing; a terminal status never changes.
+
+    Answers the run as it is now. `failed` is tried again after a minute, as when nobody could deal with it. Raises
+    NotFound, FailedPrecondition.
+    """
+
+    job_id: str
+    number: int
+    status: EvaluationStatus
+    description: str = ""
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[Run]:
+        name = evaluation_id(self.job_id, self.number)
+        run = view.run(self.job_id)
+        if run is None and view.recently_finished(self.job_id):
+            raise FailedPrecondition(f"job {self.job_id} has ended, and evaluation {name} with it", field="id")
+        found = next((it for it in run.evaluations if it.number == self.number), None) if run is not None else None
+        if run is None or found is None:
+            raise NotFound("eval", name, field="id")
+        if found.status is self.status:
+            return Decided(run)
+        if found.status in TERMINAL_EVALUATION:
+            told = f"evaluation {name} is {found.status}; a terminal status never changes"
+            raise FailedPrecondition(told, field="id")
+        if self.status is EvaluationStatus.FAILED:
+            return self._failed(run, view, now)
+        if self.status in TERMINAL_EVALUATION:
+            return self._closed(run, name, now)
+        changed = with_evaluation_status(run, self.status, now, description=self.description)
+        waits = Reason.NO_NODE if self.status is EvaluationStatus.BLOCKED else Reason.NONE
+        return keeping(changed if run.ended else replace(changed, reason=waits))
+
+    def _failed(self, run: Run, view: ClusterView, now: Millis) -> Decided[Run]:
+        decided = FailEvaluation(run.id, self.number, self.description or "failed by hand").decide(view, now)
+        return Decided(_left(decided) or run, decided.changes, decided.ended)
+
+    def _closed(self, run: Run, name: str, now: Millis) -> Decided[Run]:
+        if not run.ended:
+            raise FailedPrecondition(
+                f"evaluation {name} is what job {run.id} will be placed by; cancel the job, or place it", field="status"
+            )
+        # Its callee will not be told by us any more: whoever closes this has done so.
+        return ending(with_evaluation_status(run, self.status, now, description=self.description))

@@ -120,12 +120,13 @@ class FailEvaluation(Struct, frozen=True, gc=False):
 
     job_id: str
     evaluation: int
+    why: str = "delivered too often"
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[None]:
         run = open_evaluation(view, self.job_id, self.evaluation)
         if run is None:
             return Decided(None)
-        failed = with_evaluation_status(run, EvaluationStatus.FAILED, now, description="delivered too often")
+        failed = with_evaluation_status(run, EvaluationStatus.FAILED, now, description=self.why)
         tries = sum(1 for evaluation in failed.evaluations if evaluation.status is EvaluationStatus.FAILED)
         if run.ended or tries > _FOLLOW_UP_LIMIT:
             decided = ending(_given_up(failed, now))
