@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 
 import msgspec
-from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from jobpool import __version__
 from jobpool.api.openapi_schemas import Json, Schemas, query_parameters
@@ -24,6 +24,19 @@ _PATTERNS = {
     "namespaces": _NAMESPACE,
 }
 """Of the ids in paths, by collection."""
+
+_REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "PlanAdd": ("name", "namespace", "type"),
+    "NameSpaceAdd": ("name",),
+    "JobUpdate": ("status",),
+    "NodeEligibility": ("eligible",),
+    "NodeDrain": ("enable",),
+    "MemberAdd": ("peer_urls",),
+    "MemberUpdate": ("peer_urls",),
+}
+"""What a request must hold, besides what its path has."""
+_OF_PLANS = ("namespace",)
+"""What every call about one plan must say besides its id."""
 
 REFUSALS: Mapping[str, str] = {
     "400": "A field is missing, unknown or wrong; `details` names it.",
@@ -119,12 +132,12 @@ def _operation(route: Route, routes: Collection[Route], schemas: Schemas) -> Jso
         made["description"] = text
     parameters = [_path_parameter(route, field) for field in bound]
     if route.takes_body:
-        content: Json = {"schema": schemas.request(method.input_type, without=bound)}
+        content: Json = {"schema": schemas.request(method.input_type, without=bound, required=_required(route))}
         if route.rpc in EXAMPLES:
             content["example"] = EXAMPLES[route.rpc]
         made["requestBody"] = {"content": {"application/json": content}}
     else:
-        parameters += query_parameters(method.input_type, without=bound)
+        parameters += (_demanded(one, _required(route)) for one in query_parameters(method.input_type, without=bound))
     parameters += _header_parameters(route, method.input_type)
     if parameters:
         made["parameters"] = parameters
@@ -189,6 +202,31 @@ def _path_parameter(route: Route, field: str) -> Json:
     elif collection in _PATTERNS:
         schema["pattern"] = _PATTERNS[collection]
     return {"name": field, "in": "path", "required": True, "schema": schema}
+
+
+def _required(route: Route) -> Mapping[str, Json]:
+    """With what else their schemas say."""
+    of_a_plan = collection_of(route) == "plans" and route.variables
+    names = _OF_PLANS if of_a_plan else _REQUIRED.get(route.rpc, ())
+    return {name: _demand(route, name) for name in names}
+
+
+def _demand(route: Route, name: str) -> Json:
+    if name == "namespace" or route.rpc == "NameSpaceAdd":
+        return {"pattern": _NAMESPACE}
+    if name == "type":
+        return {"enum": ["service"]}
+    field = route.request.DESCRIPTOR.fields_by_name[name]
+    return {"minLength": 1} if field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated else {}
+
+
+def _demanded(parameter: Json, required: Mapping[str, Json]) -> Json:
+    wanted = required.get(str(parameter["name"]))
+    if wanted is None:
+        return parameter
+    schema = parameter["schema"]
+    assert isinstance(schema, dict)
+    return parameter | {"required": True, "schema": schema | wanted}
 
 
 def _header_parameters(route: Route, request: Descriptor) -> Iterator[Json]:

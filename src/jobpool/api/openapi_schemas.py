@@ -38,32 +38,44 @@ class Schemas:
 
     def answer(self, message: Descriptor) -> Json:
         """A reference to what an answer holds. A later version may add members."""
-        return self._component(message, message.name, reads=False)
-
-    def request(self, message: Descriptor, *, without: Iterable[str] = ()) -> Json:
-        """A reference to what a request may hold, without the fields that are given elsewhere."""
-        return self._component(
-            message, f"{message.name}Input" if message.name in self._shown else message.name, without
-        )
-
-    def _component(self, message: Descriptor, name: str, without: Iterable[str] = (), *, reads: bool = True) -> Json:
-        if name not in self.components:
-            made: Json = {"type": "object"}
-            self.components[name] = made  # before its fields: one of them may hold the same
-            made |= _described(message.name)
+        if message.name not in self.components:
+            made = self._begin(message, message.name)
             made["properties"] = {
-                field.name: self._property(field, reads=reads) for field in message.fields if field.name not in without
+                field.name: self._shape(field, reads=False) | _described(_full_name(field)) for field in message.fields
             }
-            if reads:
-                made["additionalProperties"] = False
-            elif "header" in message.fields_by_name:
+            if "header" in message.fields_by_name:
                 made["required"] = ["header"]
-        return {"$ref": f"#/components/schemas/{name}"}
+        return _reference(message.name)
 
-    def _property(self, field: FieldDescriptor, *, reads: bool) -> Json:
-        schema = self._shape(field, reads=reads)
-        if reads:
-            schema = _or_null(schema)
+    def request(
+        self, message: Descriptor, *, without: Iterable[str] = (), required: Mapping[str, Json] | None = None
+    ) -> Json:
+        """A reference to what a request may hold, without the fields that are given elsewhere.
+
+        `required` are those that must be there, with what else their schemas say.
+        """
+        name = f"{message.name}Input" if message.name in self._shown else message.name
+        if name not in self.components:
+            made, wanted = self._begin(message, name), required or {}
+            made["properties"] = {
+                field.name: self._asked(field, wanted.get(field.name))
+                for field in message.fields
+                if field.name not in without
+            }
+            if wanted:
+                made["required"] = list(wanted)
+            made["additionalProperties"] = False
+        return _reference(name)
+
+    def _begin(self, message: Descriptor, name: str) -> Json:
+        """It is there before its fields are: one of them may hold the same."""
+        made: Json = {"type": "object"} | _described(message.name)
+        self.components[name] = made
+        return made
+
+    def _asked(self, field: FieldDescriptor, required: Json | None) -> Json:
+        schema = self._shape(field, reads=True)
+        schema = _or_null(schema) if required is None else schema | required
         return schema | _described(_full_name(field))
 
     def _shape(self, field: FieldDescriptor, *, reads: bool) -> Json:
@@ -138,6 +150,10 @@ def _or_null(schema: Json) -> Json:
     if kind is None:
         return {"anyOf": [schema, {"type": "null"}]}
     return schema | {"type": [*(kind if isinstance(kind, list) else [kind]), "null"]}
+
+
+def _reference(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _full_name(field: FieldDescriptor) -> str:

@@ -121,9 +121,23 @@ def test_examples_are_requests(name):
     ids=lambda value: str(value),
 )
 def test_requests_are_described_as_they_are_read(value, good):
+    value = {"name": "p", "namespace": "default", "type": "service"} | value
     assert schema("SchedulePlanAddRequest").is_valid(value) is good
     with nullcontext() if good else pytest.raises(InvalidArgument):
         decode(json.dumps(value).encode(), pb.SchedulePlanAddRequest)
+
+
+async def test_what_is_said_to_be_demanded_is(world):
+    plan = {"name": "p", "namespace": "default", "type": "service", "executor": "noop"}
+    for left_out in plan.keys() - {"executor"}:
+        for value in (plan | {left_out: None}, {name: plan[name] for name in plan if name != left_out}):
+            assert not schema("SchedulePlanAddRequest").is_valid(value)
+            refused = await world.refusal("PlanAdd", decode(json.dumps(value).encode(), pb.SchedulePlanAddRequest))
+            assert (refused.code, refused.field) == ("INVALID_ARGUMENT", left_out)
+    assert schema("SchedulePlanAddRequest").is_valid(plan)
+    told = {one["name"]: one.get("required") for one in operations()["PlanDetail"][2]["parameters"]}
+    assert told == {"id": True, "namespace": True}
+    assert (await world.refusal("PlanDetail", pb.SchedulePlanDetailRequest(id="p"))).field == "namespace"
 
 
 def test_answers_are_described_as_they_are_written():
