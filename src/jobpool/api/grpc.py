@@ -41,9 +41,19 @@ class _Servable(Protocol):
 
 
 class GrpcCalls:
-    """Every gRPC method of the server by path; `peers` serves the streams of other servers, if there are to be any."""
+    """Every gRPC method of the server by path; `peers` serves the streams of other servers, if there are to be any.
 
-    def __init__(self, service: Service, peers: Accept | None = None, *, ids: RequestIds | None = None) -> None:
+    `others` are methods beside the API.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        peers: Accept | None = None,
+        *,
+        ids: RequestIds | None = None,
+        others: Mapping[str, Handler] | None = None,
+    ) -> None:
         self._service = service
         self._ids = ids or RequestIds()
         self._status = ServiceStatus()
@@ -53,6 +63,7 @@ class GrpcCalls:
         health = Health({OVERALL: [self._status], ours: [self._status], original: [self._status]})
         for servable in (original, *ServerReflection.extend([ours, health])):
             self.mapping.update(cast(_Servable, servable).__mapping__())
+        self.mapping.update(others or {})
         self.mapping = Methods(
             {path: method._replace(func=_ending(method.func)) for path, method in self.mapping.items()}
         )

@@ -8,12 +8,13 @@ both directions.
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self, cast
 from urllib.parse import urlsplit
 
 import msgspec
+from grpclib.const import Handler
 
 from jobpool.api.connections import Connections
 from jobpool.api.grpc import GrpcCalls
@@ -64,14 +65,17 @@ class Listener:
         *,
         tls: ssl.SSLContext | None = None,
         peers: Accept | None = None,
+        others: Mapping[str, Handler] | None = None,
     ) -> None:
-        """`peers` serves the streams of other servers. Raises InvalidArgument for a URL that is none, or an https URL
-        without `tls`."""
+        """`peers` serves the streams of other servers, `others` are gRPC methods beside the API.
+
+        Raises InvalidArgument for a URL that is none, or an https URL without `tls`.
+        """
         self._binds = [_parse(url, tls) for url in config.urls]
         if not self._binds:
             raise InvalidArgument("listen-client-urls", "wanted at least one URL, found none")
         self._config = config
-        self._grpc = GrpcCalls(service, peers)
+        self._grpc = GrpcCalls(service, peers, others=others)
         self._http = http_config(gateway)
         self._connections = Connections(config.max_connections)
         self._servers: list[asyncio.Server | SecureServer] = []

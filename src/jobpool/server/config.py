@@ -52,7 +52,8 @@ class ServerConfig(Struct, frozen=True):
     `etcd`: the member that this server runs, by the program `etcd_binary` (empty = the one on PATH); or one that runs
     already; None = the embedded engine. `worker_number` evaluators run in this server. `job_parallelism_limit` is the
     slots of a namespace that sets none. `failover_heartbeat_ttl`: the least; a fleet that needs longer has it.
-    `allow_remote_snapshot`: others than this machine may save snapshots.
+    `allow_remote_snapshot`: others than this machine may save snapshots. `enable_etcd_api`: clients of etcd are served
+    as well, where there is one.
     """
 
     name: str = "default"
@@ -72,6 +73,7 @@ class ServerConfig(Struct, frozen=True):
     node_gc_threshold: Millis = DAY
     keep_finished_runs: int = 1_000_000
     allow_remote_snapshot: bool = False
+    enable_etcd_api: bool = True
     log_level: str = "info"
     log_format: str = "text"
 

@@ -21,6 +21,7 @@ OWN_KEYS = (
     "node-gc-threshold",
     "keep-finished-runs",
     "allow-remote-snapshot",
+    "enable-etcd-api",
     "log-level",
     "log-format",
 )

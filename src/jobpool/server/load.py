@@ -61,6 +61,7 @@ def _load(given: Given) -> ServerConfig:
         node_gc_threshold=settings.span("node-gc-threshold", _DEFAULT.node_gc_threshold, low=SECOND),
         keep_finished_runs=settings.whole("keep-finished-runs", _DEFAULT.keep_finished_runs, low=1, high=10**9),
         allow_remote_snapshot=settings.flag("allow-remote-snapshot", default=_DEFAULT.allow_remote_snapshot),
+        enable_etcd_api=settings.flag("enable-etcd-api", default=_DEFAULT.enable_etcd_api),
         log_level=settings.choice("log-level", _DEFAULT.log_level, LEVELS),
         log_format=settings.choice("log-format", _DEFAULT.log_format, FORMATS),
     )

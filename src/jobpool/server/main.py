@@ -6,6 +6,8 @@ from pathlib import Path
 
 from jobpool import __version__
 from jobpool.api.context import Identity
+from jobpool.api.etcd.gateway import etcd_routes
+from jobpool.api.etcd.grpc import EtcdMethods
 from jobpool.api.listener import Listener, ListenerConfig
 from jobpool.api.rest import Gateway
 from jobpool.api.tls import peer_tls, server_tls
@@ -21,9 +23,10 @@ from jobpool.model.errors import StoreFailed
 from jobpool.model.server import ServerRecord
 from jobpool.peers.dial import GrpcDial
 from jobpool.replica.replica import Replica
-from jobpool.server.config import ServerConfig
+from jobpool.server.config import ExternalEtcd, ServerConfig
 from jobpool.server.core import Core, CoreConfig
 from jobpool.server.engine import Engine, open_engine
+from jobpool.server.etcd_access import AccessConfig, EtcdAccess, open_access
 from jobpool.server.feed import HistoryFeed
 from jobpool.server.health import plain_routes
 from jobpool.server.metrics import Metrics
@@ -80,18 +83,27 @@ class Server:
             allowance=self.core.allowance,
             agents=self.core.sessions,
         )
+        self._etcd = self._etcd_access()
         self._listener = self._listen()
+
+    def _etcd_access(self) -> EtcdAccess:
+        config = self._config
+        external = config.etcd if isinstance(config.etcd, ExternalEtcd) else None
+        access = AccessConfig(enabled=config.enable_etcd_api, allow_remote_snapshot=config.allow_remote_snapshot)
+        return open_access(self._engine, self.core, external, config=access)
 
     def _listen(self) -> Listener:
         config = self._config
         routes = plain_routes(
-            engine=self._engine.kind,
+            store=self._engine.operations,
             versions=self._engine.versions,
             healthy=self._trouble,
             ready=self._unready,
             metrics=self._metrics,
         )
-        gateway = Gateway(self.core.service, allowed_hosts=config.host_whitelist, extra_routes=routes)
+        calls, outgoing = self._etcd.calls, self.core.service.outgoing
+        beside = [*routes, *etcd_routes(calls, outgoing)]
+        gateway = Gateway(self.core.service, allowed_hosts=config.host_whitelist, extra_routes=beside)
         tls = None
         if config.tls.enabled:
             tls = server_tls(
@@ -101,7 +113,8 @@ class Server:
                 client_cert_auth=config.tls.client_cert_auth,
             )
         listening = ListenerConfig(urls=config.listen_client_urls)
-        return Listener(self.core.service, gateway, listening, tls=tls, peers=self.core.mesh.accept)
+        others = EtcdMethods(calls, outgoing).mapping
+        return Listener(self.core.service, gateway, listening, tls=tls, peers=self.core.mesh.accept, others=others)
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
@@ -150,7 +163,9 @@ class Server:
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
             self.core.sessions.close()
+            self._etcd.stop()
             await self._listener.close(0)
+            await self._etcd.close()
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
         for task in (running, serving):
@@ -193,6 +208,7 @@ class Server:
             await self.leadership.hand_over()
         self.core.sessions.close()  # before the listener: an open stream would hold up its drain for the whole grace
         self.core.mesh.close()
+        self._etcd.stop()
         await self._listener.close(_GRACE)
 
 

@@ -34,6 +34,7 @@ SAMPLES: dict[str, tuple[str, str, object]] = {
     "node-gc-threshold": ("node_gc_threshold", "1h30m", 90 * MINUTE),
     "keep-finished-runs": ("keep_finished_runs", "1", 1),
     "allow-remote-snapshot": ("allow_remote_snapshot", "true", True),
+    "enable-etcd-api": ("enable_etcd_api", "false", False),
     "log-level": ("log_level", "debug", "debug"),
     "log-format": ("log_format", "json", "json"),
 }

@@ -128,6 +128,19 @@ class EtcdStore:
         await self._outcomes.send(transaction, may_be_resent=False)
         return transaction.leaves
 
+    async def compactable(self, n: int) -> int:
+        """The newest etcd revision to which all may be compacted without loss for who has folded up to this n.
+
+        Raises Compacted when that n is not kept any more.
+        """
+        now, revision = await self._read_fence()
+        if n >= now.fence.n:
+            return revision
+        following = await find(n + 1, now, self._held_at)
+        if following is None:
+            raise Compacted(f"the step {n + 1} is not kept any more")
+        return following.revision - 1
+
     def operations(self, *, owned: bool, quota: int = 0) -> EtcdOperations:
         """What an administrator may ask; for the arguments see there."""
         return EtcdOperations(self._client, owned=owned, quota=quota)

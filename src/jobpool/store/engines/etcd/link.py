@@ -25,7 +25,6 @@ _Signature: TypeAlias = tuple[tuple[int, int, int], ...]
 _WATCH = "/etcdserverpb.Watch/Watch"
 
 _OPTIONS: Sequence[tuple[str, int]] = (
-    ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     ("grpc.enable_http_proxy", 0),
     ("grpc.use_local_subchannel_pool", 1),  # a channel opened again shall not find the old connection
@@ -48,8 +47,10 @@ class Method(Struct, Generic[Q, R], frozen=True):
 class Link:
     """One endpoint."""
 
-    def __init__(self, endpoint: Endpoint, tls: Tls | None) -> None:
+    def __init__(self, endpoint: Endpoint, tls: Tls | None, *, max_answer: int = -1) -> None:
+        """`max_answer`: bytes of one message that are taken in; -1 = any number."""
         self.endpoint = endpoint
+        self._options = (*_OPTIONS, ("grpc.max_receive_message_length", max_answer))
         self._tls = tls or Tls()
         self._channel: grpc.aio.Channel | None = None
         self._signature: _Signature = ()
@@ -69,7 +70,7 @@ class Link:
 
     def watch(self, metadata: Metadata) -> WatchCall:
         """A stream on which watches can be asked for. It has no deadline: whoever reads it keeps one."""
-        stream = self._opened().stream_stream(
+        stream = self.channel().stream_stream(
             _WATCH, request_serializer=WatchRequest.SerializeToString, response_deserializer=WatchResponse.FromString
         )
         return cast("WatchCall", stream(metadata=metadata))
@@ -82,7 +83,7 @@ class Link:
         await asyncio.gather(*self._retired, return_exceptions=True)
 
     def _multicallable(self, method: Method[Q, R]) -> "grpc.aio.UnaryUnaryMultiCallable[Message, Message]":
-        channel = self._opened()
+        channel = self.channel()
         known = self._calls.get(method.path)
         if known is None:
             known = self._calls[method.path] = channel.unary_unary(
@@ -92,7 +93,8 @@ class Link:
             )
         return known
 
-    def _opened(self) -> grpc.aio.Channel:
+    def channel(self) -> grpc.aio.Channel:
+        """The connection, for a call. Raises StoreFailed for a certificate file that cannot be read."""
         if self._channel is not None and not self.endpoint.secure:
             return self._channel
         try:
@@ -113,10 +115,10 @@ class Link:
     def _open(self) -> grpc.aio.Channel:
         target = self.endpoint.target
         if not self.endpoint.secure:
-            return grpc.aio.insecure_channel(target, options=_OPTIONS)
+            return grpc.aio.insecure_channel(target, options=self._options)
         tls = self._tls
         credentials = grpc.ssl_channel_credentials(_read(tls.ca), _read(tls.key), _read(tls.cert))
-        return grpc.aio.secure_channel(target, credentials, options=_OPTIONS)
+        return grpc.aio.secure_channel(target, credentials, options=self._options)
 
     def _sign(self) -> _Signature:
         """What tells the certificate files from their later versions."""
