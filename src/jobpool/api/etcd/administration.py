@@ -156,8 +156,6 @@ class Users:
                 ("UserRevokeRole", _name),
             )
         }
-            name: _plain(self._passing, name) for name in ("RoleGrantPermission", "RoleRevokePermission")
-        }
         rest: dict[str, Handler] = {"AuthEnable": self.enable, "UserList": self.users, "RoleDelete": self.role_delete}
         return {**plain, **ours, **rest}
 
