@@ -23,11 +23,13 @@ from jobpool.store.commands import (
     CatchUpPatch,
     DeletePlan,
     NamespaceSettings,
+    PausePlan,
     PeriodicPatch,
     PlanPatch,
     RegisterNode,
     RemoveNode,
     ReportRun,
+    ResumePlan,
     RetryPatch,
     SetNodeStatus,
     StartDrain,
@@ -97,7 +99,9 @@ class Driver:
         seed: int,
         *,
         plans: Mapping[tuple[str, str], dict[str, Any]] = PLANS,
+        pausing: bool = False,
     ) -> None:
+        self.pausing = pausing
         self.plans = plans
         self.alone = [key for key, fields in plans.items() if fields.get("overlap") is Overlap.SKIP]
         self.held: set[str] = set()
@@ -149,7 +153,7 @@ class Driver:
         self.store.release_delayed()
         await self.clock.advance(10 * SECOND)
         for key, plan in list(core.state.plans.items()):
-            if plan.fires:
+            if plan.active:
                 await core.through(core.submit(SwitchPlan(*key, online=False)))
         for node_id in list(core.state.nodes):
             await core.through(core.submit(CancelDrain(node_id, eligible=True)))
@@ -198,6 +202,7 @@ class Driver:
             self.resize_node,
             self.resize_namespace,
             self.oversleep,
+            *((self.pause, self.resume, self.resume) if self.pausing else ()),
         )
 
     def ask(self, command: Command[Any]) -> None:
@@ -242,6 +247,14 @@ class Driver:
 
     def switch(self) -> None:
         self.ask(SwitchPlan(*self._plan(), online=self.dice.random() < 0.7))
+
+    def pause(self) -> None:
+        """Until somebody resumes it, or for a few seconds."""
+        soon = self.clock.now() + self.dice.randrange(1, 6) * 700
+        self.ask(PausePlan(*self._plan(), "somebody", until=self.dice.choice((None, soon, soon, soon))))
+
+    def resume(self) -> None:
+        self.ask(ResumePlan(*self._plan(), self.dice.random() < 0.3))
 
     def replace_plan(self) -> None:
         key = self._plan()

@@ -30,7 +30,7 @@ async def record(seed: int, *, seconds: int) -> tuple[list[Step], list[Millis]]:
     """The steps of a busy history, and when each was made; it ends in the middle of everything."""
     store, clock = MemoryStore(), FakeClock()
     async with running_core(store, clock, config=CONFIG, slots=SLOTS, evaluators=2, seed=seed) as core:
-        driver = Driver(core, store, clock, seed)
+        driver = Driver(core, store, clock, seed, pausing=True)
         await driver.set_up()
         await driver.live(seconds)
         steps = store.steps

@@ -25,12 +25,18 @@ CONFIG = LeaderConfig(failover_heartbeat_ttl=20 * SECOND)
 
 
 async def lived(
-    seed: int, *, seconds: int, faults: bool, evaluators: int, plans: Mapping[tuple[str, str], dict[str, Any]] = PLANS
+    seed: int,
+    *,
+    seconds: int,
+    faults: bool,
+    evaluators: int,
+    plans: Mapping[tuple[str, str], dict[str, Any]] = PLANS,
+    pausing: bool = False,
 ) -> tuple[MemoryStore, FakeClock, Driver]:
     """A history that ended in peace, its invariants checked along the way and its replica compared."""
     store, clock = MemoryStore(), FakeClock()
     async with running_core(store, clock, config=CONFIG, slots=SLOTS, evaluators=evaluators, seed=seed) as core:
-        driver = Driver(core, store, clock, seed, plans=plans)
+        driver = Driver(core, store, clock, seed, plans=plans, pausing=pausing)
         await driver.set_up()
         await driver.live(seconds, faults=faults)
         await driver.calm_down()
@@ -66,6 +72,13 @@ def check_overlap(audit: Audit, driver: Driver) -> None:
 @pytest.mark.parametrize("seed", range(25))
 async def test_a_life_with_faults(seed: int) -> None:
     await lived(seed, seconds=40, faults=True, evaluators=1 + seed % 4)
+
+
+@pytest.mark.invariant("C-1")
+@pytest.mark.parametrize("seed", range(400, 412))
+async def test_a_life_whose_plans_are_paused_and_resumed(seed: int) -> None:
+    """Every tick under a pause is decided once too: the audit counts the ledger's ranges."""
+    await lived(seed, seconds=40, faults=seed % 2 == 0, evaluators=2, pausing=True)
 
 
 @pytest.mark.invariant("C-6")

@@ -21,10 +21,12 @@ from jobpool.store.commands import (
     CatchUpPatch,
     DeletePlan,
     NamespaceSettings,
+    PausePlan,
     PeriodicPatch,
     PlanPatch,
     RemoveNode,
     ReportAttempt,
+    ResumePlan,
     RetryPatch,
     SetEligibility,
     StartDrain,
@@ -89,6 +91,8 @@ class Cluster:
             if node is not None and node.status is not NodeStatus.INITIALIZING:
                 self._say(f"node {node.id} is {node.status}{_eligibility(node)}")
         for old, plan in folded.plans:
+            if old is not None and plan is not None and (old.paused is None) != (plan.paused is None):
+                self._say(f"plan {plan.id} is {'resumed' if plan.paused is None else 'paused'}")
             if plan is not None and plan.status is PlanStatus.DEAD and plan.status_reason and old is not None:
                 self._say(f"plan {plan.id} is dead: {plan.status_reason}")
         for before, after in folded.runs:
@@ -121,6 +125,13 @@ class Cluster:
 
     async def online(self, words: Words, options: Options) -> None:
         await self._core.submit(SwitchPlan("default", words[0], online=True))
+
+    async def pause(self, words: Words, options: Options) -> None:
+        until = self._clock.now() + parse_duration(options["for"]) if "for" in options else None
+        await self._core.submit(PausePlan("default", words[0], "somebody", until=until))
+
+    async def resume(self, words: Words, options: Options) -> None:
+        await self._core.submit(ResumePlan("default", words[0], "catch-up" in words[1:]))
 
     async def delete(self, words: Words, options: Options) -> None:
         await self._core.submit(DeletePlan("default", words[0]))

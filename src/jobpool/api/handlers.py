@@ -48,6 +48,8 @@ def _handlers(context: Context, outputs: Outputs) -> Mapping[str, Handler]:
         "PlanDetail": plans.detail,
         "PlanOnline": plans.online,
         "PlanOffline": plans.offline,
+        "PlanPause": plans.pause,
+        "PlanResume": plans.resume,
         "PlanRun": plans.run,
         "PlanPreview": plans.preview,
         "NameSpaceAdd": namespaces.add,

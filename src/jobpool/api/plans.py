@@ -26,6 +26,9 @@ from jobpool.store.commands import (
     AddPlan,
     DecideTicks,
     DeletePlan,
+    LiftPause,
+    PausePlan,
+    ResumePlan,
     StartRun,
     StillCatchingUp,
     SwitchPlan,
@@ -45,6 +48,7 @@ _BETWEEN_BREATHS = 20
 _MAX_KEY = 255
 _MAX_DESCRIPTION = 4096
 _MAX_CREATOR = 256
+_MAX_NOTE = 512
 
 
 class Plans:
@@ -61,12 +65,13 @@ class Plans:
     async def update(self, request: pb.SchedulePlanUpdateRequest, call: Call) -> pb.SchedulePlanUpdateResponse:
         namespace, plan_id = _named(request)
         patch = update_patch(request)
-        command = UpdatePlan(namespace, plan_id, patch, self._context.default_time_zone)
+        zone = self._context.default_time_zone
+        command = UpdatePlan(namespace, plan_id, patch, zone, _revision(request))
         updated = await self._caught_up(namespace, plan_id, call, lambda: self._context.write(command, call))
         return pb.SchedulePlanUpdateResponse(header=self._context.header(), data=self._message(updated))
 
     async def delete(self, request: pb.SchedulePlanDeleteRequest, call: Call) -> pb.SchedulePlanDeleteResponse:
-        await self._context.write(DeletePlan(*_named(request)), call)
+        await self._context.write(DeletePlan(*_named(request), _revision(request)), call)
         return pb.SchedulePlanDeleteResponse(header=self._context.header())
 
     async def detail(self, request: pb.SchedulePlanDetailRequest, call: Call) -> pb.SchedulePlanDetailResponse:
@@ -74,13 +79,29 @@ class Plans:
 
     async def online(self, request: pb.SchedulePlanOnlineRequest, call: Call) -> pb.SchedulePlanDetailResponse:
         namespace, plan_id = _named(request)
-        command = SwitchPlan(namespace, plan_id, True, _description(request))
-        return self._detail(await self._context.write(command, call))
+        command = SwitchPlan(namespace, plan_id, True, _description(request), _revision(request))
+        return self._detail(await self._caught_up(namespace, plan_id, call, lambda: self._context.write(command, call)))
 
     async def offline(self, request: pb.SchedulePlanOfflineRequest, call: Call) -> pb.SchedulePlanDetailResponse:
         namespace, plan_id = _named(request)
-        command = SwitchPlan(namespace, plan_id, False, _description(request))
+        command = SwitchPlan(namespace, plan_id, False, _description(request), _revision(request))
         return self._detail(await self._caught_up(namespace, plan_id, call, lambda: self._context.write(command, call)))
+
+    async def pause(self, request: pb.PlanPauseRequest, call: Call) -> pb.SchedulePlanDetailResponse:
+        namespace, plan_id = _named(request)
+        command = PausePlan(
+            namespace,
+            plan_id,
+            check_text("by", request.by, _MAX_CREATOR) or call.peer,
+            check_text("note", request.note, _MAX_NOTE),
+            optional_time(request, "until"),
+            _revision(request),
+        )
+        return self._detail(await self._caught_up(namespace, plan_id, call, lambda: self._context.write(command, call)))
+
+    async def resume(self, request: pb.PlanResumeRequest, call: Call) -> pb.SchedulePlanDetailResponse:
+        command = ResumePlan(*_named(request), request.catch_up, _revision(request))
+        return self._detail(await self._context.write(command, call))
 
     async def list(self, request: pb.SchedulePlanListRequest, call: Call) -> pb.SchedulePlanListResponse:
         page = check_page(request.pageNumber, request.pageSize)
@@ -174,12 +195,17 @@ class Plans:
             try:
                 return await write()
             except StillCatchingUp:
+                await self._context.write(LiftPause(namespace, plan_id), call)
                 while await self._context.write(DecideTicks(namespace, plan_id), call):
                     pass
 
 
 def _named(request: "_Named") -> tuple[str, str]:
     return check_namespace("namespace", request.namespace), check_name("id", request.id)
+
+
+def _revision(request: "_Guarded") -> int | None:
+    return request.revision if request.HasField("revision") else None
 
 
 def _description(request: pb.SchedulePlanOnlineRequest | pb.SchedulePlanOfflineRequest) -> str:
@@ -205,12 +231,12 @@ def _matches(plan: Plan, request: pb.SchedulePlanListRequest, status: PlanStatus
     )
 
 
-_Named = (
+_Guarded = (
     pb.SchedulePlanUpdateRequest
     | pb.SchedulePlanDeleteRequest
-    | pb.SchedulePlanDetailRequest
     | pb.SchedulePlanOnlineRequest
     | pb.SchedulePlanOfflineRequest
-    | pb.PlanRunRequest
-    | pb.PlanPreviewRequest
+    | pb.PlanPauseRequest
+    | pb.PlanResumeRequest
 )
+_Named = _Guarded | pb.SchedulePlanDetailRequest | pb.PlanRunRequest | pb.PlanPreviewRequest

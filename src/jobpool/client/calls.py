@@ -44,6 +44,12 @@ class Calls(Protocol):
     async def plan_offline(self, request: pb.SchedulePlanOfflineRequest) -> pb.SchedulePlanDetailResponse:
         return await self.call("PlanOffline", request, reply=pb.SchedulePlanDetailResponse)
 
+    async def plan_pause(self, request: pb.PlanPauseRequest) -> pb.SchedulePlanDetailResponse:
+        return await self.call("PlanPause", request, reply=pb.SchedulePlanDetailResponse)
+
+    async def plan_resume(self, request: pb.PlanResumeRequest) -> pb.SchedulePlanDetailResponse:
+        return await self.call("PlanResume", request, reply=pb.SchedulePlanDetailResponse)
+
     async def namespace_add(self, request: pb.ScheduleNameSpaceAddRequest) -> pb.ScheduleNameSpaceAddResponse:
         return await self.call("NameSpaceAdd", request, reply=pb.ScheduleNameSpaceAddResponse)
 

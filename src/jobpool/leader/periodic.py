@@ -17,7 +17,7 @@ from jobpool.model.plan import Plan
 from jobpool.model.schedule import Cursor
 from jobpool.replica.state import Folded, PlanKey
 from jobpool.store.change import Turn
-from jobpool.store.commands import DecideTicks, ExpirePlan
+from jobpool.store.commands import DecideTicks, ExpirePlan, LiftPause
 
 _BATCH = 2000
 _RETRY: Millis = SECOND
@@ -25,7 +25,10 @@ _RETRY_REFUSED: Millis = MINUTE
 
 
 class DueTimes:
-    """When each plan needs a decision: at its next tick, or at its end time once no tick is left. Pure."""
+    """When each plan needs a decision. Pure.
+
+    At its next tick, at its end time once no tick is left, and where it is paused when the pause runs out.
+    """
 
     def __init__(self) -> None:
         self._queue: DelayQueue[PlanKey] = DelayQueue()
@@ -38,10 +41,7 @@ class DueTimes:
 
     def track(self, key: PlanKey, plan: Plan | None, cursor: Cursor | None) -> None:
         """Take a plan and its cursor as they are now."""
-        due = None
-        if plan is not None and cursor is not None and plan.fires and plan.periodic is not None:
-            end = plan.periodic.end_time
-            due = cursor.next_due if cursor.next_due is not None else end + 1 if end is not None else None
+        due = None if plan is None or cursor is None else _due(plan, cursor)
         if due is None:
             self._queue.discard(key)
         else:
@@ -57,6 +57,15 @@ class DueTimes:
 
     def next_due(self) -> Millis | None:
         return self._queue.next_due()
+
+
+def _due(plan: Plan, cursor: Cursor) -> Millis | None:
+    if plan.paused is not None:
+        return plan.paused.until
+    if not plan.fires or plan.periodic is None:
+        return None
+    end = plan.periodic.end_time
+    return cursor.next_due if cursor.next_due is not None else end + 1 if end is not None else None
 
 
 class Periodic:
@@ -106,8 +115,10 @@ class Periodic:
             else:
                 self._keep(key)
 
-    def _command(self, key: PlanKey) -> DecideTicks | ExpirePlan:
-        cursor = self._term.state.cursor(*key)
+    def _command(self, key: PlanKey) -> DecideTicks | ExpirePlan | LiftPause:
+        plan, cursor = self._term.state.plan(*key), self._term.state.cursor(*key)
+        if plan is not None and plan.paused is not None:
+            return LiftPause(*key)
         if cursor is not None and cursor.next_due is None:
             return ExpirePlan(*key)
         return DecideTicks(*key)

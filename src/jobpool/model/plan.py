@@ -13,11 +13,23 @@ ASYNC_TIMEOUT: Millis = 48 * HOUR
 POISON_LOSSES = 3
 
 
+class Paused(Struct, frozen=True, array_like=True):
+    """An operator holds the plan's ticks since then: none of them runs. `until` None = until somebody resumes it."""
+
+    since: Millis
+    by: str
+    note: str = ""
+    until: Millis | None = None
+
+    def is_over(self, now: Millis) -> bool:
+        return self.until is not None and self.until <= now
+
+
 class Plan(Struct, frozen=True, array_like=True):
     """`incarnation` and `version` are the commit numbers that created it and last changed it.
 
     `timeout` None = 1 h for a synchronous run, 48 h for an accepted asynchronous one. `parameters` is the
-    executor's JSON, validated by its rules before it is stored.
+    executor's JSON, validated by its rules before it is stored. `labels` are sorted by name.
     """
 
     id: str
@@ -45,17 +57,25 @@ class Plan(Struct, frozen=True, array_like=True):
     match: DayMatch = DayMatch.ANY
     strategy: str = ""
     status_reason: str = ""
+    paused: Paused | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    owner: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
         return (self.namespace, self.id)
 
     @property
-    def fires(self) -> bool:
-        """Whether ticks of this plan are decided at all."""
+    def active(self) -> bool:
+        """Whether the plan has ticks, each of which is decided one day, while it is paused or after."""
         return (
             self.status is PlanStatus.RUNNING and not self.stop and self.periodic is not None and self.periodic.enabled
         )
+
+    @property
+    def fires(self) -> bool:
+        """Whether ticks of this plan are decided when they are due."""
+        return self.active and self.paused is None
 
     @property
     def runs_synchronously(self) -> bool:

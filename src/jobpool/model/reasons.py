@@ -54,3 +54,4 @@ class LedgerReason(StrEnum):
     COALESCED = "coalesced"
     MISSED_WINDOW = "missed_window"
     SUPERSEDED_BY_EDIT = "superseded_by_edit"
+    PAUSED = "paused"

@@ -30,7 +30,7 @@ BORN = (JobStatus.PENDING, JobStatus.SKIPPED, JobStatus.FAILED)
 def ticks_between(plan: Plan, after: Millis, until: Millis) -> list[Millis]:
     """The plan's ticks in (after, until], for the few kinds of schedule that the tests use."""
     periodic = plan.periodic
-    if periodic is None or not plan.fires:
+    if periodic is None or not plan.active:
         return []
     until = until if periodic.end_time is None else min(until, periodic.end_time)
     after = after if periodic.start_time is None else max(after, periodic.start_time - 1)
@@ -163,7 +163,7 @@ class Audit:
         key = (change.record[0], change.record[1])
         before = self._definitions.pop(key, None)
         if change.value is None:
-            assert before is None or not before.fires
+            assert before is None or not before.active
             return
         assert isinstance(change.value, Plan)
         if before is not None:

@@ -6,7 +6,7 @@ from jobpool.kit.pure.durations import Millis, format_duration
 from jobpool.model.errors import InvalidArgument
 from jobpool.model.namespace import Namespace
 from jobpool.model.node import Node
-from jobpool.model.plan import Plan
+from jobpool.model.plan import Paused, Plan
 from jobpool.model.run import Attempt, Evaluation, Run, allocation_id, evaluation_id
 from jobpool.model.schedule import Cursor, Overlap, Periodic
 from jobpool.model.statuses import DesiredStatus
@@ -52,9 +52,12 @@ def plan_message(plan: Plan, cursor: Cursor | None) -> pb.Plan:
         revision=plan.version,
         status_reason=plan.status_reason,
     )
+    message.periodic.SetInParent()  # the original's client takes it for granted
     if plan.periodic is not None:
         message.periodic.CopyFrom(_periodic(plan.periodic, prohibit_overlap=plan.overlap is not Overlap.ALLOW))
     _add_policies(message, plan)
+    if plan.paused is not None:
+        message.paused.CopyFrom(_paused(plan.paused))
     if cursor is not None:
         if cursor.next_due is not None and plan.fires:
             message.next_time.CopyFrom(timestamp(cursor.next_due))
@@ -75,6 +78,13 @@ def _periodic(periodic: Periodic, *, prohibit_overlap: bool) -> pb.PeriodicConfi
         message.start_time.CopyFrom(timestamp(periodic.start_time))
     if periodic.end_time is not None:
         message.end_time.CopyFrom(timestamp(periodic.end_time))
+    return message
+
+
+def _paused(paused: Paused) -> pb.Paused:
+    message = pb.Paused(by=paused.by, note=paused.note, since=timestamp(paused.since))
+    if paused.until is not None:
+        message.until.CopyFrom(timestamp(paused.until))
     return message
 
 

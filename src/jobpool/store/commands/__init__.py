@@ -23,6 +23,7 @@ from jobpool.store.commands.namespaces import (
 from jobpool.store.commands.nodes import DrainNode, EndStream, RegisterNode, RemoveNode, SetNodeStatus
 from jobpool.store.commands.pauses import PauseScheduling, ResumeScheduling
 from jobpool.store.commands.placement import BlockEvaluation, FailEvaluation, GrantSlot, Placed, PlaceRun
+from jobpool.store.commands.plan_pauses import LiftPause, PausePlan, ResumePlan
 from jobpool.store.commands.plan_rules import CatchUpPatch, DstPatch, PeriodicPatch, PlanPatch, RetryPatch
 from jobpool.store.commands.plans import AddPlan, DeletePlan, StillCatchingUp, SwitchPlan, UpdatePlan
 from jobpool.store.commands.reports import LoseAttempt, ReportAttempt, Reported
@@ -57,10 +58,12 @@ __all__ = [
     "FoundCluster",
     "GrantSlot",
     "JoinServer",
+    "LiftPause",
     "LoseAttempt",
     "MarkRestored",
     "MoveAttempt",
     "NamespaceSettings",
+    "PausePlan",
     "PauseScheduling",
     "PeriodicPatch",
     "PlaceRun",
@@ -74,6 +77,7 @@ __all__ = [
     "ReportAttempt",
     "ReportRun",
     "Reported",
+    "ResumePlan",
     "ResumeScheduling",
     "RetryPatch",
     "SetEligibility",

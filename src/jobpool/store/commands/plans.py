@@ -14,6 +14,7 @@ from jobpool.model.errors import (
     FailedPrecondition,
     InvalidArgument,
     NotFound,
+    RevisionMismatch,
     Unavailable,
 )
 from jobpool.model.plan import DEFAULT_PRIORITY, Plan
@@ -23,13 +24,16 @@ from jobpool.model.statuses import PlanStatus
 from jobpool.ports import ClusterView
 from jobpool.store.change import Change, Decided, KeyRange
 from jobpool.store.commands.plan_rules import PeriodicPatch, PlanPatch, blank_plan, check_plan
-from jobpool.store.commands.ticks import TicksDecided, decide_ticks, fresh_version, timetable_of
+from jobpool.store.commands.ticks import TicksDecided, decide_ticks, fresh_version, pass_over_pause, timetable_of
 from jobpool.store.keyspace import Table, key_of, number
 from jobpool.timetable import first_tick
 
 
 class StillCatchingUp(Unavailable):
-    """More ticks of the plan are due than one command decides: decide them first, then ask again."""
+    """The plan's pause has just run out, or more of its ticks are due than one command decides.
+
+    Lift the pause and decide the ticks first, then ask again.
+    """
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(f"plan {plan.namespace}/{plan.id} is catching up on due ticks; try again")
@@ -67,9 +71,10 @@ class UpdatePlan(Struct, frozen=True):
     plan_id: str
     patch: PlanPatch
     default_time_zone: str
+    revision: int | None = None
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[Plan]:
-        plan, cursor = existing(view, self.namespace, self.plan_id)
+        plan, cursor = existing(view, self.namespace, self.plan_id, revision=self.revision)
         updated = self.patch.on(plan)
         if self.patch.status is PlanStatus.DEAD:
             updated = _enabled(replace(updated, stop=True), False)
@@ -80,16 +85,11 @@ class UpdatePlan(Struct, frozen=True):
         if updated == plan:
             return Decided(plan)
         updated = replace(updated, version=fresh_version(*plan.key, view), updated_at=now)
-        decided = _decided_so_far(plan, cursor, view, now)
+        decided = decided_so_far(plan, cursor, view, now)
         moved = decided.cursor
         if _timing(updated) != _timing(plan):
             moved = replace(moved, next_due=_first_due(updated, now), open_range=None, era=view.era)
-        changes = (
-            *decided.changes,
-            _put(updated),
-            Change(Table.CURSOR, plan.key, moved),
-            Change(Table.VERSION, (*plan.key, str(plan.version)), plan),
-        )
+        changes = (*decided.changes, *changed(plan, updated, moved))
         return Decided(updated, changes, decided.ended, grows=_words(updated) > _words(plan))
 
     def _revived(self, plan: Plan) -> Plan:
@@ -107,9 +107,10 @@ class SwitchPlan(Struct, frozen=True):
     plan_id: str
     online: bool
     description: str = ""
+    revision: int | None = None
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[Plan]:
-        plan, _ = existing(view, self.namespace, self.plan_id)
+        plan, _ = existing(view, self.namespace, self.plan_id, revision=self.revision)
         status = PlanStatus.RUNNING if self.online else PlanStatus.DEAD
         if plan.status is status:
             word = "online" if self.online else "offline"
@@ -127,9 +128,10 @@ class DeletePlan(Struct, frozen=True):
 
     namespace: str
     plan_id: str
+    revision: int | None = None
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[None]:
-        plan, _ = existing(view, self.namespace, self.plan_id)
+        plan, _ = existing(view, self.namespace, self.plan_id, revision=self.revision)
         if plan.status is PlanStatus.RUNNING:
             raise FailedPrecondition(
                 f"plan {plan.namespace}/{plan.id} is running; take it offline before deleting it", field="id"
@@ -143,25 +145,43 @@ class DeletePlan(Struct, frozen=True):
         return Decided(None, changes, ranges=(KeyRange(ledger, ledger[:-1] + "0"),))
 
 
-def existing(view: ClusterView, namespace: str, plan_id: str) -> tuple[Plan, Cursor]:
-    """The plan and its cursor. Raises NotFound naming what is missing."""
+def existing(view: ClusterView, namespace: str, plan_id: str, *, revision: int | None = None) -> tuple[Plan, Cursor]:
+    """The plan and its cursor. Raises NotFound naming what is missing, and RevisionMismatch.
+
+    `revision` is the version of the plan that the caller has seen; None = whatever it is.
+    """
     if view.namespace(namespace) is None:
         raise NotFound("namespace", namespace, field="namespace")
     plan, cursor = view.plan(namespace, plan_id), view.cursor(namespace, plan_id)
     if plan is None or cursor is None:
         raise NotFound("plan", f"{namespace}/{plan_id}", field="id")
+    if revision is not None and revision != plan.version:
+        raise RevisionMismatch("plan", f"{namespace}/{plan_id}", wanted=revision, found=plan.version)
     return plan, cursor
 
 
-def _decided_so_far(plan: Plan, cursor: Cursor, view: ClusterView, now: Millis) -> TicksDecided:
+def changed(old: Plan, new: Plan, cursor: Cursor) -> tuple[Change, ...]:
+    """The changes that put `new` in the place of `old`, whose version stays for the runs that started with it."""
+    return (
+        _put(new),
+        Change(Table.CURSOR, old.key, cursor),
+        Change(Table.VERSION, (*old.key, str(old.version)), old),
+    )
+
+
+def decided_so_far(plan: Plan, cursor: Cursor, view: ClusterView, now: Millis) -> TicksDecided:
     """The plan's ticks ≤ now, decided by its present definition. Raises StillCatchingUp.
 
     A definition that cannot be read any more (written by another version) must not keep a better one out: what would
     have been due under it is one range, not enumerated.
     """
-    if not plan.fires:
+    if not plan.active:
         return TicksDecided((), (), cursor, more=False)
+    if plan.paused is not None and plan.paused.is_over(now):
+        raise StillCatchingUp(plan)
     try:
+        if plan.paused is not None:
+            return pass_over_pause(plan, cursor, until=now)
         decided = decide_ticks(plan, cursor, view, now)
     except BadSchedule:
         due = cursor.next_due
@@ -198,12 +218,12 @@ def _words(plan: Plan) -> int:
 
 def _timing(plan: Plan) -> tuple[object, ...]:
     """All that decides when the plan is due."""
-    return (plan.fires, plan.periodic, plan.dst, plan.match)
+    return (plan.active, plan.periodic, plan.dst, plan.match)
 
 
 def _first_due(plan: Plan, now: Millis) -> Millis | None:
-    """The first tick after now. Raises InvalidArgument for a firing plan that never will be due."""
-    if not plan.fires or plan.periodic is None:
+    """The first tick after now. Raises InvalidArgument for an active plan that never will be due."""
+    if not plan.active or plan.periodic is None:
         return None
     periodic = plan.periodic
     timetable = timetable_of(plan, periodic)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from jobpool.kit.pure.durations import MINUTE, Millis
 from jobpool.model.namespace import WhenFull
 from jobpool.model.plan import Plan
-from jobpool.model.reasons import Reason
+from jobpool.model.reasons import LedgerReason, Reason
 from jobpool.model.run import Evaluation, Run, tick_job_id
 from jobpool.model.schedule import CatchUpMode, Cursor, LedgerRange, Overlap, Periodic
 from jobpool.model.statuses import EvaluationStatus, EvaluationTrigger, JobStatus, PlanStatus, Trigger
@@ -29,6 +29,7 @@ MAX_WAITING = 10_000
 
 SKIPPED_INFO = "skip this plan while has running job"
 NO_SLOT_INFO = "create failed job while no slot left"
+NO_FURTHER_TICK = "the schedule has no further tick"
 
 
 class TicksDecided(Struct, frozen=True):
@@ -54,7 +55,7 @@ class DecideTicks(Struct, frozen=True):
         decided = decide_ticks(plan, cursor, view, now)
         changes = (*decided.changes, Change(Table.CURSOR, plan.key, decided.cursor))
         if decided.cursor.next_due is None and plan.periodic is not None and plan.periodic.end_time is None:
-            changes += retire(plan, "the schedule has no further tick", view, now)
+            changes += retire(plan, NO_FURTHER_TICK, view, now)
         return Decided(decided.more, changes, decided.ended)
 
 
@@ -75,18 +76,22 @@ class ExpirePlan(Struct, frozen=True):
         return Decided(None, retire(plan, "the plan's end time has passed", view, now))
 
 
-def retire(plan: Plan, reason: str, view: ClusterView, now: Millis) -> tuple[Change, ...]:
-    """The changes that make a plan dead by the engine's own decision."""
+def retired(plan: Plan, reason: str) -> Plan:
+    """The plan, dead by the engine's own decision."""
     periodic = plan.periodic
-    dead = replace(
+    return replace(
         plan,
         status=PlanStatus.DEAD,
         stop=True,
         periodic=replace(periodic, enabled=False) if periodic is not None else None,
         status_reason=reason,
-        version=fresh_version(plan.namespace, plan.id, view),
-        updated_at=now,
     )
+
+
+def retire(plan: Plan, reason: str, view: ClusterView, now: Millis) -> tuple[Change, ...]:
+    """The changes that make a plan dead."""
+    version = fresh_version(plan.namespace, plan.id, view)
+    dead = replace(retired(plan, reason), version=version, updated_at=now)
     return (
         Change(Table.PLAN, plan.key, dead),
         Change(Table.VERSION, (*plan.key, str(plan.version)), plan),
@@ -137,6 +142,18 @@ def decide_ticks(plan: Plan, cursor: Cursor, view: ClusterView, now: Millis) -> 
         cursor.era if due.cursor is not None and due.cursor <= passed else view.era,
     )
     return TicksDecided((*draft.changes, *ledger), tuple(draft.ended), moved, due.more)
+
+
+def pass_over_pause(plan: Plan, cursor: Cursor, *, until: Millis) -> TicksDecided:
+    """The ticks ≤ `until`, which were due while the plan was paused, as one range."""
+    periodic, due = plan.periodic, cursor.next_due
+    if periodic is None or due is None or due > until:
+        return TicksDecided((), (), cursor, more=False)
+    missed = _missed(plan, periodic, due, until=until, now=until)
+    ranges = tuple(replace(entry, reason=LedgerReason.PAUSED) for entry in missed.skipped)
+    ledger, open_range = _ledger(plan, cursor.open_range, ranges)
+    moved = replace(cursor, next_due=missed.cursor, open_range=open_range)
+    return TicksDecided(ledger, (), moved, more=False)
 
 
 def _due_ticks(plan: Plan, periodic: Periodic, next_due: Millis, now: Millis) -> DueTicks:
