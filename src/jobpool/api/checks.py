@@ -92,7 +92,9 @@ def check_enum(field: str, text: str, kind: type[E]) -> E:
         return kind(text)
     except ValueError:
         known = ", ".join(member.value for member in kind if member.value)
-        raise InvalidArgument(field, f"must be one of {known}; found {text[:40]!r}", engine_code=1002) from None
+        raise InvalidArgument(
+            field, f"must be one of {known}; found {text[:40]!r}", engine_code=1002, terms=(field, known)
+        ) from None
 
 
 def check_statuses(text: str, kind: type[E]) -> tuple[E, ...]:

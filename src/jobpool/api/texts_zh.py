@@ -44,6 +44,8 @@ _WORDS = {
     "take plan offline": "下线流程",
     "online": "已上线",
     "offline": "已下线",
+    "plan or job": "plan或job",
+    "free slot": "允许范围内的并发任务节点",
 }
 """What the original calls a thing where we say it otherwise."""
 
