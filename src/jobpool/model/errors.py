@@ -139,9 +139,7 @@ class ResourceExhausted(JobpoolError):
 
     code = Code.RESOURCE_EXHAUSTED
 
-    def __init__(
-        self, reason: str, *, retry_after: int = 1, engine_code: int = 0, terms: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, reason: str, *, retry_after: int = 1, engine_code: int = 0, terms: tuple[str, ...] = ()) -> None:
         super().__init__(reason, engine_code=engine_code, terms=terms)
         self.retry_after = retry_after
 
