@@ -114,7 +114,8 @@ class SwitchPlan(Struct, frozen=True):
         status = PlanStatus.RUNNING if self.online else PlanStatus.DEAD
         if plan.status is status:
             word = "online" if self.online else "offline"
-            raise FailedPrecondition(f"plan {plan.namespace}/{plan.id} is already {word}", field="id")
+            terms = (f"{'bring' if self.online else 'take'} plan {word}", plan.id, word)
+            raise FailedPrecondition(f"plan {plan.namespace}/{plan.id} is already {word}", field="id", terms=terms)
         patch = PlanPatch(status=status)
         if self.description:
             patch = replace(patch, description=self.description)
@@ -134,7 +135,9 @@ class DeletePlan(Struct, frozen=True):
         plan, _ = existing(view, self.namespace, self.plan_id, revision=self.revision)
         if plan.status is PlanStatus.RUNNING:
             raise FailedPrecondition(
-                f"plan {plan.namespace}/{plan.id} is running; take it offline before deleting it", field="id"
+                f"plan {plan.namespace}/{plan.id} is running; take it offline before deleting it",
+                field="id",
+                terms=("delete plan", plan.id, "online"),
             )
         ledger = key_of(Table.LEDGER, plan.key) + "/"
         changes = (

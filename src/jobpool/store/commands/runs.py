@@ -80,7 +80,8 @@ def _slot_or_wait(plan: Plan, view: ClusterView) -> bool:
         return True
     namespace = view.namespace(plan.namespace)
     if namespace is None or namespace.when_full is WhenFull.FAIL:
-        raise ResourceExhausted(f"namespace {plan.namespace!r} has no free slot ({used} of {limit} in use)")
+        reason = f"namespace {plan.namespace!r} has no free slot ({used} of {limit} in use)"
+        raise ResourceExhausted(reason, engine_code=1109, terms=("free slot",))
     waiting = view.runs_in(plan.namespace) - used
     if waiting >= MAX_WAITING:
         raise ResourceExhausted(f"{waiting} runs of namespace {plan.namespace!r} wait for a slot already")
