@@ -77,6 +77,10 @@ class ClusterView(Protocol):
         """Whether the run ended not long ago (a ring of the last 100,000)."""
         ...
 
+    def aliased(self, part: str, alias: str) -> str | None:
+        """The id of the live run whose evaluation (`part` "e") or allocation ("a") a caller has given that id."""
+        ...
+
     def live_runs(self, namespace: str, plan_id: str) -> Iterable[str]:
         """Ids of the plan's runs that have not ended."""
         ...

@@ -10,6 +10,7 @@ from jobpool.history.queries import (
     AllocationPage,
     EvaluationPage,
     GetJob,
+    GetPart,
     JobExists,
     JobPage,
     ListAllocations,
@@ -48,7 +49,7 @@ class History(Protocol):
     @overload
     def query(self, query: JobExists) -> Awaitable[bool]: ...
     @overload
-    def query(self, query: GetJob) -> Awaitable[Run | None]: ...
+    def query(self, query: GetJob | GetPart) -> Awaitable[Run | None]: ...
 
 
 class Deliveries(Protocol):

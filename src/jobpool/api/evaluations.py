@@ -11,11 +11,12 @@ from jobpool.history.queries import (
     AllocationFilter,
     EvaluationFilter,
     GetJob,
+    GetPart,
     ListAllocations,
     ListEvaluations,
 )
 from jobpool.model.errors import InvalidArgument, NotFound
-from jobpool.model.run import Attempt, Evaluation, Run, allocation_id, evaluation_id, split_id
+from jobpool.model.run import Attempt, Evaluation, Run, allocation_id, allocation_name, evaluation_id, split_id
 from jobpool.model.statuses import TERMINAL_ALLOCATION, AllocationStatus, DesiredStatus, EvaluationStatus
 from jobpool.replica.state import State
 from jobpool.wire import jobpool_pb2 as pb
@@ -75,7 +76,7 @@ class Allocations:
         items, total, pages = await self._found(request, call)
         return pb.ScheduleSimpleAllocationListResponse(
             header=self._context.header(),
-            data=[pb.SimpleAllocation(id=allocation_id(run.id, attempt.number)) for run, attempt in items],
+            data=[pb.SimpleAllocation(id=allocation_name(run, attempt.number)) for run, attempt in items],
             totalElements=total,
             totalPages=pages,
         )
@@ -128,16 +129,23 @@ def _allocation_order(item: tuple[Run, Attempt]) -> tuple[int, str]:
     return (item[1].created_at, allocation_id(item[0].id, item[1].number))
 
 
-async def find_part(context: Context, kind: str, text: str, call: Call) -> tuple[Run, int]:
+async def find_part(context: Context, kind: str, text: str, call: Call, *, field: str = "id") -> tuple[Run, int]:
     """The run that the id of an `eval` or an `allocation` names, and the number within it. Raises NotFound."""
-    named = split_id(check_id("id", text))
-    if named is not None and named[1] == kind[0]:
+    letter, named = kind[0], split_id(check_id(field, text))
+    alias = context.state.aliased(letter, text)
+    if alias is None and named is not None and named[1] == letter:
         run = context.state.run(named[0])
         if run is None:
             run = await context.read(context.history.query(GetJob(named[0])), call)
         if run is not None and part_of(run, kind, named[2]) is not None:
             return run, named[2]
-    raise NotFound(kind, text, field="id")
+    run = context.state.run(alias) if alias is not None else None
+    if run is None:
+        run = await context.read(context.history.query(GetPart(letter, text)), call)
+    for given in run.aliases if run is not None else ():
+        if run is not None and (given.part, given.id) == (letter, text) and part_of(run, kind, given.number):
+            return run, given.number
+    raise NotFound(kind, text, field=field)
 
 
 def part_of(run: Run, kind: str, number: int) -> Evaluation | Attempt | None:

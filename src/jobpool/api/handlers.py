@@ -8,6 +8,7 @@ from jobpool.api.context import Context
 from jobpool.api.eval_queue import EvalQueue
 from jobpool.api.eval_records import EvalRecords
 from jobpool.api.evaluations import Allocations, Evaluations
+from jobpool.api.job_records import JobRecords
 from jobpool.api.jobs import Jobs
 from jobpool.api.logs import Logs, Outputs
 from jobpool.api.namespaces import Namespaces
@@ -39,7 +40,7 @@ def _handlers(context: Context, outputs: Outputs) -> Mapping[str, Handler]:
     evaluations, allocations = Evaluations(context), Allocations(context)
     nodes, logs = Nodes(context), Logs(context, outputs)
     queues, pauses = Queues(context), Pauses(context)
-    taken = EvalQueue(context)
+    taken, added, placed = EvalQueue(context), EvalRecords(context), AllocationRecords(context)
     return {
         "PlanAdd": plans.add,
         "PlanList": plans.list,
@@ -57,24 +58,25 @@ def _handlers(context: Context, outputs: Outputs) -> Mapping[str, Handler]:
         "NameSpaceDelete": namespaces.delete,
         "NameSpaceDetail": namespaces.detail,
         "NameSpaceUpdate": namespaces.update,
-        "JobAdd": originals.job_add,
+        "JobAdd": JobRecords(context).add,
         "JobList": jobs.list,
         "JobExist": jobs.exist,
         "JobUpdate": jobs.report,
         "JobDetail": jobs.detail,
         "JobCancel": jobs.cancel,
         "JobLogs": logs.read,
-        "EvalAdd": originals.eval_add,
+        "EvalAdd": added.add,
         "EvalList": evaluations.list,
-        "EvalUpdate": EvalRecords(context).update,
+        "EvalUpdate": added.update,
         "EvalDetail": evaluations.detail,
         "EvalDequeue": taken.dequeue,
         "EvalAck": taken.ack,
         "EvalNack": taken.nack,
-        "AllocationAdd": originals.allocation_add,
+        "AllocationAdd": placed.add,
         "AllocationList": allocations.list,
         "SimpleAllocationList": allocations.simple,
-        "AllocationUpdate": AllocationRecords(context).update,
+        "AllocationUpdate": placed.update,
+        "PlanAllocationEnqueue": placed.enqueue,
         "AllocationDetail": allocations.detail,
         "NodeAdd": originals.node_add,
         "NodeUpdate": originals.node_update,

@@ -30,13 +30,13 @@ def job_of(state: State, run: Run) -> pb.Job:
     return job_message(run, state.plan_version(run.namespace, run.plan_id, run.plan_version))
 
 
-async def find_run(context: Context, job_id: str, call: Call) -> Run:
+async def find_run(context: Context, job_id: str, call: Call, *, field: str = "id") -> Run:
     """A run, live or finished. Raises NotFound."""
     run = context.state.run(job_id)
     if run is None:
         run = await context.read(context.history.query(GetJob(job_id)), call)
     if run is None:
-        raise NotFound("job", job_id, field="id")
+        raise NotFound("job", job_id, field=field)
     return run
 
 

@@ -9,7 +9,15 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
-from jobpool.history.queries import GetJob, JobExists, ListAllocations, ListEvaluations, ListJobs, RetentionCut
+from jobpool.history.queries import (
+    GetJob,
+    GetPart,
+    JobExists,
+    ListAllocations,
+    ListEvaluations,
+    ListJobs,
+    RetentionCut,
+)
 
 HEADER = 4
 MAX_FRAME = 256 * 1024 * 1024
@@ -35,7 +43,16 @@ class Reset(Struct, frozen=True, array_like=True, tag="reset"):
 
 
 Request: TypeAlias = (
-    Ingest | DeleteBefore | Reset | ListJobs | ListEvaluations | ListAllocations | JobExists | GetJob | RetentionCut
+    Ingest
+    | DeleteBefore
+    | Reset
+    | ListJobs
+    | ListEvaluations
+    | ListAllocations
+    | JobExists
+    | GetJob
+    | GetPart
+    | RetentionCut
 )
 
 

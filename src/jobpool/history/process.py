@@ -17,6 +17,7 @@ from jobpool.history.queries import (
     AllocationPage,
     EvaluationPage,
     GetJob,
+    GetPart,
     JobExists,
     JobPage,
     ListAllocations,
@@ -119,7 +120,7 @@ class HistoryProcess:
     @overload
     def query(self, query: JobExists) -> Awaitable[bool]: ...
     @overload
-    def query(self, query: GetJob) -> Awaitable[Run | None]: ...
+    def query(self, query: GetJob | GetPart) -> Awaitable[Run | None]: ...
     @overload
     def query(self, query: RetentionCut) -> Awaitable[int | None]: ...
     def query(self, query: Query) -> Awaitable[object]:
@@ -247,7 +248,7 @@ async def _read(question: Question, query: Query) -> object:
             return EvaluationPage(total, tuple((run, _evaluation(run, number)) for run, number in read))
         case ListAllocations():
             return AllocationPage(total, tuple((run, _attempt(run, number)) for run, number in read))
-        case GetJob():
+        case GetJob() | GetPart():
             return read[0][0] if read else None
         case _:
             return JobPage(total, tuple(run for run, _ in read))

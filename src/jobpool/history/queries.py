@@ -9,7 +9,15 @@ from msgspec import Struct
 
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import InvalidArgument
-from jobpool.model.run import Attempt, Evaluation, Run, allocation_id, evaluation_id
+from jobpool.model.run import (
+    Attempt,
+    Evaluation,
+    Run,
+    allocation_id,
+    allocation_name,
+    evaluation_id,
+    evaluation_name,
+)
 from jobpool.model.statuses import AllocationStatus, EvaluationStatus, JobStatus
 
 _INT64 = 1 << 63
@@ -84,7 +92,7 @@ class EvaluationFilter(Struct, frozen=True, array_like=True):
             and self.job_id in ("", run.id)
             and self.status in (None, evaluation.status)
             and _within(evaluation.created_at, self.created_after, self.created_until)
-            and self.id in ("", evaluation_id(run.id, evaluation.number))
+            and (not self.id or self.id in _evaluation_ids(run, evaluation.number))
         )
 
 
@@ -119,12 +127,17 @@ class AllocationFilter(Struct, frozen=True, array_like=True):
             and (not self.statuses or attempt.status in self.statuses)
             and self.name in run.name
             and _within(attempt.created_at, self.created_after, self.created_until)
-            and self.evaluation_id in ("", evaluation_id(run.id, attempt.evaluation))
-            and self._names(allocation_id(run.id, attempt.number))
+            and (not self.evaluation_id or self.evaluation_id in _evaluation_ids(run, attempt.evaluation))
+            and (not (self.id or self.ids) or self._names(run, attempt))
         )
 
-    def _names(self, allocation: str) -> bool:
-        return self.id in ("", allocation) and (not self.ids or allocation in self.ids)
+    def _names(self, run: Run, attempt: Attempt) -> bool:
+        own, shown = allocation_id(run.id, attempt.number), allocation_name(run, attempt.number)
+        return self.id in ("", own, shown) and (not self.ids or own in self.ids or shown in self.ids)
+
+
+def _evaluation_ids(run: Run, number: int) -> tuple[str, str]:
+    return evaluation_id(run.id, number), evaluation_name(run, number)
 
 
 def node_of(run: Run) -> str:
@@ -180,6 +193,13 @@ class GetJob(Struct, frozen=True, array_like=True, tag="get"):
     id: str
 
 
+class GetPart(Struct, frozen=True, array_like=True, tag="part"):
+    """The run whose evaluation (`part` "e") or allocation ("a") a caller has given that id."""
+
+    part: str
+    alias: str
+
+
 class RetentionCut(Struct, frozen=True, array_like=True, tag="cut"):
     """The newest n such that each segment up to it is from before `older_than` or beyond the newest `keep_runs` runs.
 
@@ -194,7 +214,7 @@ class RetentionCut(Struct, frozen=True, array_like=True, tag="cut"):
         _check_count("keep_runs", self.keep_runs)
 
 
-Query: TypeAlias = ListJobs | ListEvaluations | ListAllocations | JobExists | GetJob | RetentionCut
+Query: TypeAlias = ListJobs | ListEvaluations | ListAllocations | JobExists | GetJob | GetPart | RetentionCut
 
 
 class JobPage(Struct, frozen=True):

@@ -9,7 +9,16 @@ from pathlib import Path
 from jobpool.history.counts import Counts
 from jobpool.history.database import open_database, wipe
 from jobpool.history.frames import Answer, Cut, Found, Hello
-from jobpool.history.queries import GetJob, JobExists, ListAllocations, ListEvaluations, ListJobs, Query, RetentionCut
+from jobpool.history.queries import (
+    GetJob,
+    GetPart,
+    JobExists,
+    ListAllocations,
+    ListEvaluations,
+    ListJobs,
+    Query,
+    RetentionCut,
+)
 from jobpool.history.reader import Reader
 from jobpool.history.retention import RUNS_PER_PLAN, Retention
 from jobpool.history.words import Words
@@ -103,6 +112,8 @@ class ReadModel:
                 return Found(self._reader.exists(wanted))
             case GetJob(job_id):
                 return self._reader.job(job_id)
+            case GetPart(part, alias):
+                return self._reader.part(part, alias)
             case RetentionCut():
                 return Cut(self._retention.cut(query))
 

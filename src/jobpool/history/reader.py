@@ -67,6 +67,10 @@ class Reader:
         found = self._by_id([job_id])
         return Rows(len(found), tuple((record, 0) for record in found))
 
+    def part(self, part: str, alias: str) -> Rows:
+        found = self._by_part(part, [alias])
+        return Rows(len(found), tuple((record, 0) for record in found))
+
     def jobs(self, query: ListJobs) -> Rows:
         wanted = query.filter
         if wanted.id:
@@ -86,7 +90,7 @@ class Reader:
     def evaluations(self, query: ListEvaluations) -> Rows:
         wanted = query.filter
         if wanted.job_id or wanted.id:
-            records = self._by_id([wanted.job_id] if wanted.job_id else _jobs_of([wanted.id]))
+            records = self._by_id([wanted.job_id]) if wanted.job_id else self._by_part("e", [wanted.id])
         elif wanted.plan_id:
             records = self._by_plan(wanted.namespace, wanted.plan_id)
         else:
@@ -97,10 +101,10 @@ class Reader:
         wanted = query.filter
         if wanted.job_id:
             records = self._by_id([wanted.job_id])
-        elif wanted.id or wanted.evaluation_id:
-            records = self._by_id(_jobs_of([wanted.id or wanted.evaluation_id]))
-        elif wanted.ids:
-            records = self._by_id(_jobs_of(wanted.ids))
+        elif wanted.id or wanted.ids:
+            records = self._by_part("a", [wanted.id] if wanted.id else wanted.ids)
+        elif wanted.evaluation_id:
+            records = self._by_part("e", [wanted.evaluation_id])
         elif wanted.plan_id:
             records = self._by_plan(wanted.namespace, wanted.plan_id)
         else:
@@ -156,8 +160,17 @@ class Reader:
         wanted = "SELECT record FROM runs WHERE id IN (SELECT value FROM json_each(?))"
         return self._records(wanted, json.dumps(job_ids))
 
-    def _records(self, sql: str, value: str) -> list[bytes]:
-        return [unsealed(record) for (record,) in self._database.execute(sql, (value,))]
+    def _by_part(self, part: str, ids: Iterable[str]) -> list[bytes]:
+        """Runs that these ids of evaluations or allocations name, ours or a caller's."""
+        named = list(ids)
+        wanted = (
+            "SELECT record FROM runs WHERE id IN (SELECT value FROM json_each(?)) OR row IN "
+            "(SELECT run FROM aliases WHERE part = ? AND id IN (SELECT value FROM json_each(?)))"
+        )
+        return self._records(wanted, json.dumps(_jobs_of(named)), part, json.dumps(named))
+
+    def _records(self, sql: str, *values: str) -> list[bytes]:
+        return [unsealed(record) for (record,) in self._database.execute(sql, values)]
 
     def _record(self, row: int) -> bytes:
         """The record of a row that an index names."""

@@ -47,6 +47,9 @@ class Writer:
         self._database.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", runs)
         self._database.executemany("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?)", evaluations)
         self._database.executemany("INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?)", attempts)
+        aliases = [(alias.part, alias.id, row) for row, run in newest.values() for alias in run.aliases]
+        if aliases:
+            self._database.executemany("INSERT OR REPLACE INTO aliases VALUES (?, ?, ?)", aliases)
         self._count(runs, evaluations, attempts, by=1)
         return {line[4] for line in runs}
 
@@ -56,8 +59,10 @@ class Writer:
         runs: list[_RunRow] = self._database.execute(wanted, (json.dumps(list(rows)),)).fetchall()
         evaluations: list[_EvaluationRow] = []
         attempts: list[_AttemptRow] = []
+        aliases: list[tuple[str, str, int]] = []
         for line in runs:
             run = read_run(unsealed(line[8]))
+            aliases += [(alias.part, alias.id, line[0]) for alias in run.aliases]
             evaluations += [_evaluation_row(line, run, place) for place in range(len(run.evaluations))]
             attempts += [self._attempt_row(line, run, place) for place in range(len(run.attempts))]
         self._database.executemany("DELETE FROM runs WHERE row = ?", [line[:1] for line in runs])
@@ -67,6 +72,7 @@ class Writer:
         self._database.executemany(
             "DELETE FROM attempts WHERE created_at = ? AND id = ?", [line[:2] for line in attempts]
         )
+        self._database.executemany("DELETE FROM aliases WHERE part = ? AND id = ? AND run = ?", aliases)
         self._count(runs, evaluations, attempts, by=-1)
         return len(runs)
 

@@ -64,7 +64,8 @@ class SlotWaiters:
 
 
 def waits_for_slot(run: Run) -> bool:
-    return not run.ended and not run.holds_slot
+    """A job that a caller has added without an evaluation waits for one first."""
+    return not run.ended and not run.holds_slot and bool(run.evaluations)
 
 
 class Slots:

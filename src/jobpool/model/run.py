@@ -57,6 +57,14 @@ class Attempt(Struct, frozen=True, array_like=True, gc=False):
         return self.status in TERMINAL_ALLOCATION
 
 
+class Alias(Struct, frozen=True, array_like=True, gc=False):
+    """The id that a caller has given to an evaluation (`part` "e") or an allocation ("a") of a run."""
+
+    id: str
+    part: str
+    number: int
+
+
 class Run(Struct, frozen=True, array_like=True, gc=False):
     """`scheduled_at` is the tick; of a manual run, when it was asked for.
 
@@ -64,7 +72,7 @@ class Run(Struct, frozen=True, array_like=True, gc=False):
     A run whose status is terminal stays in the live keys only while its skip or no-slot callback is under way.
     `parameters` None = those of the plan version. `accepted`: an asynchronous callee took it; only a report, a
     cancel or the timeout ends it now. `era` is the incarnation of the store that it was made in; `vouched`: it comes
-    from a snapshot, and its agent has said since the restore that it has it.
+    from a snapshot, and its agent has said since the restore that it has it. `aliases` are ids that callers brought.
     """
 
     id: str
@@ -102,6 +110,7 @@ class Run(Struct, frozen=True, array_like=True, gc=False):
     strategy: str = ""
     era: int = 1
     vouched: bool = False
+    aliases: tuple[Alias, ...] = ()
 
     @property
     def plan_key(self) -> tuple[str, str]:
@@ -161,6 +170,19 @@ def evaluation_id(job_id: str, number: int) -> str:
 
 def allocation_id(job_id: str, number: int) -> str:
     return f"{job_id}-a{number}"
+
+
+def evaluation_name(run: Run, number: int) -> str:
+    """The id that the evaluation is shown under: its caller's, else ours."""
+    return _alias(run, "e", number) or evaluation_id(run.id, number)
+
+
+def allocation_name(run: Run, number: int) -> str:
+    return _alias(run, "a", number) or allocation_id(run.id, number)
+
+
+def _alias(run: Run, part: str, number: int) -> str:
+    return next((alias.id for alias in run.aliases if alias.part == part and alias.number == number), "")
 
 
 def split_id(text: str) -> tuple[str, str, int] | None:

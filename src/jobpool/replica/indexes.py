@@ -15,11 +15,15 @@ Members = dict[str, int]
 
 
 class RunIndexes:
-    """`live` by plan, `on_node` by node: run id → 1 (or ±1 in an overlay). The others are plain counts."""
+    """`live` by plan, `on_node` by node, `aliases` by (part, alias): run id → 1 (or ±1 in an overlay).
+
+    The others are plain counts.
+    """
 
     def __init__(self) -> None:
         self.live: defaultdict[tuple[str, str], Members] = defaultdict(dict)
         self.on_node: defaultdict[str, Members] = defaultdict(dict)
+        self.aliases: defaultdict[tuple[str, str], Members] = defaultdict(dict)
         self.slots: defaultdict[str, int] = defaultdict(int)
         self.in_namespace: defaultdict[str, int] = defaultdict(int)
 
@@ -35,6 +39,8 @@ class RunIndexes:
             _add(self.live, run.plan_key, run.id, by)
         if run.holds_slot:
             self.slots[run.namespace] += by
+        for alias in run.aliases:
+            _add(self.aliases, (alias.part, alias.id), run.id, by)
         attempt = run.open_attempt
         if attempt is not None:
             _add(self.on_node, attempt.node_id, run.id, by)

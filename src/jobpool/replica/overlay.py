@@ -124,6 +124,11 @@ class Overlay:
     def recently_finished(self, job_id: str) -> bool:
         return job_id in self._finished or self._base.recently_finished(job_id)
 
+    def aliased(self, part: str, alias: str) -> str | None:
+        known = self._base.aliased(part, alias)
+        found = _members(() if known is None else (known,), self._delta.aliases.get((part, alias)))
+        return next(iter(found), None)
+
     def live_runs(self, namespace: str, plan_id: str) -> Iterable[str]:
         delta = self._delta.live.get((namespace, plan_id))
         return _members(self._base.live_runs(namespace, plan_id), delta)

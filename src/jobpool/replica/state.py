@@ -206,6 +206,9 @@ class State:
     def recently_finished(self, job_id: str) -> bool:
         return job_id in self._finished_ids
 
+    def aliased(self, part: str, alias: str) -> str | None:
+        return next(iter(self.indexes.aliases.get((part, alias), ())), None)
+
     def live_runs(self, namespace: str, plan_id: str) -> Iterable[str]:
         return tuple(self.indexes.live.get((namespace, plan_id), ()))
 

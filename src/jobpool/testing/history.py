@@ -8,6 +8,7 @@ from jobpool.history.queries import (
     AllocationPage,
     EvaluationPage,
     GetJob,
+    GetPart,
     JobExists,
     JobPage,
     ListAllocations,
@@ -20,7 +21,7 @@ from jobpool.replica.replica import Replica
 from jobpool.replica.state import Folded
 
 T = TypeVar("T")
-HistoryQuery = ListJobs | ListEvaluations | ListAllocations | JobExists | GetJob
+HistoryQuery = ListJobs | ListEvaluations | ListAllocations | JobExists | GetJob | GetPart
 
 
 class MemoryHistory:
@@ -55,7 +56,7 @@ class MemoryHistory:
     @overload
     def query(self, query: JobExists) -> Awaitable[bool]: ...
     @overload
-    def query(self, query: GetJob) -> Awaitable[Run | None]: ...
+    def query(self, query: GetJob | GetPart) -> Awaitable[Run | None]: ...
     def query(self, query: HistoryQuery) -> Awaitable[object]:
         """Raises `trouble` from the awaitable."""
         return self._later(self._found(query))
@@ -71,6 +72,8 @@ class MemoryHistory:
         match query:
             case GetJob(job_id):
                 return self.runs.get(job_id)
+            case GetPart(part, alias):
+                return next((run for run in runs for it in run.aliases if (it.part, it.id) == (part, alias)), None)
             case JobExists(wanted):
                 return any(wanted.matches(run) for run in runs)
             case ListJobs(wanted_jobs, offset, limit):

@@ -7,7 +7,7 @@ from jobpool.model.errors import InvalidArgument
 from jobpool.model.namespace import Namespace
 from jobpool.model.node import Node
 from jobpool.model.plan import Paused, Plan
-from jobpool.model.run import Attempt, Evaluation, Run, allocation_id, evaluation_id
+from jobpool.model.run import Attempt, Evaluation, Run, allocation_id, allocation_name, evaluation_name
 from jobpool.model.schedule import Cursor, Overlap, Periodic
 from jobpool.model.statuses import DesiredStatus
 from jobpool.wire import jobpool_pb2 as pb
@@ -145,7 +145,7 @@ def job_message(run: Run, plan: Plan | None) -> pb.Job:
 
 def evaluation_message(run: Run, evaluation: Evaluation) -> pb.Evaluation:
     message = pb.Evaluation(
-        id=evaluation_id(run.id, evaluation.number),
+        id=evaluation_name(run, evaluation.number),
         namespace=run.namespace,
         priority=run.priority,
         type=run.type,
@@ -159,9 +159,9 @@ def evaluation_message(run: Run, evaluation: Evaluation) -> pb.Evaluation:
         update_time=timestamp(evaluation.updated_at),
     )
     if evaluation.number > 1:
-        message.previous_eval = evaluation_id(run.id, evaluation.number - 1)
+        message.previous_eval = evaluation_name(run, evaluation.number - 1)
     if evaluation.number < len(run.evaluations):
-        message.next_eval = evaluation_id(run.id, evaluation.number + 1)
+        message.next_eval = evaluation_name(run, evaluation.number + 1)
     if evaluation.not_before:
         message.not_before.CopyFrom(timestamp(evaluation.not_before))
     return message
@@ -177,10 +177,10 @@ _DESIRED_TEXT = {
 
 def allocation_message(run: Run, attempt: Attempt) -> pb.Allocation:
     message = pb.Allocation(
-        id=allocation_id(run.id, attempt.number),
+        id=allocation_name(run, attempt.number),
         name=run.name,
         namespace=run.namespace,
-        eval_id=evaluation_id(run.id, attempt.evaluation),
+        eval_id=evaluation_name(run, attempt.evaluation),
         node_id=attempt.node_id,
         client_description=attempt.description,
         plan_id=run.plan_id,
@@ -193,7 +193,7 @@ def allocation_message(run: Run, attempt: Attempt) -> pb.Allocation:
         fence=attempt.fence,
     )
     if attempt.number < len(run.attempts):
-        message.next_allocation = allocation_id(run.id, attempt.number + 1)
+        message.next_allocation = allocation_name(run, attempt.number + 1)
     return message
 
 

@@ -159,6 +159,8 @@ class UpdateEvaluation(Struct, frozen=True):
             return self._failed(run, view, now)
         if self.status in TERMINAL_EVALUATION:
             return self._closed(run, name, now)
+        if not run.ended and not run.holds_slot:
+            raise FailedPrecondition(f"job {run.id} waits for a slot of its namespace first", field="status")
         changed = with_evaluation_status(run, self.status, now, description=self.description)
         waits = Reason.NO_NODE if self.status is EvaluationStatus.BLOCKED else Reason.NONE
         return keeping(changed if run.ended else replace(changed, reason=waits))
