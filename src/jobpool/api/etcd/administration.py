@@ -6,10 +6,10 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from jobpool.api.etcd.kv import Handler, Passing
-from jobpool.api.etcd.passage import Caller
+from jobpool.api.etcd.passage import Caller, refused
 from jobpool.api.etcd.site import Site
 from jobpool.api.snapshots import is_local
-from jobpool.model.errors import FailedPrecondition, JobpoolError, PermissionDenied
+from jobpool.model.errors import Code, FailedPrecondition, JobpoolError, NotFound, PermissionDenied
 from jobpool.wire import etcd_pb2 as etcd
 
 M = TypeVar("M", bound=Message)
@@ -94,7 +94,10 @@ class Members:
         if self._site.urls_of(request.ID) is None:
             return await self._passing.passed("MemberRemove", request, caller)
         await self._administrators.check_root(caller)
-        await self._site.remove_member(request.ID, caller)
+        try:
+            await self._site.remove_member(request.ID, caller)
+        except NotFound as failure:
+            raise refused(Code.NOT_FOUND, "etcdserver: member not found") from failure
         members = await self._passing.passed("MemberList", etcd.MemberListRequest(linearizable=True), caller)
         found = etcd.MemberListResponse.FromString(members)
         for member in found.members:

@@ -8,7 +8,7 @@ from collections import deque
 
 from jobpool.api.etcd.guard import Guard
 from jobpool.model.errors import PermissionDenied, ResourceExhausted
-from jobpool.wire.etcd_pb2 import WatchRequest, WatchResponse
+from jobpool.wire.etcd_pb2 import ResponseHeader, WatchRequest, WatchResponse
 
 _REFUSED_ID = -1
 _MAX_WAITING = 1_000
@@ -20,8 +20,10 @@ class WatchFilter:
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
-        self._asked: deque[WatchResponse | None] = deque()
-        """Watches without answer, in order: None = etcd's to answer, else our refusal, which waits for its turn."""
+        self._asked: deque[str | None] = deque()
+        """Watches without answer, in order: None = etcd's to answer, else why we refuse it, once it is its turn."""
+        self._header = ResponseHeader()
+        """The last there was: etcd's client in Go ends with a panic when an answer has none."""
         self._parts: dict[int, WatchResponse] = {}
         """Of answers in parts, the last one with events: sent when it is known whether it is the last."""
 
@@ -35,15 +37,14 @@ class WatchFilter:
         try:
             self._guard.watched(create.key, create.range_end)
         except PermissionDenied as refusal:
-            self._asked.append(
-                WatchResponse(watch_id=_REFUSED_ID, created=True, canceled=True, cancel_reason=refusal.message)
-            )
+            self._asked.append(refusal.message)
             return None, self._due()
         self._asked.append(None)
         return request, []
 
     def told(self, response: WatchResponse) -> list[WatchResponse]:
         """What is to be told of it."""
+        self._header = response.header
         if response.created:
             if self._asked:
                 self._asked.popleft()
@@ -80,6 +81,12 @@ class WatchFilter:
     def _due(self) -> list[WatchResponse]:
         due: list[WatchResponse] = []
         while self._asked and (refusal := self._asked[0]) is not None:
-            due.append(refusal)
+            due.append(self._refusal(refusal))
             self._asked.popleft()
         return due
+
+    def _refusal(self, reason: str) -> WatchResponse:
+        told = WatchResponse(watch_id=_REFUSED_ID, created=True, canceled=True, cancel_reason=reason)
+        told.header.CopyFrom(self._header)
+        told.header.SetInParent()
+        return told
