@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+from jobpool.model.namespace import WhenFull
+from jobpool.model.schedule import CatchUpMode, DayMatch, Delivery, DstGap, DstOverlap, Overlap
 from jobpool.model.statuses import AllocationStatus, EvaluationStatus, JobStatus, NodeStatus, PlanStatus
 from jobpool.wire.comments import comment
 
@@ -18,8 +20,24 @@ _BOUNDS = {
     FieldDescriptor.TYPE_UINT64: ("uint64", 0, 2**64 - 1),
 }
 _LONG = ("int64", "uint64")
+_OF_PLANS: Mapping[str, type[StrEnum]] = {
+    "status": PlanStatus,
+    "overlap": Overlap,
+    "delivery": Delivery,
+    "match": DayMatch,
+}
 _WORDS: Mapping[str, type[StrEnum]] = {
-    "Plan.status": PlanStatus,
+    **{
+        f"{message}.{field}": words
+        for message in ("Plan", "SchedulePlanAddRequest", "SchedulePlanUpdateRequest")
+        for field, words in _OF_PLANS.items()
+    },
+    "CatchUp.mode": CatchUpMode,
+    "Dst.gap": DstGap,
+    "Dst.overlap": DstOverlap,
+    "NameSpace.when_full": WhenFull,
+    "ScheduleNameSpaceAddRequest.when_full": WhenFull,
+    "ScheduleNameSpaceUpdateRequest.when_full": WhenFull,
     "Job.status": JobStatus,
     "Evaluation.status": EvaluationStatus,
     "Allocation.client_status": AllocationStatus,
@@ -111,8 +129,15 @@ def scalar(field: FieldDescriptor, *, reads: bool) -> Json:
         case FieldDescriptor.TYPE_BYTES:
             return {"type": "string", "contentEncoding": "base64"}
         case _:
-            words = _WORDS.get(_full_name(field))
-            return {"type": "string"} | ({"enum": [word.value for word in words]} if words and not reads else {})
+            return {"type": "string"} | _words(field, reads=reads)
+
+
+def _words(field: FieldDescriptor, *, reads: bool) -> Json:
+    """What a text may be. Where absent and empty are the same, empty may be asked for."""
+    words = _WORDS.get(_full_name(field))
+    if words is None:
+        return {}
+    return {"enum": [*(word.value for word in words), *([""] if reads and not field.has_presence else [])]}
 
 
 def _number(form: str, low: int, high: int, *, reads: bool) -> Json:
@@ -149,7 +174,9 @@ def _or_null(schema: Json) -> Json:
     kind = schema.get("type")
     if kind is None:
         return {"anyOf": [schema, {"type": "null"}]}
-    return schema | {"type": [*(kind if isinstance(kind, list) else [kind]), "null"]}
+    words = schema.get("enum")
+    nothing: Json = {"enum": [*words, None]} if isinstance(words, list) else {}
+    return schema | {"type": [*(kind if isinstance(kind, list) else [kind]), "null"]} | nothing
 
 
 def _reference(name: str) -> Json:
