@@ -28,6 +28,7 @@ h2 { border-bottom: 1px solid var(--line); margin-top: 2.5rem; text-transform: c
 nav a { margin-right: 1rem; }
 details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; }
 details > :not(summary) { margin-left: 1rem; margin-right: 1rem; }
+details:target { outline: 2px solid var(--verb); }
 summary { cursor: pointer; padding: .5rem .75rem; }
 summary:hover { background: var(--soft); }
 code, pre { font-family: ui-monospace, monospace; font-size: .92em; }
