@@ -20,11 +20,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Served(Struct):
-    """`direct` asks the etcd itself, where it can be reached."""
+    """`direct` asks the etcd itself, at `endpoint`, where it can be reached."""
 
     server: Jobpool
     etcdctl: Etcdctl
     direct: Etcdctl | None = None
+    endpoint: str = ""
 
 
 def start(directory: Path, *words: str) -> Jobpool:
@@ -55,7 +56,7 @@ def apart(tmp_path: Path) -> Iterator[Served]:
         user = ("--etcd-user", "root", "--etcd-password-file", str(tmp_path / "password"))
         server = start(tmp_path, "--etcd-endpoints", member.endpoint, *user)
         try:
-            yield Served(server, Etcdctl(server.url, tmp_path), Etcdctl(member.endpoint, tmp_path))
+            yield Served(server, Etcdctl(server.url, tmp_path), Etcdctl(member.endpoint, tmp_path), member.endpoint)
         finally:
             server.close()
         assert troubles(server.name, server.text()) == []
