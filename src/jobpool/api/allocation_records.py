@@ -11,7 +11,8 @@ from jobpool.model.run import Attempt, Run
 from jobpool.model.statuses import AllocationStatus, DesiredStatus, EvaluationStatus
 from jobpool.store.change import Command
 from jobpool.store.commands.added import AddEvaluation, PlaceByHand, Together
-from jobpool.store.commands.by_hand import MAX_TOGETHER, ReportAllocations, UpdateEvaluation
+from jobpool.store.commands.by_hand import MAX_TOGETHER, Forget, ReportAllocations, UpdateEvaluation
+from jobpool.store.records import Forgotten
 from jobpool.wire import jobpool_pb2 as pb
 
 _MAX_DESCRIPTION = 4096
@@ -111,6 +112,14 @@ class AllocationRecords:
             return None
         description = check_text(f"{prefix}status_description", given.status_description, _MAX_DESCRIPTION)
         return UpdateEvaluation(run.id, number, EvaluationStatus(given.status), description)
+
+    async def delete(
+        self, request: pb.ScheduleAllocationDeleteRequest, call: Call
+    ) -> pb.ScheduleAllocationDeleteResponse:
+        """Out of the history of its job. Raises NotFound, FailedPrecondition while the job is live."""
+        run, number = await find_part(self._context, "allocation", request.id, call)
+        await self._context.write(Forget(Forgotten(run.id, "a", number)), call)
+        return pb.ScheduleAllocationDeleteResponse(header=self._context.header())
 
     async def enqueue(self, request: pb.PlanAllocationEnqueueRequest, call: Call) -> pb.PlanAllocationEnqueueResponse:
         """Commit a placement of the evaluation that the caller has in hand; without data when it does not hold."""

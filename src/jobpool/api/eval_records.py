@@ -10,7 +10,8 @@ from jobpool.model.queued import SERVICE_QUEUE
 from jobpool.model.run import Evaluation, Run
 from jobpool.model.statuses import EvaluationStatus, EvaluationTrigger
 from jobpool.store.commands.added import AddEvaluation
-from jobpool.store.commands.by_hand import UpdateEvaluation
+from jobpool.store.commands.by_hand import Forget, UpdateEvaluation
+from jobpool.store.records import Forgotten
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import evaluation_message
 
@@ -43,6 +44,15 @@ class EvalRecords:
             found = getattr(request, field)
             if found not in wanted:
                 raise InvalidArgument(field, f"that of job {run.id} is {wanted[-1]!r}, found {str(found)[:80]!r}")
+
+    async def delete(self, request: pb.ScheduleEvalDeleteRequest, call: Call) -> pb.ScheduleEvalDeleteResponse:
+        """Out of the history of its job; one that is not there is no error. Refused while the job is live."""
+        try:
+            run, number = await find_part(self._context, "eval", request.id, call)
+        except NotFound:
+            return pb.ScheduleEvalDeleteResponse(header=self._context.header())
+        await self._context.write(Forget(Forgotten(run.id, "e", number)), call)
+        return pb.ScheduleEvalDeleteResponse(header=self._context.header())
 
     async def update(
         self, request: pb.ScheduleEvalStatusUpdateRequest, call: Call

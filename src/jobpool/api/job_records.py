@@ -2,13 +2,15 @@
 
 from jobpool.api.checks import check_enum, check_id, check_namespace, check_text, optional_time
 from jobpool.api.context import Context
-from jobpool.api.jobs import job_of
+from jobpool.api.jobs import find_run, job_of
 from jobpool.api.service import Call
 from jobpool.history.queries import GetJob
 from jobpool.kit.pure.durations import DAY, Millis
 from jobpool.model.errors import AlreadyExists, InvalidArgument
 from jobpool.model.statuses import JobStatus
 from jobpool.store.commands.added import AddRun
+from jobpool.store.commands.by_hand import Forget
+from jobpool.store.records import Forgotten
 from jobpool.wire import jobpool_pb2 as pb
 
 _MAX_NAME = 512
@@ -28,6 +30,12 @@ class JobRecords:
             raise AlreadyExists("job", command.job_id, field="id")
         run = await self._context.write(command, call)
         return pb.ScheduleJobAddResponse(header=self._context.header(), data=job_of(self._context.state, run))
+
+    async def delete(self, request: pb.ScheduleJobDeleteRequest, call: Call) -> pb.ScheduleJobDeleteResponse:
+        """Out of history, with its evaluations and allocations. Raises NotFound; FailedPrecondition while live."""
+        run = await find_run(self._context, check_id("id", request.id), call)
+        await self._context.write(Forget(Forgotten(run.id)), call)
+        return pb.ScheduleJobDeleteResponse(header=self._context.header())
 
 
 def _added(request: pb.ScheduleJobAddRequest) -> AddRun:

@@ -81,6 +81,11 @@ class ReadModel:
         self._next_row += len(segment.runs)
         self._n = n
         self._changes += 1 + len(segment.runs)
+        if segment.forgotten:
+            self._flush()
+            self._writer.forget(segment.forgotten)
+            self._changes += len(segment.forgotten)
+            self._reader.changed()
         if len(self._gathered) >= _GATHER:
             self._flush()
 

@@ -7,12 +7,15 @@ from itertools import chain
 from sqlite3 import Connection
 from typing import TypeAlias
 
+from msgspec.structs import replace
+
 from jobpool.history.counts import Counts, Tally
 from jobpool.history.database import ALLOCATION_STATUSES, EVALUATION_STATUSES, JOB_STATUSES
 from jobpool.history.queries import node_of
 from jobpool.history.records import read_run, sealed, unsealed
 from jobpool.history.words import Kind, Words
 from jobpool.model.run import Run, allocation_id, evaluation_id
+from jobpool.store.records import Forgotten
 
 _JOB_STATUS = {status: number for number, status in enumerate(JOB_STATUSES)}
 _EVALUATION_STATUS = {status: number for number, status in enumerate(EVALUATION_STATUSES)}
@@ -21,6 +24,16 @@ _ALLOCATION_STATUS = {status: number for number, status in enumerate(ALLOCATION_
 _RunRow: TypeAlias = tuple[int, str, int, int, int, int, int, int, bytes]
 _EvaluationRow: TypeAlias = tuple[int, str, int, int, int]
 _AttemptRow: TypeAlias = tuple[int, str, int, int, int, int, int]
+
+
+def without(run: Run, entry: Forgotten) -> Run:
+    """The run less one of its evaluations or allocations."""
+    return replace(
+        run,
+        evaluations=tuple(it for it in run.evaluations if (entry.part, entry.number) != ("e", it.number)),
+        attempts=tuple(it for it in run.attempts if (entry.part, entry.number) != ("a", it.number)),
+        aliases=tuple(it for it in run.aliases if (entry.part, entry.number) != (it.part, it.number)),
+    )
 
 
 class Writer:
@@ -75,6 +88,15 @@ class Writer:
         self._database.executemany("DELETE FROM aliases WHERE part = ? AND id = ? AND run = ?", aliases)
         self._count(runs, evaluations, attempts, by=-1)
         return len(runs)
+
+    def forget(self, entries: Iterable[Forgotten]) -> None:
+        """Take out runs, or parts of them; what is not there is no error. Raises CorruptRecord."""
+        for entry in entries:
+            found = self._database.execute("SELECT row, record FROM runs WHERE id = ?", (entry.job_id,)).fetchone()
+            if found is not None and not entry.part:
+                self.remove([found[0]])
+            elif found is not None:
+                self.insert([(found[0], without(read_run(unsealed(found[1])), entry))])
 
     def save(self) -> None:
         """Bring words and counts up to the rows, before the commit."""

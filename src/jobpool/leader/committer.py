@@ -27,7 +27,7 @@ from jobpool.store.change import Change, Command, Decided, Turn
 from jobpool.store.codec import encode
 from jobpool.store.keyspace import RecordId, Table, key_of, number
 from jobpool.store.port import Delete, DeleteRange, Fence, Fenced, Op, OutcomeUnknown, Put, Store, Transaction
-from jobpool.store.records import Segment
+from jobpool.store.records import Forgotten, Segment
 
 R = TypeVar("R")
 Outcome = object  # a command's result, or the JobpoolError that refused it
@@ -82,6 +82,7 @@ class _Batch:
         self.ops: dict[tuple[Table, RecordId], tuple[Change, bytes | None]] = {}
         self.ranges: list[DeleteRange] = []
         self.ended: dict[str, object] = {}
+        self.forgotten: list[Forgotten] = []
         self.bytes = 0
         self.barrier = False
 
@@ -105,12 +106,18 @@ class _Batch:
         for run in decided.ended:
             self.ended[run.id] = run
             self.bytes += _RUN_BYTES + len(run.result) + len(run.info) + len(run.parameters or "")
+        self.forgotten += decided.forgotten
+        self.bytes += _RUN_BYTES * len(decided.forgotten)
         self.ranges += [DeleteRange(span.first, span.last) for span in decided.ranges]
         self.overlay.apply(decided.changes, decided.ended)
 
     @property
     def size(self) -> int:
-        return len(self.ops) + len(self.ranges) + bool(self.ended)
+        return len(self.ops) + len(self.ranges) + self.has_segment
+
+    @property
+    def has_segment(self) -> bool:
+        return bool(self.ended or self.forgotten)
 
     @property
     def weight(self) -> int:
@@ -120,8 +127,8 @@ class _Batch:
     def changes(self, n: int) -> list[Change]:
         """The final change of every record, the segment of what ended among them."""
         changes = [change for change, _ in self.ops.values()]
-        if self.ended:
-            segment = Segment(self.now, tuple(self.ended.values()))  # type: ignore[arg-type]
+        if self.has_segment:
+            segment = Segment(self.now, tuple(self.ended.values()), tuple(self.forgotten))  # type: ignore[arg-type]
             changes.append(Change(Table.SEGMENT, (number(n),), segment))
         return changes
 
@@ -132,7 +139,7 @@ class _Batch:
         for (table, record), (_, value) in self.ops.items():
             key = key_of(table, record)
             ops.append(Delete(key) if value is None else Put(key, value))
-        if self.ended:
+        if self.has_segment:
             segment = changes[-1]
             ops.append(Put(key_of(Table.SEGMENT, segment.record), encode(cast("Segment", segment.value))))
         return Transaction(expects, leaves, tuple(ops)), changes

@@ -158,6 +158,9 @@ class State:
         for run in segment.runs:
             self._finished.append(run.id)
             self._finished_ids.add(run.id)
+        for entry in segment.forgotten:
+            if not entry.part:
+                self._finished_ids.discard(entry.job_id)
         while len(self._finished) > FINISHED_RING:
             self._finished_ids.discard(self._finished.popleft())
 

@@ -10,6 +10,7 @@ from jobpool.model.run import Run
 from jobpool.ports import ClusterView
 from jobpool.store.codec import Record
 from jobpool.store.keyspace import RecordId, Table
+from jobpool.store.records import Forgotten
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -30,7 +31,7 @@ class KeyRange(Struct, frozen=True):
 
 
 class Decided(Struct, Generic[R_co], frozen=True):
-    """`ended` are runs that leave the live keys and join the commit's segment of history.
+    """`ended` are runs that leave the live keys and join the commit's segment of history, `forgotten` leave history.
 
     `grows`: a client's wish that leaves more behind than it found, so that it is refused when the store is full.
     """
@@ -40,6 +41,7 @@ class Decided(Struct, Generic[R_co], frozen=True):
     ended: tuple[Run, ...] = ()
     ranges: tuple[KeyRange, ...] = ()
     grows: bool = False
+    forgotten: tuple[Forgotten, ...] = ()
 
 
 class Command(Protocol[R_co]):

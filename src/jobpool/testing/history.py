@@ -15,6 +15,7 @@ from jobpool.history.queries import (
     ListEvaluations,
     ListJobs,
 )
+from jobpool.history.writer import without
 from jobpool.model.errors import JobpoolError
 from jobpool.model.run import Run, allocation_id, evaluation_id
 from jobpool.replica.replica import Replica
@@ -40,6 +41,10 @@ class MemoryHistory:
     def _observe(self, folded: Folded) -> None:
         if folded.segment is not None:
             self.runs.update((run.id, run) for run in folded.segment.runs)
+            for entry in folded.segment.forgotten:
+                run = self.runs.pop(entry.job_id, None)
+                if run is not None and entry.part:
+                    self.runs[run.id] = without(run, entry)
 
     def hold(self) -> None:
         self._free.clear()

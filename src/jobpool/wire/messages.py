@@ -158,9 +158,10 @@ def evaluation_message(run: Run, evaluation: Evaluation) -> pb.Evaluation:
         create_time=timestamp(evaluation.created_at),
         update_time=timestamp(evaluation.updated_at),
     )
-    if evaluation.number > 1:
+    numbers = {it.number for it in run.evaluations}
+    if evaluation.number - 1 in numbers:
         message.previous_eval = evaluation_name(run, evaluation.number - 1)
-    if evaluation.number < len(run.evaluations):
+    if evaluation.number + 1 in numbers:
         message.next_eval = evaluation_name(run, evaluation.number + 1)
     if evaluation.not_before:
         message.not_before.CopyFrom(timestamp(evaluation.not_before))
@@ -192,7 +193,7 @@ def allocation_message(run: Run, attempt: Attempt) -> pb.Allocation:
         update_time=timestamp(attempt.updated_at),
         fence=attempt.fence,
     )
-    if attempt.number < len(run.attempts):
+    if any(it.number == attempt.number + 1 for it in run.attempts):
         message.next_allocation = allocation_name(run, attempt.number + 1)
     return message
 

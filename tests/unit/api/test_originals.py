@@ -73,9 +73,6 @@ async def test_what_broke_the_original_is_refused_by_field(
     [
         ("NodeAdd", pb.NodeAddRequest(**NODE)),
         ("NodeUpdate", pb.NodeUpdateRequest(ID="x", status="ready")),
-        ("JobDelete", pb.ScheduleJobDeleteRequest(id="j")),
-        ("EvalDelete", pb.ScheduleEvalDeleteRequest()),
-        ("AllocationDelete", pb.ScheduleAllocationDeleteRequest()),
     ],
 )
 async def test_a_call_that_is_not_there_yet_says_so(world: World, call: str, request_: Message) -> None:

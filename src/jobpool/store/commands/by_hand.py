@@ -27,6 +27,7 @@ from jobpool.store.commands.placement import FailEvaluation
 from jobpool.store.commands.reports import ReportAttempt
 from jobpool.store.commands.runs import ReportRun
 from jobpool.store.keyspace import Table
+from jobpool.store.records import Forgotten
 
 MAX_TOGETHER = 50
 """Allocations that one call may change: each is an operation of the one transaction that changes them all."""
@@ -128,6 +129,17 @@ def _left(decided: Decided[object]) -> Run | None:
         return decided.ended[0]
     runs = [change.value for change in decided.changes if change.table is Table.RUN]
     return cast("Run | None", runs[0]) if runs else None
+
+
+class Forget(Struct, frozen=True):
+    """Take a finished run out of history, or one of its parts; a live one is refused. Twice is no error."""
+
+    what: Forgotten
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[None]:
+        if view.run(self.what.job_id) is not None:
+            raise FailedPrecondition(f"job {self.what.job_id} is live: cancel it first", field="id")
+        return Decided(None, forgotten=(self.what,))
 
 
 class UpdateEvaluation(Struct, frozen=True):
