@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from jobpool.kit.pure.durations import Millis
+from jobpool.model.idempotency import IdempotencyMark
 from jobpool.model.namespace import Namespace
 from jobpool.model.node import Node
 from jobpool.model.pause import Pause
@@ -111,8 +112,8 @@ class ClusterView(Protocol):
         """Nodes that accept work for the executor, in a stable order."""
         ...
 
-    def idempotent_job(self, key: str, now: Millis) -> str | None:
-        """The run that an idempotency key stands for, while it is remembered."""
+    def idempotency_mark(self, key: str, now: Millis) -> IdempotencyMark | None:
+        """What an idempotency key stands for, while it is remembered."""
         ...
 
 

@@ -120,13 +120,16 @@ class Rest(Api):
         raise Refused(_refusal(response.status, msgspec.json.decode(body)))
 
 
-def _query(fields: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Nothing is nested in the queries of the original."""
-    return [
-        (name, str(item).lower() if isinstance(item, bool) else str(item))
-        for name, value in fields.items()
-        for item in (value if isinstance(value, list) else [value])
-    ]
+def _query(fields: Mapping[str, object], outer: str = "") -> list[tuple[str, str]]:
+    """What is nested is spelled with dots."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            pairs += _query(value, f"{outer}{name}.")
+            continue
+        for item in value if isinstance(value, list) else [value]:
+            pairs.append((outer + name, str(item).lower() if isinstance(item, bool) else str(item)))
+    return pairs
 
 
 def _refusal(status: int, body: Mapping[str, Any]) -> Refusal:

@@ -4,6 +4,8 @@ from msgspec.structs import replace
 
 from jobpool.api.checks import check_enum, check_filter, check_namespace, check_page, check_text
 from jobpool.api.context import Context
+from jobpool.api.idempotency import mark_of
+from jobpool.api.keyset import check_seek
 from jobpool.api.service import Call
 from jobpool.model.errors import InvalidArgument, NotFound
 from jobpool.model.namespace import WhenFull
@@ -27,7 +29,8 @@ class Namespaces:
         self._context = context
 
     async def add(self, request: pb.ScheduleNameSpaceAddRequest, call: Call) -> pb.ScheduleNameSpaceAddResponse:
-        command = AddNamespace(check_namespace("name", request.name), _settings(request))
+        name = check_namespace("name", request.name)
+        command = AddNamespace(name, _settings(request), mark=mark_of(request, call))
         await self._context.write(command, call)
         return pb.ScheduleNameSpaceAddResponse(header=self._context.header())
 
@@ -59,17 +62,20 @@ class Namespaces:
         return pb.ScheduleNameSpaceDetailResponse(header=self._context.header(), data=message)
 
     async def list(self, request: pb.ScheduleNameSpaceListRequest, call: Call) -> pb.ScheduleNameSpaceListResponse:
+        seek = check_seek(request, str)
         page = check_page(request.pageNumber, request.pageSize)
         wanted = check_filter("name", request.name)
         state = self._context.state
         found = sorted(name for name in state.namespaces if wanted in name)
-        shown = found[page.offset : page.offset + page.limit]
-        return pb.ScheduleNameSpaceListResponse(
-            header=self._context.header(),
-            data=[namespace_message(state.namespaces[name], state.slot_limit(name)) for name in shown],
-            totalElements=len(found),
-            totalPages=page.pages(len(found)),
-        )
+        response = pb.ScheduleNameSpaceListResponse(header=self._context.header())
+        if seek is not None:
+            shown, token = seek.take(found, lambda name: (name,))
+            setattr(response, "continue", token)
+        else:
+            shown = found[page.offset : page.offset + page.limit]
+            response.totalElements, response.totalPages = len(found), page.pages(len(found))
+        response.data.extend(namespace_message(state.namespaces[name], state.slot_limit(name)) for name in shown)
+        return response
 
 
 def _settings(request: pb.ScheduleNameSpaceAddRequest | pb.ScheduleNameSpaceUpdateRequest) -> NamespaceSettings:

@@ -2,6 +2,7 @@
 
 from jobpool.api.checks import check_enum, check_filter, check_id, check_namespace, check_page, check_span, check_text
 from jobpool.api.context import Context
+from jobpool.api.keyset import check_seek
 from jobpool.api.service import Call
 from jobpool.kit.pure.durations import DAY, Millis, format_duration
 from jobpool.model.errors import InvalidArgument, NotFound
@@ -22,32 +23,36 @@ class Nodes:
         self._context = context
 
     async def list(self, request: pb.NodeListRequest, call: Call) -> pb.NodeListResponse:
+        seek = check_seek(request, str)
         page = check_page(request.pageNumber, request.pageSize)
         status = check_enum("status", request.status, NodeStatus) if request.status else None
-        node_id, name = check_filter("id", request.id), check_filter("name", request.name)
+        node_id = self._context.state.node_named(check_filter("id", request.id))
+        name = check_filter("name", request.name)
         state = self._context.state
         found = sorted(
             node.id
             for node in state.nodes.values()
             if node_id in ("", node.id) and name in node.name and status in (None, node.status)
         )
-        shown = found[page.offset : page.offset + page.limit]
-        return pb.NodeListResponse(
-            header=self._context.header(),
-            data=[self._message(state.nodes[key]) for key in shown],
-            totalElements=len(found),
-            totalPages=page.pages(len(found)),
-        )
+        response = pb.NodeListResponse(header=self._context.header())
+        if seek is not None:
+            shown, token = seek.take(found, lambda node_id: (node_id,))
+            setattr(response, "continue", token)
+        else:
+            shown = found[page.offset : page.offset + page.limit]
+            response.totalElements, response.totalPages = len(found), page.pages(len(found))
+        response.data.extend(self._message(state.nodes[key]) for key in shown)
+        return response
 
     async def detail(self, request: pb.NodeDetailRequest, call: Call) -> pb.NodeDetailResponse:
-        node_id = check_id("id", request.id)
+        node_id = self._context.state.node_named(check_id("id", request.id))
         node = self._context.state.node(node_id)
         if node is None:
             raise NotFound("node", node_id, field="id")
         return pb.NodeDetailResponse(header=self._context.header(), data=self._message(node))
 
     async def delete(self, request: pb.NodeDeleteRequest, call: Call) -> pb.NodeDeleteResponse:
-        node_id = check_id("id", request.id)
+        node_id = self._context.state.node_named(check_id("id", request.id))
         if request.force:
             await self._give_up(node_id, call)
         await self._context.write(RemoveNode(node_id), call)
@@ -59,7 +64,7 @@ class Nodes:
             await self._context.write_all(commands, call)
 
     async def eligibility(self, request: pb.NodeEligibilityRequest, call: Call) -> pb.NodeEligibilityResponse:
-        node_id = check_id("id", request.id)
+        node_id = self._context.state.node_named(check_id("id", request.id))
         if not request.HasField("eligible"):
             raise InvalidArgument("eligible", "wanted true or false, found nothing", engine_code=1001)
         why = check_text("description", request.description, _MAX_DESCRIPTION)
@@ -67,7 +72,7 @@ class Nodes:
         return pb.NodeEligibilityResponse(header=self._context.header(), data=self._message(node))
 
     async def drain(self, request: pb.NodeDrainRequest, call: Call) -> pb.NodeDrainResponse:
-        node_id = check_id("id", request.id)
+        node_id = self._context.state.node_named(check_id("id", request.id))
         if not request.HasField("enable"):
             raise InvalidArgument("enable", "wanted true or false, found nothing", engine_code=1001)
         why = check_text("description", request.description, _MAX_DESCRIPTION)

@@ -1,8 +1,8 @@
 """Plan requests as patches: which fields a request sets, in the model's terms."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from jobpool.api.checks import check_enum, check_name, check_span
@@ -10,9 +10,13 @@ from jobpool.kit.pure.patches import set_fields
 from jobpool.model.errors import InvalidArgument
 from jobpool.model.schedule import CatchUpMode, DayMatch, Delivery, DstGap, DstOverlap, Overlap
 from jobpool.model.statuses import PlanStatus
-from jobpool.store.commands import CatchUpPatch, DstPatch, PeriodicPatch, PlanPatch, RetryPatch
+from jobpool.store.commands import CatchUpPatch, DstPatch, LabelsPatch, PeriodicPatch, PlanPatch, RetryPatch
+from jobpool.store.commands.plan_rules import check_label
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import millis_of
+
+_LABEL = "labels."
+"""What `clear` begins with to take a single label away."""
 
 PlanRequest = pb.SchedulePlanAddRequest | pb.SchedulePlanUpdateRequest
 
@@ -34,9 +38,26 @@ def update_patch(request: pb.SchedulePlanUpdateRequest) -> PlanPatch:
         patch = replace(patch, type=request.type)
     if request.status:
         patch = replace(patch, status=check_enum("status", request.status, PlanStatus))
-    for field in dict.fromkeys(request.clear):
+    unlabelled, fields = _split(request.clear)
+    for field in fields:
         patch = _cleared(patch, field)
-    return patch
+    return patch if not unlabelled else replace(patch, labels=_unlabelled(patch.labels, unlabelled))
+
+
+def _split(clear: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:
+    """The names of single labels, and the other fields to clear; each once."""
+    fields = list(dict.fromkeys(clear))
+    labels = tuple(check_label("clear", field.removeprefix(_LABEL)) for field in fields if field.startswith(_LABEL))
+    return labels, [field for field in fields if not field.startswith(_LABEL)]
+
+
+def _unlabelled(labels: LabelsPatch | UnsetType, gone: tuple[str, ...]) -> LabelsPatch:
+    laid = LabelsPatch() if labels is UNSET else labels
+    given = () if laid.given is UNSET else laid.given
+    for name in gone:
+        if any(name == other for other, _ in given):
+            raise InvalidArgument("clear", f"'labels.{name}' is given a value by the same request")
+    return replace(laid, gone=gone)
 
 
 def _common(request: PlanRequest) -> PlanPatch:
@@ -44,7 +65,7 @@ def _common(request: PlanRequest) -> PlanPatch:
     for field in ("description", "parameters"):
         if text := getattr(request, field):
             given[field] = text
-    for field in ("priority", "synchronous", "strategy"):
+    for field in ("priority", "synchronous", "strategy", "owner"):
         if request.HasField(field):
             given[field] = getattr(request, field)
     for field, convert in _CONVERTED.items():
@@ -60,6 +81,8 @@ def _common(request: PlanRequest) -> PlanPatch:
         given["retry"] = _retry(request.retry)
     if request.HasField("dst"):
         given["dst"] = _dst(request.dst)
+    if request.labels:
+        given["labels"] = LabelsPatch(given=tuple(sorted(request.labels.items())))
     return replace(PlanPatch(), **given)
 
 
@@ -134,6 +157,8 @@ _CLEARS: Mapping[str, PlanPatch] = {
     "description": PlanPatch(description=""),
     "parameters": PlanPatch(parameters=""),
     "strategy": PlanPatch(strategy=""),
+    "owner": PlanPatch(owner=""),
+    "labels": PlanPatch(labels=LabelsPatch(emptied=True)),
     "timeout": PlanPatch(timeout=None),
     "overlap": PlanPatch(overlap=Overlap.ALLOW),
     "delivery": PlanPatch(delivery=Delivery.AT_LEAST_ONCE),

@@ -24,7 +24,9 @@ class Calls(Protocol):
     ) -> Reply: ...
 
     async def plan_add(self, request: pb.SchedulePlanAddRequest) -> pb.SchedulePlanAddResponse:
-        return await self.call("PlanAdd", request, reply=pb.SchedulePlanAddResponse)
+        return await self.call(
+            "PlanAdd", request, reply=pb.SchedulePlanAddResponse, repeatable=bool(request.idempotency_key)
+        )
 
     async def plan_list(self, request: pb.SchedulePlanListRequest) -> pb.SchedulePlanListResponse:
         return await self.call("PlanList", request, reply=pb.SchedulePlanListResponse, repeatable=True)
@@ -51,7 +53,9 @@ class Calls(Protocol):
         return await self.call("PlanResume", request, reply=pb.SchedulePlanDetailResponse)
 
     async def namespace_add(self, request: pb.ScheduleNameSpaceAddRequest) -> pb.ScheduleNameSpaceAddResponse:
-        return await self.call("NameSpaceAdd", request, reply=pb.ScheduleNameSpaceAddResponse)
+        return await self.call(
+            "NameSpaceAdd", request, reply=pb.ScheduleNameSpaceAddResponse, repeatable=bool(request.idempotency_key)
+        )
 
     async def namespace_list(self, request: pb.ScheduleNameSpaceListRequest) -> pb.ScheduleNameSpaceListResponse:
         return await self.call("NameSpaceList", request, reply=pb.ScheduleNameSpaceListResponse, repeatable=True)

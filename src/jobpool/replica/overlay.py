@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 from jobpool.kit.pure.durations import Millis
+from jobpool.model.idempotency import IdempotencyMark
 from jobpool.model.namespace import Namespace
 from jobpool.model.node import Node
 from jobpool.model.pause import Pause
@@ -20,7 +21,6 @@ from jobpool.replica.state import State
 from jobpool.store.change import Change
 from jobpool.store.codec import Record
 from jobpool.store.keyspace import IDENTITY, RESTORED, SCHEDULING, RecordId, Table
-from jobpool.store.records import IdempotencyMark
 
 
 class Overlay:
@@ -166,12 +166,12 @@ class Overlay:
                 kept.append(node.id)
         return sorted(kept)
 
-    def idempotent_job(self, key: str, now: Millis) -> str | None:
+    def idempotency_mark(self, key: str, now: Millis) -> IdempotencyMark | None:
         changed = self._tables[Table.IDEMPOTENCY]
         if (key,) not in changed:
-            return self._base.idempotent_job(key, now)
+            return self._base.idempotency_mark(key, now)
         mark = cast("IdempotencyMark | None", changed[(key,)])
-        return mark.job_id if mark is not None and mark.until > now else None
+        return mark if mark is not None and mark.until > now else None
 
 
 def _members(base: Iterable[str], delta: dict[str, int] | None) -> Iterable[str]:

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jobpool.kit.pure.durations import Millis
+from jobpool.model.idempotency import IdempotencyMark
 from jobpool.model.namespace import Namespace
 from jobpool.model.node import Node
 from jobpool.model.pause import Pause
@@ -20,7 +21,7 @@ from jobpool.replica.indexes import RunIndexes
 from jobpool.store.change import Change
 from jobpool.store.keyspace import Table
 from jobpool.store.port import Fence
-from jobpool.store.records import IdempotencyMark, Segment
+from jobpool.store.records import Segment
 
 FINISHED_RING = 100_000
 _TERM_SHIFT = 44
@@ -241,9 +242,9 @@ class State:
             )
         return ready
 
-    def idempotent_job(self, key: str, now: Millis) -> str | None:
+    def idempotency_mark(self, key: str, now: Millis) -> IdempotencyMark | None:
         mark = self.marks.get(key)
-        return mark.job_id if mark is not None and mark.until > now else None
+        return mark if mark is not None and mark.until > now else None
 
 
 def _offers(node: Node | None) -> tuple[str, ...] | None:

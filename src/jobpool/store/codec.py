@@ -6,6 +6,7 @@ from msgspec.msgpack import Decoder, Encoder
 
 from jobpool.kit.pure.garbled import GARBLED
 from jobpool.model.errors import StoreFailed
+from jobpool.model.idempotency import IdempotencyMark
 from jobpool.model.namespace import Namespace
 from jobpool.model.node import Node
 from jobpool.model.pause import Pause
@@ -15,7 +16,7 @@ from jobpool.model.run import Run
 from jobpool.model.schedule import Cursor, LedgerRange
 from jobpool.model.server import Cluster, ServerRecord
 from jobpool.store.keyspace import Table
-from jobpool.store.records import IdempotencyMark, Segment
+from jobpool.store.records import Segment
 
 Record: TypeAlias = (
     Plan

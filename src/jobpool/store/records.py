@@ -1,4 +1,4 @@
-"""Records that exist only in the store: segments of history and idempotency marks."""
+"""Records that exist only in the store: segments of history."""
 
 from msgspec import Struct
 
@@ -23,10 +23,3 @@ class Segment(Struct, frozen=True, array_like=True):
     at: Millis
     runs: tuple[Run, ...]
     forgotten: tuple[Forgotten, ...] = ()
-
-
-class IdempotencyMark(Struct, frozen=True, array_like=True):
-    """A key that was used: the run it stands for, and until when it is remembered."""
-
-    job_id: str
-    until: Millis

@@ -89,7 +89,14 @@ class Paused(_message.Message):
     def __init__(self, by: _Optional[str] = ..., note: _Optional[str] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Plan(_message.Message):
-    __slots__ = ("id", "name", "type", "namespace", "priority", "stop", "synchronous", "status", "description", "parameters", "periodic", "launch_time", "create_time", "update_time", "executor", "overlap", "catch_up", "retry", "timeout", "delivery", "paused", "dst", "match", "strategy", "revision", "next_time", "last_job", "status_reason")
+    __slots__ = ("id", "name", "type", "namespace", "priority", "stop", "synchronous", "status", "description", "parameters", "periodic", "launch_time", "create_time", "update_time", "executor", "overlap", "catch_up", "retry", "timeout", "delivery", "paused", "dst", "match", "labels", "strategy", "owner", "revision", "next_time", "last_job", "status_reason")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -113,7 +120,9 @@ class Plan(_message.Message):
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     DST_FIELD_NUMBER: _ClassVar[int]
     MATCH_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     NEXT_TIME_FIELD_NUMBER: _ClassVar[int]
     LAST_JOB_FIELD_NUMBER: _ClassVar[int]
@@ -141,12 +150,14 @@ class Plan(_message.Message):
     paused: Paused
     dst: Dst
     match: str
+    labels: _containers.ScalarMap[str, str]
     strategy: str
+    owner: str
     revision: int
     next_time: _timestamp_pb2.Timestamp
     last_job: str
     status_reason: str
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., priority: _Optional[int] = ..., stop: bool = ..., synchronous: bool = ..., status: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., periodic: _Optional[_Union[PeriodicConfig, _Mapping]] = ..., launch_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., executor: _Optional[str] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[_Union[CatchUp, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., timeout: _Optional[str] = ..., delivery: _Optional[str] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ..., dst: _Optional[_Union[Dst, _Mapping]] = ..., match: _Optional[str] = ..., strategy: _Optional[str] = ..., revision: _Optional[int] = ..., next_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_job: _Optional[str] = ..., status_reason: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., priority: _Optional[int] = ..., stop: bool = ..., synchronous: bool = ..., status: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., periodic: _Optional[_Union[PeriodicConfig, _Mapping]] = ..., launch_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., executor: _Optional[str] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[_Union[CatchUp, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., timeout: _Optional[str] = ..., delivery: _Optional[str] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ..., dst: _Optional[_Union[Dst, _Mapping]] = ..., match: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., strategy: _Optional[str] = ..., owner: _Optional[str] = ..., revision: _Optional[int] = ..., next_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_job: _Optional[str] = ..., status_reason: _Optional[str] = ...) -> None: ...
 
 class NameSpace(_message.Message):
     __slots__ = ("name", "job_parallelism_limit", "when_full", "default_time_zone", "description")
@@ -404,7 +415,14 @@ class QueueJobStats(_message.Message):
     def __init__(self, total: _Optional[int] = ..., pending: _Optional[int] = ..., running: _Optional[int] = ..., retry: _Optional[int] = ..., un_used: _Optional[int] = ..., running_jobs: _Optional[_Iterable[str]] = ..., pending_jobs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SchedulePlanAddRequest(_message.Message):
-    __slots__ = ("id", "name", "type", "namespace", "priority", "stop", "synchronous", "status", "description", "parameters", "periodic", "executor", "overlap", "catch_up", "retry", "timeout", "delivery", "dst", "match", "strategy")
+    __slots__ = ("id", "name", "type", "namespace", "priority", "stop", "synchronous", "status", "description", "parameters", "periodic", "executor", "overlap", "catch_up", "retry", "timeout", "delivery", "dst", "match", "labels", "strategy", "owner", "idempotency_key")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -424,7 +442,10 @@ class SchedulePlanAddRequest(_message.Message):
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
     DST_FIELD_NUMBER: _ClassVar[int]
     MATCH_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     type: str
@@ -444,8 +465,11 @@ class SchedulePlanAddRequest(_message.Message):
     delivery: str
     dst: Dst
     match: str
+    labels: _containers.ScalarMap[str, str]
     strategy: str
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., priority: _Optional[int] = ..., stop: bool = ..., synchronous: bool = ..., status: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., periodic: _Optional[_Union[PeriodicConfig, _Mapping]] = ..., executor: _Optional[str] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[_Union[CatchUp, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., timeout: _Optional[str] = ..., delivery: _Optional[str] = ..., dst: _Optional[_Union[Dst, _Mapping]] = ..., match: _Optional[str] = ..., strategy: _Optional[str] = ...) -> None: ...
+    owner: str
+    idempotency_key: str
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., priority: _Optional[int] = ..., stop: bool = ..., synchronous: bool = ..., status: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., periodic: _Optional[_Union[PeriodicConfig, _Mapping]] = ..., executor: _Optional[str] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[_Union[CatchUp, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., timeout: _Optional[str] = ..., delivery: _Optional[str] = ..., dst: _Optional[_Union[Dst, _Mapping]] = ..., match: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., strategy: _Optional[str] = ..., owner: _Optional[str] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class SchedulePlanAddResponse(_message.Message):
     __slots__ = ("header", "data")
@@ -456,7 +480,7 @@ class SchedulePlanAddResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Union[Plan, _Mapping]] = ...) -> None: ...
 
 class SchedulePlanListRequest(_message.Message):
-    __slots__ = ("name", "namespace", "status", "description", "pageNumber", "pageSize", "id", "synchronous")
+    __slots__ = ("name", "namespace", "status", "description", "pageNumber", "pageSize", "id", "synchronous", "limit", "labels", "owner")
     NAME_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -465,6 +489,10 @@ class SchedulePlanListRequest(_message.Message):
     PAGESIZE_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     SYNCHRONOUS_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    CONTINUE_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
     name: str
     namespace: str
     status: str
@@ -473,7 +501,10 @@ class SchedulePlanListRequest(_message.Message):
     pageSize: int
     id: str
     synchronous: int
-    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[str] = ..., status: _Optional[str] = ..., description: _Optional[str] = ..., pageNumber: _Optional[int] = ..., pageSize: _Optional[int] = ..., id: _Optional[str] = ..., synchronous: _Optional[int] = ...) -> None: ...
+    limit: int
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    owner: str
+    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[str] = ..., status: _Optional[str] = ..., description: _Optional[str] = ..., pageNumber: _Optional[int] = ..., pageSize: _Optional[int] = ..., id: _Optional[str] = ..., synchronous: _Optional[int] = ..., limit: _Optional[int] = ..., labels: _Optional[_Iterable[str]] = ..., owner: _Optional[str] = ..., **kwargs: object) -> None: ...
 
 class SchedulePlanListResponse(_message.Message):
     __slots__ = ("header", "data", "totalElements", "totalPages")
@@ -481,11 +512,12 @@ class SchedulePlanListResponse(_message.Message):
     DATA_FIELD_NUMBER: _ClassVar[int]
     TOTALELEMENTS_FIELD_NUMBER: _ClassVar[int]
     TOTALPAGES_FIELD_NUMBER: _ClassVar[int]
+    CONTINUE_FIELD_NUMBER: _ClassVar[int]
     header: ResponseHeader
     data: _containers.RepeatedCompositeFieldContainer[Plan]
     totalElements: int
     totalPages: int
-    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[Plan, _Mapping]]] = ..., totalElements: _Optional[int] = ..., totalPages: _Optional[int] = ...) -> None: ...
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[Plan, _Mapping]]] = ..., totalElements: _Optional[int] = ..., totalPages: _Optional[int] = ..., **kwargs: object) -> None: ...
 
 class SchedulePlanDeleteRequest(_message.Message):
     __slots__ = ("id", "namespace", "revision")
@@ -504,7 +536,14 @@ class SchedulePlanDeleteResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ...) -> None: ...
 
 class SchedulePlanUpdateRequest(_message.Message):
-    __slots__ = ("id", "name", "type", "namespace", "priority", "synchronous", "description", "parameters", "status", "periodic", "executor", "overlap", "catch_up", "retry", "timeout", "delivery", "dst", "match", "strategy", "revision", "clear")
+    __slots__ = ("id", "name", "type", "namespace", "priority", "synchronous", "description", "parameters", "status", "periodic", "executor", "overlap", "catch_up", "retry", "timeout", "delivery", "dst", "match", "labels", "strategy", "owner", "revision", "clear")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -523,7 +562,9 @@ class SchedulePlanUpdateRequest(_message.Message):
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
     DST_FIELD_NUMBER: _ClassVar[int]
     MATCH_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     CLEAR_FIELD_NUMBER: _ClassVar[int]
     id: str
@@ -544,10 +585,12 @@ class SchedulePlanUpdateRequest(_message.Message):
     delivery: str
     dst: Dst
     match: str
+    labels: _containers.ScalarMap[str, str]
     strategy: str
+    owner: str
     revision: int
     clear: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., priority: _Optional[int] = ..., synchronous: bool = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., status: _Optional[str] = ..., periodic: _Optional[_Union[PeriodicConfig, _Mapping]] = ..., executor: _Optional[str] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[_Union[CatchUp, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., timeout: _Optional[str] = ..., delivery: _Optional[str] = ..., dst: _Optional[_Union[Dst, _Mapping]] = ..., match: _Optional[str] = ..., strategy: _Optional[str] = ..., revision: _Optional[int] = ..., clear: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., priority: _Optional[int] = ..., synchronous: bool = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., status: _Optional[str] = ..., periodic: _Optional[_Union[PeriodicConfig, _Mapping]] = ..., executor: _Optional[str] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[_Union[CatchUp, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., timeout: _Optional[str] = ..., delivery: _Optional[str] = ..., dst: _Optional[_Union[Dst, _Mapping]] = ..., match: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., strategy: _Optional[str] = ..., owner: _Optional[str] = ..., revision: _Optional[int] = ..., clear: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SchedulePlanUpdateResponse(_message.Message):
     __slots__ = ("header", "data")
@@ -650,16 +693,18 @@ class PlanResumeRequest(_message.Message):
     def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., catch_up: bool = ..., revision: _Optional[int] = ...) -> None: ...
 
 class PlanPreviewRequest(_message.Message):
-    __slots__ = ("id", "namespace", "n", "after")
+    __slots__ = ("id", "namespace", "n", "after", "plan")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     N_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
     id: str
     namespace: str
     n: int
     after: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., n: _Optional[int] = ..., after: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    plan: SchedulePlanAddRequest
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., n: _Optional[int] = ..., after: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., plan: _Optional[_Union[SchedulePlanAddRequest, _Mapping]] = ...) -> None: ...
 
 class PreviewTick(_message.Message):
     __slots__ = ("time", "local", "time_zone", "dst")
@@ -682,18 +727,20 @@ class PlanPreviewResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[PreviewTick, _Mapping]]] = ...) -> None: ...
 
 class ScheduleNameSpaceAddRequest(_message.Message):
-    __slots__ = ("name", "job_parallelism_limit", "when_full", "default_time_zone", "description")
+    __slots__ = ("name", "job_parallelism_limit", "when_full", "default_time_zone", "description", "idempotency_key")
     NAME_FIELD_NUMBER: _ClassVar[int]
     JOB_PARALLELISM_LIMIT_FIELD_NUMBER: _ClassVar[int]
     WHEN_FULL_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     name: str
     job_parallelism_limit: int
     when_full: str
     default_time_zone: str
     description: str
-    def __init__(self, name: _Optional[str] = ..., job_parallelism_limit: _Optional[int] = ..., when_full: _Optional[str] = ..., default_time_zone: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
+    idempotency_key: str
+    def __init__(self, name: _Optional[str] = ..., job_parallelism_limit: _Optional[int] = ..., when_full: _Optional[str] = ..., default_time_zone: _Optional[str] = ..., description: _Optional[str] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class ScheduleNameSpaceAddResponse(_message.Message):
     __slots__ = ("header",)
@@ -702,14 +749,17 @@ class ScheduleNameSpaceAddResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ...) -> None: ...
 
 class ScheduleNameSpaceListRequest(_message.Message):
-    __slots__ = ("name", "pageNumber", "pageSize")
+    __slots__ = ("name", "pageNumber", "pageSize", "limit")
     NAME_FIELD_NUMBER: _ClassVar[int]
     PAGENUMBER_FIELD_NUMBER: _ClassVar[int]
     PAGESIZE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    CONTINUE_FIELD_NUMBER: _ClassVar[int]
     name: str
     pageNumber: int
     pageSize: int
-    def __init__(self, name: _Optional[str] = ..., pageNumber: _Optional[int] = ..., pageSize: _Optional[int] = ...) -> None: ...
+    limit: int
+    def __init__(self, name: _Optional[str] = ..., pageNumber: _Optional[int] = ..., pageSize: _Optional[int] = ..., limit: _Optional[int] = ..., **kwargs: object) -> None: ...
 
 class ScheduleNameSpaceListResponse(_message.Message):
     __slots__ = ("header", "data", "totalElements", "totalPages")
@@ -717,11 +767,12 @@ class ScheduleNameSpaceListResponse(_message.Message):
     DATA_FIELD_NUMBER: _ClassVar[int]
     TOTALELEMENTS_FIELD_NUMBER: _ClassVar[int]
     TOTALPAGES_FIELD_NUMBER: _ClassVar[int]
+    CONTINUE_FIELD_NUMBER: _ClassVar[int]
     header: ResponseHeader
     data: _containers.RepeatedCompositeFieldContainer[NameSpace]
     totalElements: int
     totalPages: int
-    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[NameSpace, _Mapping]]] = ..., totalElements: _Optional[int] = ..., totalPages: _Optional[int] = ...) -> None: ...
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[NameSpace, _Mapping]]] = ..., totalElements: _Optional[int] = ..., totalPages: _Optional[int] = ..., **kwargs: object) -> None: ...
 
 class ScheduleNameSpaceDeleteRequest(_message.Message):
     __slots__ = ("name",)
@@ -810,7 +861,7 @@ class ScheduleJobAddResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Union[Job, _Mapping]] = ...) -> None: ...
 
 class ScheduleJobListRequest(_message.Message):
-    __slots__ = ("name", "namespace", "status", "plan_id", "start_time", "end_time", "pageNumber", "pageSize", "id")
+    __slots__ = ("name", "namespace", "status", "plan_id", "start_time", "end_time", "pageNumber", "pageSize", "id", "limit")
     NAME_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -820,6 +871,8 @@ class ScheduleJobListRequest(_message.Message):
     PAGENUMBER_FIELD_NUMBER: _ClassVar[int]
     PAGESIZE_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    CONTINUE_FIELD_NUMBER: _ClassVar[int]
     name: str
     namespace: str
     status: str
@@ -829,7 +882,8 @@ class ScheduleJobListRequest(_message.Message):
     pageNumber: int
     pageSize: int
     id: str
-    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[str] = ..., status: _Optional[str] = ..., plan_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pageNumber: _Optional[int] = ..., pageSize: _Optional[int] = ..., id: _Optional[str] = ...) -> None: ...
+    limit: int
+    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[str] = ..., status: _Optional[str] = ..., plan_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pageNumber: _Optional[int] = ..., pageSize: _Optional[int] = ..., id: _Optional[str] = ..., limit: _Optional[int] = ..., **kwargs: object) -> None: ...
 
 class ScheduleJobListResponse(_message.Message):
     __slots__ = ("header", "data", "totalElements", "totalPages")
@@ -837,11 +891,12 @@ class ScheduleJobListResponse(_message.Message):
     DATA_FIELD_NUMBER: _ClassVar[int]
     TOTALELEMENTS_FIELD_NUMBER: _ClassVar[int]
     TOTALPAGES_FIELD_NUMBER: _ClassVar[int]
+    CONTINUE_FIELD_NUMBER: _ClassVar[int]
     header: ResponseHeader
     data: _containers.RepeatedCompositeFieldContainer[Job]
     totalElements: int
     totalPages: int
-    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[Job, _Mapping]]] = ..., totalElements: _Optional[int] = ..., totalPages: _Optional[int] = ...) -> None: ...
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[Job, _Mapping]]] = ..., totalElements: _Optional[int] = ..., totalPages: _Optional[int] = ..., **kwargs: object) -> None: ...
 
 class ScheduleJobExistRequest(_message.Message):
     __slots__ = ("name", "namespace", "status", "plan_id", "start_time", "end_time", "pageNumber", "pageSize", "id")
@@ -1000,7 +1055,7 @@ class ScheduleEvalAddResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Union[Evaluation, _Mapping]] = ...) -> None: ...
 
 class ScheduleEvalListRequest(_message.Message):
-    __slots__ = ("id", "namespace", "status", "plan_id", "job_id", "start_time", "end_time", "pageNumber", "pageSize")
+    __slots__ = ("id", "namespace", "status", "plan_id", "job_id", "start_time", "end_time", "pageNumber", "pageSize", "limit")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -1010,6 +1065,8 @@ class ScheduleEvalListRequest(_message.Message):
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     PAGENUMBER_FIELD_NUMBER: _ClassVar[int]
     PAGESIZE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    CONTINUE_FIELD_NUMBER: _ClassVar[int]
     id: str
     namespace: str
     status: str
@@ -1019,7 +1076,8 @@ class ScheduleEvalListRequest(_message.Message):
     end_time: _timestamp_pb2.Timestamp
     pageNumber: int
     pageSize: int
-    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., status: _Optional[str] = ..., plan_id: _Optional[str] = ..., job_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pageNumber: _Optional[int] = ..., pageSize: _Optional[int] = ...) -> None: ...
+    limit: int
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., status: _Optional[str] = ..., plan_id: _Optional[str] = ..., job_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pageNumber: _Optional[int] = ..., pageSize: _Optional[int] = ..., limit: _Optional[int] = ..., **kwargs: object) -> None: ...
 
 class ScheduleEvalListResponse(_message.Message):
     __slots__ = ("header", "data", "totalElements", "totalPages")
@@ -1027,11 +1085,12 @@ class ScheduleEvalListResponse(_message.Message):
     DATA_FIELD_NUMBER: _ClassVar[int]
     TOTALELEMENTS_FIELD_NUMBER: _ClassVar[int]
     TOTALPAGES_FIELD_NUMBER: _ClassVar[int]
+    CONTINUE_FIELD_NUMBER: _ClassVar[int]
     header: ResponseHeader
     data: _containers.RepeatedCompositeFieldContainer[Evaluation]
     totalElements: int
     totalPages: int
-    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[Evaluation, _Mapping]]] = ..., totalElements: _Optional[int] = ..., totalPages: _Optional[int] = ...) -> None: ...
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[Evaluation, _Mapping]]] = ..., totalElements: _Optional[int] = ..., totalPages: _Optional[int] = ..., **kwargs: object) -> None: ...
 
 class ScheduleEvalDeleteRequest(_message.Message):
     __slots__ = ("id",)
@@ -1164,7 +1223,7 @@ class ScheduleAllocationAddResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Union[Allocation, _Mapping]] = ...) -> None: ...
 
 class ScheduleAllocationListRequest(_message.Message):
-    __slots__ = ("id", "namespace", "status", "plan_id", "job_id", "node_id", "eval_id", "ids", "pageNumber", "pageSize", "name", "start_time", "end_time")
+    __slots__ = ("id", "namespace", "status", "plan_id", "job_id", "node_id", "eval_id", "ids", "pageNumber", "pageSize", "name", "start_time", "end_time", "limit")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -1178,6 +1237,8 @@ class ScheduleAllocationListRequest(_message.Message):
     NAME_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    CONTINUE_FIELD_NUMBER: _ClassVar[int]
     id: str
     namespace: str
     status: str
@@ -1191,7 +1252,8 @@ class ScheduleAllocationListRequest(_message.Message):
     name: str
     start_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., status: _Optional[str] = ..., plan_id: _Optional[str] = ..., job_id: _Optional[str] = ..., node_id: _Optional[str] = ..., eval_id: _Optional[str] = ..., ids: _Optional[_Iterable[str]] = ..., pageNumber: _Optional[int] = ..., pageSize: _Optional[int] = ..., name: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    limit: int
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., status: _Optional[str] = ..., plan_id: _Optional[str] = ..., job_id: _Optional[str] = ..., node_id: _Optional[str] = ..., eval_id: _Optional[str] = ..., ids: _Optional[_Iterable[str]] = ..., pageNumber: _Optional[int] = ..., pageSize: _Optional[int] = ..., name: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., limit: _Optional[int] = ..., **kwargs: object) -> None: ...
 
 class ScheduleAllocationListResponse(_message.Message):
     __slots__ = ("header", "data", "totalElements", "totalPages")
@@ -1199,11 +1261,12 @@ class ScheduleAllocationListResponse(_message.Message):
     DATA_FIELD_NUMBER: _ClassVar[int]
     TOTALELEMENTS_FIELD_NUMBER: _ClassVar[int]
     TOTALPAGES_FIELD_NUMBER: _ClassVar[int]
+    CONTINUE_FIELD_NUMBER: _ClassVar[int]
     header: ResponseHeader
     data: _containers.RepeatedCompositeFieldContainer[Allocation]
     totalElements: int
     totalPages: int
-    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[Allocation, _Mapping]]] = ..., totalElements: _Optional[int] = ..., totalPages: _Optional[int] = ...) -> None: ...
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[Allocation, _Mapping]]] = ..., totalElements: _Optional[int] = ..., totalPages: _Optional[int] = ..., **kwargs: object) -> None: ...
 
 class ScheduleSimpleAllocationListResponse(_message.Message):
     __slots__ = ("header", "data", "totalElements", "totalPages")
@@ -1211,11 +1274,12 @@ class ScheduleSimpleAllocationListResponse(_message.Message):
     DATA_FIELD_NUMBER: _ClassVar[int]
     TOTALELEMENTS_FIELD_NUMBER: _ClassVar[int]
     TOTALPAGES_FIELD_NUMBER: _ClassVar[int]
+    CONTINUE_FIELD_NUMBER: _ClassVar[int]
     header: ResponseHeader
     data: _containers.RepeatedCompositeFieldContainer[SimpleAllocation]
     totalElements: int
     totalPages: int
-    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[SimpleAllocation, _Mapping]]] = ..., totalElements: _Optional[int] = ..., totalPages: _Optional[int] = ...) -> None: ...
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[SimpleAllocation, _Mapping]]] = ..., totalElements: _Optional[int] = ..., totalPages: _Optional[int] = ..., **kwargs: object) -> None: ...
 
 class ScheduleAllocationDeleteRequest(_message.Message):
     __slots__ = ("id",)
@@ -1324,18 +1388,21 @@ class NodeAddResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Union[Node, _Mapping]] = ..., heartbeat_ttl: _Optional[int] = ...) -> None: ...
 
 class NodeListRequest(_message.Message):
-    __slots__ = ("id", "name", "status", "pageNumber", "pageSize")
+    __slots__ = ("id", "name", "status", "pageNumber", "pageSize", "limit")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     PAGENUMBER_FIELD_NUMBER: _ClassVar[int]
     PAGESIZE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    CONTINUE_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     status: str
     pageNumber: int
     pageSize: int
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., status: _Optional[str] = ..., pageNumber: _Optional[int] = ..., pageSize: _Optional[int] = ...) -> None: ...
+    limit: int
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., status: _Optional[str] = ..., pageNumber: _Optional[int] = ..., pageSize: _Optional[int] = ..., limit: _Optional[int] = ..., **kwargs: object) -> None: ...
 
 class NodeListResponse(_message.Message):
     __slots__ = ("header", "data", "totalElements", "totalPages")
@@ -1343,11 +1410,12 @@ class NodeListResponse(_message.Message):
     DATA_FIELD_NUMBER: _ClassVar[int]
     TOTALELEMENTS_FIELD_NUMBER: _ClassVar[int]
     TOTALPAGES_FIELD_NUMBER: _ClassVar[int]
+    CONTINUE_FIELD_NUMBER: _ClassVar[int]
     header: ResponseHeader
     data: _containers.RepeatedCompositeFieldContainer[Node]
     totalElements: int
     totalPages: int
-    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., totalElements: _Optional[int] = ..., totalPages: _Optional[int] = ...) -> None: ...
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., totalElements: _Optional[int] = ..., totalPages: _Optional[int] = ..., **kwargs: object) -> None: ...
 
 class NodeDeleteRequest(_message.Message):
     __slots__ = ("id", "force")

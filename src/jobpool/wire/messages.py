@@ -51,6 +51,8 @@ def plan_message(plan: Plan, cursor: Cursor | None) -> pb.Plan:
         strategy=plan.strategy,
         revision=plan.version,
         status_reason=plan.status_reason,
+        labels=dict(plan.labels),
+        owner=plan.owner,
     )
     message.periodic.SetInParent()  # the original's client takes it for granted
     if plan.periodic is not None:

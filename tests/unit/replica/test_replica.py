@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from jobpool.kit.pure.durations import DAY
 from jobpool.model.errors import StoreFailed
+from jobpool.model.idempotency import IdempotencyMark
 from jobpool.model.namespace import Namespace
 from jobpool.model.statuses import NodeStatus
 from jobpool.replica.replica import Replica, changes_of, replay
@@ -16,7 +17,7 @@ from jobpool.store.codec import encode
 from jobpool.store.commands import CancelRun, DrainNode, RemoveNode, SetEligibility, SetNodeStatus, StartRun
 from jobpool.store.keyspace import Table
 from jobpool.store.port import Delete, DeleteRange, Fence, Put, Step
-from jobpool.store.records import IdempotencyMark, Segment
+from jobpool.store.records import Segment
 from jobpool.testing.clock import FakeClock, settle
 from jobpool.testing.harness import running_core
 from jobpool.testing.store import MemoryStore, write
@@ -152,5 +153,5 @@ def test_ready_nodes_follow_every_change_of_a_node() -> None:
 def test_a_mark_is_remembered_until_its_time() -> None:
     state = State(default_slots=1)
     state.fold(fence(1), [Change(Table.IDEMPOTENCY, ("key",), IdempotencyMark("r1", DAY))])
-    assert state.idempotent_job("key", DAY - 1) == "r1"
-    assert state.idempotent_job("key", DAY) is None
+    assert state.idempotency_mark("key", DAY - 1) == IdempotencyMark("r1", DAY)
+    assert state.idempotency_mark("key", DAY) is None

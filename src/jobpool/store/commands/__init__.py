@@ -13,6 +13,7 @@ from jobpool.store.commands.drains import (
     is_asked_to_stop,
 )
 from jobpool.store.commands.lifecycle import waits_for_agent
+from jobpool.store.commands.marks import IDEMPOTENCY_SPAN, Mark
 from jobpool.store.commands.namespaces import (
     AddNamespace,
     DeleteNamespace,
@@ -24,7 +25,14 @@ from jobpool.store.commands.nodes import DrainNode, EndStream, RegisterNode, Rem
 from jobpool.store.commands.pauses import PauseScheduling, ResumeScheduling
 from jobpool.store.commands.placement import BlockEvaluation, FailEvaluation, GrantSlot, Placed, PlaceRun
 from jobpool.store.commands.plan_pauses import LiftPause, PausePlan, ResumePlan
-from jobpool.store.commands.plan_rules import CatchUpPatch, DstPatch, PeriodicPatch, PlanPatch, RetryPatch
+from jobpool.store.commands.plan_rules import (
+    CatchUpPatch,
+    DstPatch,
+    LabelsPatch,
+    PeriodicPatch,
+    PlanPatch,
+    RetryPatch,
+)
 from jobpool.store.commands.plans import AddPlan, DeletePlan, StillCatchingUp, SwitchPlan, UpdatePlan
 from jobpool.store.commands.reports import LoseAttempt, ReportAttempt, Reported
 from jobpool.store.commands.restored import EndSurvivor, MarkRestored, VouchAttempt, is_lost, vouchers
@@ -35,6 +43,7 @@ from jobpool.store.commands.unreachable import ReleaseAttempt, releases
 from jobpool.store.commands.upkeep import DropHistory, DropLedger, DropMarks, DropVersions
 
 __all__ = [
+    "IDEMPOTENCY_SPAN",
     "AddNamespace",
     "AddPlan",
     "BlockEvaluation",
@@ -58,8 +67,10 @@ __all__ = [
     "FoundCluster",
     "GrantSlot",
     "JoinServer",
+    "LabelsPatch",
     "LiftPause",
     "LoseAttempt",
+    "Mark",
     "MarkRestored",
     "MoveAttempt",
     "NamespaceSettings",

@@ -9,6 +9,7 @@ from jobpool.model.errors import AlreadyExists, FailedPrecondition, NotFound
 from jobpool.model.namespace import Namespace, WhenFull
 from jobpool.ports import ClusterView
 from jobpool.store.change import Change, Decided
+from jobpool.store.commands.marks import Mark
 from jobpool.store.keyspace import Table
 
 
@@ -25,21 +26,30 @@ class NamespaceSettings(Struct, frozen=True):
 
 
 class AddNamespace(Struct, frozen=True):
-    """`if_absent`: being there already is no error (the namespace `default` at first start)."""
+    """`if_absent`: being there already is no error (the namespace `default` at first start).
+
+    A request that is repeated under its `mark` adds nothing.
+    """
 
     name: str
     settings: NamespaceSettings = NamespaceSettings()
     if_absent: bool = False
+    mark: Mark | None = None
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[Namespace]:
+        made = self.mark.made(view, now) if self.mark is not None else None
+        if made is not None:
+            return Decided(_existing(view, made, field="name"))
         known = view.namespace(self.name)
         if known is not None:
             if self.if_absent:
                 return Decided(known)
             raise AlreadyExists("namespace", self.name, field="name")
         added = self.settings.on(Namespace(name=self.name, created_at=now))
-        change = Change(Table.NAMESPACE, (self.name,), added)
-        return Decided(added, (change,), grows=not self.if_absent)
+        changes = [Change(Table.NAMESPACE, (self.name,), added)]
+        if self.mark is not None:
+            changes.append(self.mark.remember(self.name, now))
+        return Decided(added, tuple(changes), grows=not self.if_absent)
 
 
 class UpdateNamespace(Struct, frozen=True):

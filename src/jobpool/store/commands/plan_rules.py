@@ -1,5 +1,8 @@
 """What makes a plan sound: the rules between its fields, and how a request's fields are laid over it. Pure."""
 
+import re
+from collections.abc import Iterable
+
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
@@ -29,7 +32,10 @@ _MAX_RETRIES = 100
 _MAX_CATCH_UP = 100_000
 _LONGEST_TIMEOUT = 30 * DAY
 _LONGEST_WINDOW = 366 * DAY
-_LONGEST_TEXT = {"name": 256, "description": 4096}
+_LONGEST_TEXT = {"name": 256, "description": 4096, "owner": 256}
+_MOST_LABELS = 64
+_LONGEST_LABEL = 256
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}", re.ASCII)
 
 
 class PeriodicPatch(Struct, frozen=True):
@@ -59,6 +65,21 @@ class DstPatch(Struct, frozen=True):
     overlap: DstOverlap | UnsetType = UNSET
 
 
+class LabelsPatch(Struct, frozen=True):
+    """`given` are laid over those that are left, when `gone` or, `emptied`, all have been taken away."""
+
+    given: tuple[tuple[str, str], ...] | UnsetType = UNSET
+    gone: tuple[str, ...] | UnsetType = UNSET
+    emptied: bool | UnsetType = UNSET
+
+    def on(self, labels: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+        laid = {} if self.emptied is True else dict(labels)
+        for name in () if self.gone is UNSET else self.gone:
+            laid.pop(name, None)
+        laid.update(() if self.given is UNSET else self.given)
+        return tuple(sorted(laid.items()))
+
+
 class PlanPatch(Struct, frozen=True):
     """The fields a request sets; UNSET stays as it is. The parts are laid over the plan's parts."""
 
@@ -80,10 +101,12 @@ class PlanPatch(Struct, frozen=True):
     catch_up: CatchUpPatch | UnsetType | None = UNSET
     retry: RetryPatch | UnsetType | None = UNSET
     dst: DstPatch | UnsetType | None = UNSET
+    labels: LabelsPatch | UnsetType = UNSET
+    owner: str | UnsetType = UNSET
 
     def on(self, plan: Plan) -> Plan:
         """The plan with this laid over it. None empties a part."""
-        parts = ("periodic", "catch_up", "retry", "dst")
+        parts = ("periodic", "catch_up", "retry", "dst", "labels")
         given = {name: value for name, value in set_fields(self).items() if name not in parts}
         plan = replace(plan, **given)
         if self.periodic is not UNSET:
@@ -97,6 +120,8 @@ class PlanPatch(Struct, frozen=True):
         if self.dst is not UNSET:
             dst = Dst() if self.dst is None else plan.dst
             plan = replace(plan, dst=replace(dst, **_given(self.dst)))
+        if self.labels is not UNSET:
+            plan = replace(plan, labels=self.labels.on(plan.labels))
         return plan
 
 
@@ -120,11 +145,16 @@ def blank_plan(namespace: str, plan_id: str, *, version: int, now: Millis) -> Pl
     return Plan(plan_id, namespace, "", "", version, version, now, now, priority=DEFAULT_PRIORITY)
 
 
-def check_plan(plan: Plan) -> None:
-    """Raises InvalidArgument (or BadSchedule) naming the first field that is wrong."""
+def check_plan(plan: Plan, *, parameters: bool = True) -> None:
+    """Raises InvalidArgument (or BadSchedule) naming the first field that is wrong.
+
+    `parameters` false: those are not looked at.
+    """
     _check_words(plan)
+    _check_labels(plan)
     _check_numbers(plan)
-    check_parameters(plan.executor, plan.parameters)
+    if parameters:
+        check_parameters(plan.executor, plan.parameters)
     check_strategy(plan.strategy)
     if plan.periodic is not None:
         _check_periodic(plan, plan.periodic)
@@ -142,6 +172,28 @@ def _check_words(plan: Plan) -> None:
             raise InvalidArgument(field, f"holds at most {limit} characters, found {len(text)}", engine_code=1003)
         if any(ord(letter) < 32 and letter not in "\n\t" for letter in text):
             raise InvalidArgument(field, "must not hold control characters")
+
+
+def _check_labels(plan: Plan) -> None:
+    if len(plan.labels) > _MOST_LABELS:
+        raise InvalidArgument("labels", f"a plan holds at most {_MOST_LABELS}, found {len(plan.labels)}")
+    for name, value in plan.labels:
+        check_label("labels", name)
+        if len(value) > _LONGEST_LABEL:
+            raise InvalidArgument(
+                f"labels.{name}", f"holds at most {_LONGEST_LABEL} characters, found {len(value)}", engine_code=1003
+            )
+        if any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in value):
+            raise InvalidArgument(f"labels.{name}", "must not hold control characters")
+
+
+def check_label(field: str, name: str) -> str:
+    """A label's name. Raises InvalidArgument."""
+    if not _LABEL.fullmatch(name):
+        raise InvalidArgument(
+            field, f"wanted a letter or digit, then up to 62 of letters, digits and '._/-'; found {name[:60]!r}"
+        )
+    return name
 
 
 def _check_numbers(plan: Plan) -> None:

@@ -23,6 +23,7 @@ from jobpool.model.schedule import Cursor, LedgerRange
 from jobpool.model.statuses import PlanStatus
 from jobpool.ports import ClusterView
 from jobpool.store.change import Change, Decided, KeyRange
+from jobpool.store.commands.marks import Mark
 from jobpool.store.commands.plan_rules import PeriodicPatch, PlanPatch, blank_plan, check_plan
 from jobpool.store.commands.ticks import TicksDecided, decide_ticks, fresh_version, pass_over_pause, timetable_of
 from jobpool.store.keyspace import Table, key_of, number
@@ -40,24 +41,34 @@ class StillCatchingUp(Unavailable):
 
 
 class AddPlan(Struct, frozen=True):
-    """`default_time_zone` holds where neither plan nor namespace names one."""
+    """`default_time_zone` holds where neither plan nor namespace names one.
+
+    A request that is repeated under its `mark` adds nothing; the answer is the plan as it stands.
+    """
 
     namespace: str
     plan_id: str
     patch: PlanPatch
     default_time_zone: str
+    mark: Mark | None = None
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[Plan]:
         if view.namespace(self.namespace) is None:
             raise NotFound("namespace", self.namespace, field="namespace")
+        made = self.mark.made(view, now) if self.mark is not None else None
+        if made is not None:
+            return Decided(existing(view, self.namespace, made)[0])
         if view.plan(self.namespace, self.plan_id) is not None:
             raise AlreadyExists("plan", f"{self.namespace}/{self.plan_id}", field="id")
         version = fresh_version(self.namespace, self.plan_id, view)
         plan = self.patch.on(blank_plan(self.namespace, self.plan_id, version=version, now=now))
-        plan = _settled(plan, view, self.default_time_zone)
+        plan = settled(plan, view, self.default_time_zone)
         check_plan(plan)
         cursor = Cursor(plan.incarnation, _first_due(plan, now), era=view.era)
-        return Decided(plan, (_put(plan), Change(Table.CURSOR, plan.key, cursor)), grows=True)
+        changes = [_put(plan), Change(Table.CURSOR, plan.key, cursor)]
+        if self.mark is not None:
+            changes.append(self.mark.remember(plan.id, now))
+        return Decided(plan, tuple(changes), grows=True)
 
 
 class UpdatePlan(Struct, frozen=True):
@@ -80,7 +91,7 @@ class UpdatePlan(Struct, frozen=True):
             updated = _enabled(replace(updated, stop=True), False)
         elif isinstance(self.patch.status, PlanStatus) and updated.status is not plan.status:
             updated = self._revived(updated)
-        updated = _settled(updated, view, self.default_time_zone)
+        updated = settled(updated, view, self.default_time_zone)
         check_plan(updated)
         if updated == plan:
             return Decided(plan)
@@ -198,7 +209,7 @@ def decided_so_far(plan: Plan, cursor: Cursor, view: ClusterView, now: Millis) -
     return decided
 
 
-def _settled(plan: Plan, view: ClusterView, default_time_zone: str) -> Plan:
+def settled(plan: Plan, view: ClusterView, default_time_zone: str) -> Plan:
     """The plan with the defaults in force written into it."""
     if plan.priority == 0:
         plan = replace(plan, priority=DEFAULT_PRIORITY)
@@ -216,7 +227,9 @@ def _enabled(plan: Plan, enabled: bool) -> Plan:
 
 
 def _words(plan: Plan) -> int:
-    return len(plan.parameters.encode()) + len(plan.description.encode()) + len(plan.name.encode())
+    labels = (text for label in plan.labels for text in label)
+    texts = (plan.parameters, plan.description, plan.name, plan.owner, *labels)
+    return sum(len(text.encode()) for text in texts)
 
 
 def _timing(plan: Plan) -> tuple[object, ...]:

@@ -3,8 +3,9 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
-from jobpool.kit.pure.durations import DAY, Millis
+from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
+from jobpool.model.idempotency import IdempotencyMark
 from jobpool.model.namespace import WhenFull
 from jobpool.model.parameters import check_parameters
 from jobpool.model.plan import Plan
@@ -15,11 +16,10 @@ from jobpool.model.statuses import AllocationStatus, DesiredStatus, JobStatus, T
 from jobpool.ports import ClusterView
 from jobpool.store.change import Change, Decided, put_run
 from jobpool.store.commands.lifecycle import archived, ending, finished, keeping, untold, with_attempt
+from jobpool.store.commands.marks import IDEMPOTENCY_SPAN
 from jobpool.store.commands.ticks import MAX_WAITING, new_run, started
 from jobpool.store.keyspace import Table
-from jobpool.store.records import IdempotencyMark
 
-IDEMPOTENCY_SPAN = DAY
 REPORTABLE = frozenset(
     {JobStatus.RUNNING, JobStatus.COMPLETE, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED}
 )
@@ -40,9 +40,9 @@ class StartRun(Struct, frozen=True):
     created_by: str = ""
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[str]:
-        known = view.idempotent_job(self.mark, now) if self.mark else None
+        known = view.idempotency_mark(self.mark, now) if self.mark else None
         if known is not None:
-            return Decided(known)
+            return Decided(known.made)
         if view.run(self.job_id) is not None or view.recently_finished(self.job_id):
             return Decided(self.job_id)  # the request was sent again
         plan = view.plan(self.namespace, self.plan_id)

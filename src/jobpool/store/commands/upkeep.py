@@ -63,5 +63,5 @@ class DropMarks(Struct, frozen=True):
     marks: tuple[str, ...]
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[None]:
-        gone = [mark for mark in self.marks[:60] if view.idempotent_job(mark, now) is None]
+        gone = [mark for mark in self.marks[:60] if view.idempotency_mark(mark, now) is None]
         return Decided(None, tuple(Change(Table.IDEMPOTENCY, (mark,), None) for mark in gone))

@@ -39,7 +39,7 @@ def test_a_mark_goes_only_after_its_time_even_if_it_was_listed_before_it_was_set
     bench.now += DAY
     bench.do(StartRun("default", "p", "r2", mark="key"))
     bench.do(DropMarks(("key",)))
-    assert bench.state.marks["key"].job_id == "r2"
+    assert bench.state.marks["key"].made == "r2"
     bench.now += DAY
     bench.do(DropMarks(("key",)))
     assert not bench.state.marks

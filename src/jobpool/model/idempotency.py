@@ -1,0 +1,16 @@
+"""What a caller's key stands for, so that a request which is sent again is made once."""
+
+from msgspec import Struct
+
+from jobpool.kit.pure.durations import Millis
+
+
+class IdempotencyMark(Struct, frozen=True, array_like=True):
+    """A key that was used: the id of what it made, and until when it is remembered.
+
+    `digest` is that of the request; empty: whatever comes with the key is a repeat.
+    """
+
+    made: str
+    until: Millis
+    digest: str = ""
