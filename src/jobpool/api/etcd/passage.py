@@ -39,8 +39,8 @@ class Caller(Struct, frozen=True, kw_only=True):
 
     @property
     def passed(self) -> tuple[tuple[str, str], ...]:
-        """What of its metadata goes on to etcd."""
-        return tuple((name, self.metadata[name]) for name in _PASSED if name in self.metadata)
+        """What of its metadata goes on to etcd. What no metadata can hold is no token either, and is left out."""
+        return tuple((name, self.metadata[name]) for name in _PASSED if _is_sound(self.metadata.get(name)))
 
 
 RawCall: TypeAlias = "grpc.aio.StreamStreamCall[bytes, bytes]"
@@ -177,6 +177,10 @@ class _EtcdStream:
 
     def close(self) -> None:
         self._call.cancel()
+
+
+def _is_sound(value: str | None) -> bool:
+    return value is not None and value.isascii() and value.isprintable()
 
 
 async def _awaited(answer: Awaitable[T]) -> T:

@@ -226,6 +226,8 @@ async def test_without_an_etcd_it_is_said_why() -> None:
 
 def test_only_what_means_something_to_etcd_is_passed_on() -> None:
     assert LOCAL.passed == (("token", "theirs"),)
+    garbled = Caller(metadata={"token": "tök\x00en", "authorization": "a\nb", "hasleader": "true"})
+    assert garbled.passed == (("hasleader", "true"),)
 
 
 def test_a_refusal_keeps_its_status_and_text() -> None:
