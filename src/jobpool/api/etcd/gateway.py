@@ -66,7 +66,10 @@ class _Endpoint:
         if found.partition(";")[0].strip().lower() != "application/json":
             raise WrongMediaType(f"Content-Type: wanted application/json, found {found[:80]!r}")
         self._outgoing.admit()
-        return decode(await body.read(), self._method.request)
+        try:
+            return decode(await body.read(), self._method.request)
+        except RecursionError:
+            raise InvalidArgument("body", "wanted a JSON object, found one nested too deeply") from None
 
     async def _answer(self, request: Message, caller: Caller) -> bytes:
         if self._method.asks_more:

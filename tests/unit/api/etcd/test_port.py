@@ -140,6 +140,10 @@ async def test_json(passage: FakePassage, http: aiohttp.ClientSession) -> None:
     assert passage.asked == [("Range", request)]
 
 
+def _nested(depth: int) -> str:
+    return '{"success":[{"request_txn":' * (depth - 1) + "{}" + "}]}" * (depth - 1)
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "words"),
     [
@@ -149,6 +153,10 @@ async def test_json(passage: FakePassage, http: aiohttp.ClientSession) -> None:
         ("/v3/kv/range?key=YQ", "{}", 400, "query"),
         ("/v3/kv/range", '{"key":"L2ovYQ=="}', 403, "jobpool's own"),
         ("/v3/kv/txn", '{"failure":[{"request_txn":{"success":[{"request_range":{"key":"L2ovYQ=="}}]}}]}', 403, "own"),
+        ("/v3/kv/txn", _nested(9), 400, "nested at most 8 deep"),
+        ("/v3/kv/txn", _nested(90), 400, "nested"),
+        *(("/v3/kv/txn", _nested(depth), 400, "nested") for depth in range(100, 400, 20)),
+        ("/v3/kv/txn", _nested(9_000), 400, "nested"),
         ("/v3/kv/compaction", '{"revision":"99"}', 409, "server of jobpool"),
         ("/v3/kv/put", '{"key":"eA=="}', 409, "etcdserver: lease"),
         ("/v3/lock/lock", "{}", 404, "nothing is served"),
