@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from jobpool.api.checks import check_enum, check_filter, check_id, check_page, check_statuses, optional_time
 from jobpool.api.context import Context
-from jobpool.api.jobs import candidates
+from jobpool.api.jobs import candidates, place
+from jobpool.api.keyset import Seek, check_seek
 from jobpool.api.service import Call
 from jobpool.history.merge import merged, widened
 from jobpool.history.queries import (
@@ -30,9 +33,18 @@ class Evaluations:
         self._context = context
 
     async def list(self, request: pb.ScheduleEvalListRequest, call: Call) -> pb.ScheduleEvalListResponse:
+        seek = check_seek(request, int, str)
         page = check_page(request.pageNumber, request.pageSize)
         wanted = _evaluation_filter(request)
         live = self._live(wanted)
+        if seek is not None:
+            asked = ListEvaluations(wanted, 0, seek.limit + 1, sought=True, before=place(seek))
+            found = await self._context.read(self._context.history.query(asked), call)
+            shown, token = seek.take((*live, *found.items), _evaluation_order, descending=True)
+            data = [evaluation_message(run, evaluation) for run, evaluation in shown]
+            response = pb.ScheduleEvalListResponse(header=self._context.header(), data=data)
+            setattr(response, "continue", token)
+            return response
         offset, limit = widened(page.offset, page.limit, len(live))
         found = await self._context.read(self._context.history.query(ListEvaluations(wanted, offset, limit)), call)
         items = merged(live, found.items, key=_evaluation_order, offset=page.offset, limit=page.limit)
@@ -62,24 +74,28 @@ class Allocations:
         self._context = context
 
     async def list(self, request: pb.ScheduleAllocationListRequest, call: Call) -> pb.ScheduleAllocationListResponse:
-        items, total, pages = await self._found(request, call)
-        return pb.ScheduleAllocationListResponse(
+        found = await self._found(request, call)
+        response = pb.ScheduleAllocationListResponse(
             header=self._context.header(),
-            data=[allocation_of(self._context.state, run, attempt) for run, attempt in items],
-            totalElements=total,
-            totalPages=pages,
+            data=[allocation_of(self._context.state, run, attempt) for run, attempt in found.items],
+            totalElements=found.total,
+            totalPages=found.pages,
         )
+        setattr(response, "continue", found.token)
+        return response
 
     async def simple(
         self, request: pb.ScheduleAllocationListRequest, call: Call
     ) -> pb.ScheduleSimpleAllocationListResponse:
-        items, total, pages = await self._found(request, call)
-        return pb.ScheduleSimpleAllocationListResponse(
+        found = await self._found(request, call)
+        response = pb.ScheduleSimpleAllocationListResponse(
             header=self._context.header(),
-            data=[pb.SimpleAllocation(id=allocation_name(run, attempt.number)) for run, attempt in items],
-            totalElements=total,
-            totalPages=pages,
+            data=[pb.SimpleAllocation(id=allocation_name(run, attempt.number)) for run, attempt in found.items],
+            totalElements=found.total,
+            totalPages=found.pages,
         )
+        setattr(response, "continue", found.token)
+        return response
 
     async def detail(
         self, request: pb.ScheduleAllocationDetailRequest, call: Call
@@ -89,29 +105,55 @@ class Allocations:
         data = allocation_of(self._context.state, run, attempt)
         return pb.ScheduleAllocationDetailResponse(header=self._context.header(), data=data)
 
-    async def _found(
-        self, request: pb.ScheduleAllocationListRequest, call: Call
-    ) -> tuple[Sequence[tuple[Run, Attempt]], int, int]:
-        """A page. Without a page size the live allocations of a node come whole, as its agent needs them."""
-        wanted = _allocation_filter(request)
+    async def _found(self, request: pb.ScheduleAllocationListRequest, call: Call) -> "_Found":
+        """A part of the list. Without a page size a node's live allocations come whole, as its agent needs them."""
+        seek = check_seek(request, int, str)
+        wanted = _allocation_filter(request, self._context.state)
         page = check_page(request.pageNumber, request.pageSize)
         live = self._live(wanted)
+        all_live = bool(wanted.statuses) and not TERMINAL_ALLOCATION.intersection(wanted.statuses)
+        if seek is not None:
+            return await self._sought(wanted, seek, live, call, all_live=all_live)
         if not request.pageSize and request.node_id and page.offset == 0 and len(live) > page.limit:
-            return live, len(live), 1
-        if wanted.statuses and not TERMINAL_ALLOCATION.intersection(wanted.statuses):
-            # What has not ended is live; agents ask five times a second.
-            return live[page.offset : page.offset + page.limit], len(live), page.pages(len(live))
+            return _Found(live, len(live), 1)
+        if all_live:  # agents ask five times a second
+            return _Found(live[page.offset : page.offset + page.limit], len(live), page.pages(len(live)))
         offset, limit = widened(page.offset, page.limit, len(live))
         found = await self._context.read(self._context.history.query(ListAllocations(wanted, offset, limit)), call)
         items = merged(live, found.items, key=_allocation_order, offset=page.offset, limit=page.limit)
         total = len(live) + found.total
-        return items, total, page.pages(total)
+        return _Found(items, total, page.pages(total))
+
+    async def _sought(
+        self,
+        wanted: AllocationFilter,
+        seek: Seek,
+        live: Sequence[tuple[Run, Attempt]],
+        call: Call,
+        *,
+        all_live: bool,
+    ) -> "_Found":
+        finished: Sequence[tuple[Run, Attempt]] = ()
+        if not all_live:
+            asked = ListAllocations(wanted, 0, seek.limit + 1, sought=True, before=place(seek))
+            finished = (await self._context.read(self._context.history.query(asked), call)).items
+        shown, token = seek.take((*live, *finished), _allocation_order, descending=True)
+        return _Found(shown, token=token)
 
     def _live(self, wanted: AllocationFilter) -> Sequence[tuple[Run, Attempt]]:
         runs = _candidates(self._context.state, wanted)
         live = [(run, item) for run in runs for item in run.attempts if wanted.matches(run, item)]
         live.sort(key=_allocation_order, reverse=True)
         return live
+
+
+class _Found(Struct, frozen=True):
+    """Part of a list; what is sought by key counts nothing."""
+
+    items: Sequence[tuple[Run, Attempt]]
+    total: int = 0
+    pages: int = 0
+    token: str = ""
 
 
 def _candidates(state: State, wanted: AllocationFilter) -> Sequence[Run]:
@@ -184,7 +226,7 @@ def _evaluation_filter(request: pb.ScheduleEvalListRequest) -> EvaluationFilter:
     )
 
 
-def _allocation_filter(request: pb.ScheduleAllocationListRequest) -> AllocationFilter:
+def _allocation_filter(request: pb.ScheduleAllocationListRequest, state: State) -> AllocationFilter:
     for field in ("id", "namespace", "plan_id", "job_id", "node_id", "eval_id", "name"):
         check_filter(field, getattr(request, field))
     if len(request.ids) > _MAX_IDS:

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 from jobpool.api.checks import check_filter, check_id, check_page, check_statuses, check_text, optional_time
 from jobpool.api.context import Context
+from jobpool.api.keyset import Seek, check_seek
 from jobpool.api.service import Call
 from jobpool.history.merge import merged, widened
 from jobpool.history.queries import GetJob, JobExists, JobFilter, ListJobs
+from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import FailedPrecondition, InvalidArgument, NotFound
 from jobpool.model.run import Run
 from jobpool.model.statuses import JobStatus
@@ -45,9 +47,17 @@ class Jobs:
         self._context = context
 
     async def list(self, request: pb.ScheduleJobListRequest, call: Call) -> pb.ScheduleJobListResponse:
+        seek = check_seek(request, int, str)
         page = check_page(request.pageNumber, request.pageSize)
         wanted = _filter(request, contains=False)
         live = self._live(wanted)
+        if seek is not None:
+            asked = self._context.history.query(ListJobs(wanted, 0, seek.limit + 1, sought=True, before=place(seek)))
+            found = await self._context.read(asked, call)
+            runs, token = seek.take((*live, *found.runs), _newest_first, descending=True)
+            response = pb.ScheduleJobListResponse(header=self._context.header(), data=map(self._message, runs))
+            setattr(response, "continue", token)
+            return response
         offset, limit = widened(page.offset, page.limit, len(live))
         asked = self._context.history.query(ListJobs(wanted, offset, limit))
         found = await self._context.read(asked, call)
@@ -120,6 +130,15 @@ class Jobs:
 
     def _message(self, run: Run) -> pb.Job:
         return job_of(self._context.state, run)
+
+
+def place(seek: Seek) -> tuple[Millis, str] | None:
+    """Where a list in (created_at, id) order goes on."""
+    if seek.after is None:
+        return None
+    at, name = seek.after
+    assert isinstance(at, int)
+    return at, str(name)
 
 
 def _has_ended(run: Run) -> FailedPrecondition:

@@ -33,7 +33,12 @@ def list_evaluations(
         settings,
         lambda client, number, size: client.eval_list(
             pb.ScheduleEvalListRequest(
-                pageNumber=number, pageSize=size, start_time=timestamp(since), end_time=timestamp(until), **filters
+                pageNumber=number,
+                pageSize=size,
+                start_time=timestamp(since),
+                end_time=timestamp(until),
+                limit=None,
+                **filters,
             )
         ),
         view=EVALUATIONS,
@@ -79,7 +84,12 @@ def list_allocations(
         settings,
         lambda client, number, size: client.allocation_list(
             pb.ScheduleAllocationListRequest(
-                pageNumber=number, pageSize=size, start_time=timestamp(since), end_time=timestamp(until), **filters
+                pageNumber=number,
+                pageSize=size,
+                start_time=timestamp(since),
+                end_time=timestamp(until),
+                limit=None,
+                **filters,
             )
         ),
         view=ALLOCATIONS,

@@ -47,6 +47,7 @@ def list_(
                 pageSize=size,
                 start_time=timestamp(since),
                 end_time=timestamp(until),
+                limit=None,
                 **filters,
             )
         ),

@@ -146,39 +146,51 @@ def node_of(run: Run) -> str:
 
 
 class ListJobs(Struct, frozen=True, array_like=True, tag="jobs"):
-    """Runs by (created_at, id) descending, from `offset` on, at most `limit` (0 = only the total)."""
+    """Runs by (created_at, id) descending, from `offset` on, at most `limit` (0 = only the total).
+
+    `sought`: those after the place `before` (None = from the first), and nothing is counted: the total is 0.
+    """
 
     filter: JobFilter = JobFilter()
     offset: int = 0
     limit: int = 20
+    sought: bool = False
+    before: tuple[Millis, str] | None = None
 
     def __post_init__(self) -> None:
         _check_count("offset", self.offset)
         _check_count("limit", self.limit)
+        _check_instant("before", None if self.before is None else self.before[0])
 
 
 class ListEvaluations(Struct, frozen=True, array_like=True, tag="evaluations"):
-    """Evaluations by (created_at, id) descending."""
+    """Evaluations by (created_at, id) descending; see `ListJobs`."""
 
     filter: EvaluationFilter = EvaluationFilter()
     offset: int = 0
     limit: int = 20
+    sought: bool = False
+    before: tuple[Millis, str] | None = None
 
     def __post_init__(self) -> None:
         _check_count("offset", self.offset)
         _check_count("limit", self.limit)
+        _check_instant("before", None if self.before is None else self.before[0])
 
 
 class ListAllocations(Struct, frozen=True, array_like=True, tag="allocations"):
-    """Attempts by (created_at, id) descending."""
+    """Attempts by (created_at, id) descending; see `ListJobs`."""
 
     filter: AllocationFilter = AllocationFilter()
     offset: int = 0
     limit: int = 20
+    sought: bool = False
+    before: tuple[Millis, str] | None = None
 
     def __post_init__(self) -> None:
         _check_count("offset", self.offset)
         _check_count("limit", self.limit)
+        _check_instant("before", None if self.before is None else self.before[0])
 
 
 class JobExists(Struct, frozen=True, array_like=True, tag="exists"):

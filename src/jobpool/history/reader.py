@@ -6,7 +6,7 @@ changes.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from sqlite3 import Connection
 from typing import NamedTuple, TypeAlias
 
@@ -21,7 +21,7 @@ from jobpool.history.queries import (
     ListJobs,
 )
 from jobpool.history.records import read_run, unsealed
-from jobpool.history.where import Where, allocations_where, evaluations_where, jobs_where
+from jobpool.history.where import Value, Where, allocations_where, evaluations_where, jobs_where
 from jobpool.history.words import Kind, Words
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.run import allocation_id, evaluation_id, split_id
@@ -122,16 +122,26 @@ class Reader:
         return _JOBS_OF_PLAN if plans else _JOBS, jobs_where(wanted, self._words, plans)
 
     def _page(self, scan: _Scan, where: Where, query: _List) -> Rows:
+        if query.sought:
+            return self._sought(scan, where, query) if where.possible else Rows(0, ())
         total = self._total(scan, where, query.filter) if where.possible else 0
         # Ends the scan at the last match instead of at the end of the table.
         limit = min(query.limit, total - query.offset)
         if limit <= 0:
             return Rows(total, ())
         page = _sql("SELECT", scan.run, ", id FROM", scan.source, "WHERE", where.sql, _IN_ORDER)
-        found = self._database.execute(page, (*where.values, limit, query.offset)).fetchall()
+        return Rows(total, self._items(scan, page, (*where.values, limit, query.offset)))
+
+    def _sought(self, scan: _Scan, where: Where, query: _List) -> Rows:
+        where.before(query.before)
+        page = _sql("SELECT", scan.run, ", id FROM", scan.source, "WHERE", where.sql, _IN_ORDER)
+        return Rows(0, self._items(scan, page, (*where.values, query.limit, 0)))
+
+    def _items(self, scan: _Scan, page: str, values: Sequence[Value]) -> tuple[tuple[bytes, int], ...]:
+        found = self._database.execute(page, values).fetchall()
         records = [self._record(row) for row, _ in found]
         numbers = [0 if scan.tally is Tally.RUNS else _number_in(text) for _, text in found]
-        return Rows(total, tuple(zip(records, numbers, strict=True)))
+        return tuple(zip(records, numbers, strict=True))
 
     def _total(self, scan: _Scan, where: Where, wanted: _Filter) -> int:
         if where.counted:
@@ -215,6 +225,8 @@ def _matching_allocations(wanted: AllocationFilter, records: Iterable[bytes]) ->
 
 
 def _sliced(matches: Iterable[_Match], query: _List) -> Rows:
-    ordered = sorted(matches, key=lambda match: match[:2], reverse=True)
+    before = query.before if query.sought else None
+    wanted = matches if before is None else (match for match in matches if match[:2] < before)
+    ordered = sorted(wanted, key=lambda match: match[:2], reverse=True)
     page = ordered[query.offset : query.offset + query.limit]
-    return Rows(len(ordered), tuple((record, number) for _, _, record, number in page))
+    return Rows(0 if query.sought else len(ordered), tuple((record, number) for _, _, record, number in page))

@@ -63,6 +63,12 @@ class Where:
                 self.values.append(bound)
                 self.counted = False
 
+    def before(self, place: tuple[Millis, str] | None) -> None:
+        """Behind that place of a list in descending order."""
+        if place is not None:
+            self._terms.append("(created_at, id) < (?, ?)")
+            self.values += place
+
     def _uncounted(self, column: str, numbers: Sequence[int]) -> None:
         self._one_of(column, numbers)
         self.counted = False

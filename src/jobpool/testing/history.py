@@ -81,27 +81,37 @@ class MemoryHistory:
                 return next((run for run in runs for it in run.aliases if (it.part, it.id) == (part, alias)), None)
             case JobExists(wanted):
                 return any(wanted.matches(run) for run in runs)
-            case ListJobs(wanted_jobs, offset, limit):
+            case ListJobs(wanted_jobs):
                 jobs = _ordered((run.created_at, run.id, run) for run in runs if wanted_jobs.matches(run))
-                return JobPage(len(jobs), tuple(jobs[offset : offset + limit]))
-            case ListEvaluations(wanted_evaluations, offset, limit):
+                return JobPage(*_page(jobs, query))
+            case ListEvaluations(wanted_evaluations):
                 evaluations = _ordered(
                     (item.created_at, evaluation_id(run.id, item.number), (run, item))
                     for run in runs
                     for item in run.evaluations
                     if wanted_evaluations.matches(run, item)
                 )
-                return EvaluationPage(len(evaluations), tuple(evaluations[offset : offset + limit]))
-            case ListAllocations(wanted_allocations, offset, limit):
+                return EvaluationPage(*_page(evaluations, query))
+            case ListAllocations(wanted_allocations):
                 allocations = _ordered(
                     (item.created_at, allocation_id(run.id, item.number), (run, item))
                     for run in runs
                     for item in run.attempts
                     if wanted_allocations.matches(run, item)
                 )
-                return AllocationPage(len(allocations), tuple(allocations[offset : offset + limit]))
+                return AllocationPage(*_page(allocations, query))
 
 
-def _ordered(found: Iterable[tuple[int, str, T]]) -> list[T]:
+def _ordered(found: Iterable[tuple[int, str, T]]) -> list[tuple[int, str, T]]:
     """By (created_at, id) descending."""
-    return [item for _, _, item in sorted(found, key=lambda entry: entry[:2], reverse=True)]
+    return sorted(found, key=lambda entry: entry[:2], reverse=True)
+
+
+def _page(
+    found: list[tuple[int, str, T]], query: ListJobs | ListEvaluations | ListAllocations
+) -> tuple[int, tuple[T, ...]]:
+    """The total, 0 where the list is sought, and what was asked for."""
+    if query.sought:
+        found = [entry for entry in found if query.before is None or entry[:2] < query.before]
+    items = tuple(item for _, _, item in found[query.offset : query.offset + query.limit])
+    return (0 if query.sought else len(found)), items
