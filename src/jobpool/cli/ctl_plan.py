@@ -1,6 +1,7 @@
 """`jobpoolctl plan`: what to run and when."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,6 +9,7 @@ import click
 from jobpool.cli.ctl_lists import done, show_changed, show_items, show_list, show_one, timestamp
 from jobpool.cli.ctl_options import START, Paging, PrefixGroup, Settings, in_namespace, paged
 from jobpool.cli.ctl_plan_flags import fields_of, plan_flags, text_of
+from jobpool.cli.ctl_plan_switch import in_the_plans_zone, offline, online, pause, resume
 from jobpool.cli.ctl_session import run
 from jobpool.cli.ctl_views import JOBS, PLANS, TICKS, zone_of
 from jobpool.cli.output import Lines, note, show_json
@@ -23,6 +25,10 @@ NEXT_FIRES = 3
 @click.group(cls=PrefixGroup)
 def plan() -> None:
     """What to run, and when."""
+
+
+for _switch in (online, offline, pause, resume):
+    plan.add_command(_switch)
 
 
 @plan.command("add")
@@ -124,6 +130,8 @@ async def _warn_of_no_agent(client: "Client", executors: set[str]) -> None:
 @click.option("--status", help="Only with this status.")
 @click.option("--name", help="Only with this name.")
 @click.option("--id", help="Only with this id.")
+@click.option("--label", "labels", multiple=True, metavar="NAME[=VALUE]", help="Only with this label (repeatable).")
+@click.option("--owner", help="Only of this owner.")
 @paged
 @click.pass_obj
 def list_(settings: Settings, /, paging: Paging, **filters: Any) -> None:
@@ -168,36 +176,33 @@ def update(settings: Settings, /, plan_id: str, *, namespace: str, clear: tuple[
     if not fields and not clear:
         raise click.UsageError("nothing to change is given")
     request = update_request({"id": plan_id, "namespace": namespace} | fields, clear)
-    answer = run(settings, lambda client: client.plan_update(request))
+    if settings.write_out != "simple":
+        show_changed(settings, run(settings, lambda client: client.plan_update(request)), view=PLANS)
+        return
+    fires = run(settings, lambda client: _update(client, request, settings))
+    Lines().show([(word, *TICKS.line(tick)) for word, ticks in fires.items() for tick in ticks])
+
+
+async def _update(
+    client: "Client", request: "pb.SchedulePlanUpdateRequest", settings: Settings
+) -> "dict[str, Sequence[pb.PreviewTick]]":
+    """Change the plan and say so; when it fires next, before and after where that is not the same."""
+    before = await _fires(client, request.id, request.namespace)
+    answer = await client.plan_update(request)
     show_changed(settings, answer, view=PLANS)
+    after = await _fires(client, request.id, request.namespace)
+    return {"next": after} if before == after else {"before": before, "after": after}
 
 
-@plan.command("online")
-@click.argument("plan_id")
-@click.option("--description", default="", help="Why.")
-@in_namespace
-@click.pass_obj
-def online(settings: Settings, plan_id: str, *, namespace: str, description: str) -> None:
-    """Start a plan's ticks."""
+async def _fires(client: "Client", plan_id: str, namespace: str) -> "Sequence[pb.PreviewTick]":
+    """None of a plan without a schedule; and what cannot be asked must not keep a change from being made."""
     from jobpool.wire import jobpool_pb2 as pb
 
-    request = pb.SchedulePlanOnlineRequest(id=plan_id, namespace=namespace, description=description)
-    answer = run(settings, lambda client: client.plan_online(request))
-    show_changed(settings, answer, view=PLANS)
-
-
-@plan.command("offline")
-@click.argument("plan_id")
-@click.option("--description", default="", help="Why.")
-@in_namespace
-@click.pass_obj
-def offline(settings: Settings, plan_id: str, *, namespace: str, description: str) -> None:
-    """Stop a plan's ticks; its runs go on."""
-    from jobpool.wire import jobpool_pb2 as pb
-
-    request = pb.SchedulePlanOfflineRequest(id=plan_id, namespace=namespace, description=description)
-    answer = run(settings, lambda client: client.plan_offline(request))
-    show_changed(settings, answer, view=PLANS)
+    try:
+        shown = await client.plan_preview(pb.PlanPreviewRequest(id=plan_id, namespace=namespace, n=NEXT_FIRES))
+    except JobpoolError:
+        return []
+    return list(shown.data)
 
 
 @plan.command("delete")
@@ -248,10 +253,7 @@ def preview(settings: Settings, plan_id: str, *, namespace: str, count: int, aft
     from jobpool.wire import jobpool_pb2 as pb
 
     async def ask(client: "Client") -> "pb.PlanPreviewResponse":
-        start = after
-        if start is not None and start.tzinfo is None:
-            detail = await client.plan_detail(pb.SchedulePlanDetailRequest(id=plan_id, namespace=namespace))
-            start = start.replace(tzinfo=zone_of(detail.data)).astimezone(UTC)
+        start = await in_the_plans_zone(client, after, plan_id=plan_id, namespace=namespace)
         request = pb.PlanPreviewRequest(id=plan_id, namespace=namespace, n=count, after=timestamp(start))
         return await client.plan_preview(request)
 

@@ -40,6 +40,7 @@ PATHS = {
     "dst_overlap": "dst.overlap",
     "match": "match",
     "strategy": "strategy",
+    "owner": "owner",
 }
 
 _OPTIONS = (
@@ -73,6 +74,8 @@ _OPTIONS = (
     click.option("--dst-overlap", metavar="first|second|both", help="A time that autumn gives twice."),
     click.option("--match", metavar="any|all", help="How day of month and day of week join."),
     click.option("--strategy", help="How a node is chosen: weighted-average, binpack, spread, random."),
+    click.option("--label", multiple=True, metavar="NAME=VALUE", help="To find it by (repeatable)."),
+    click.option("--owner", help="Who looks after it."),
     click.option("--type", metavar="service", help="The original's type."),
 )
 
@@ -96,7 +99,16 @@ def fields_of(flags: Mapping[str, Any]) -> dict[str, Any]:
     for edge in ("start", "end"):
         if flags[edge] is not None:
             _put(fields, PATHS[edge], _instant(flags[edge], edge, flags["tz"]))
+    if flags["label"]:
+        fields["labels"] = dict(map(_label, flags["label"]))
     return fields | _work(flags)
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, given, value = text.partition("=")
+    if not given or not name:
+        raise InvalidArgument("label", f"wanted NAME=VALUE, found {text!r}")
+    return name, value
 
 
 def _put(fields: dict[str, Any], path: str, value: object) -> None:

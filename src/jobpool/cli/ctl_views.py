@@ -21,11 +21,15 @@ def _yes(value: bool) -> str:
     return "true" if value else "false"
 
 
+def _plan_status(plan: "pb.Plan") -> str:
+    return f"{plan.status}, paused" if plan.HasField("paused") else plan.status
+
+
 def _plan_line(plan: "pb.Plan") -> Row:
     return (
         plan.id,
         plan.namespace,
-        plan.status,
+        _plan_status(plan),
         plan.periodic.spec or "(no schedule)",
         plan.periodic.time_zone,
         plan.executor,
@@ -38,7 +42,7 @@ def _plan_row(plan: "pb.Plan") -> Row:
     zone = zone_of(plan)
     return (
         plan.id,
-        plan.status,
+        _plan_status(plan),
         plan.name,
         plan.type,
         plan.namespace,
