@@ -108,6 +108,10 @@ class ClusterView(Protocol):
         """Ids of the runs with an open attempt on the node."""
         ...
 
+    def pollers_named(self, name: str) -> Iterable[str]:
+        """Ids of the nodes that poll and are named so, whatever the case of the letters."""
+        ...
+
     def ready_nodes(self, executor: str) -> Sequence[str]:
         """Nodes that accept work for the executor, in a stable order."""
         ...

@@ -14,6 +14,7 @@ from jobpool.kit.effects.dice import Dice
 from jobpool.leader.blocked import Blocked
 from jobpool.leader.broker import Broker
 from jobpool.model.node import Node
+from jobpool.model.plan import Plan
 from jobpool.model.queued import Delivery, QueuedEvaluation
 from jobpool.model.run import Attempt, Evaluation, Run
 from jobpool.model.schedule import Delivery as Promise
@@ -48,6 +49,12 @@ class Frozen:
 
     def ready_nodes(self, executor: str) -> Sequence[str]:
         return sorted(n.id for n in self.nodes.values() if n.accepts_work and executor in n.executors)
+
+    def plan(self, namespace: str, plan_id: str) -> Plan | None:
+        return None
+
+    def plan_version(self, namespace: str, plan_id: str, version: int) -> Plan | None:
+        return None
 
     def run(self, job_id: str) -> Run | None:
         return self.runs.get(job_id)

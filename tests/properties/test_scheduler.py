@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from jobpool.kit.effects.dice import Dice
 from jobpool.model.node import Node
+from jobpool.model.plan import Plan
 from jobpool.model.run import Attempt, Evaluation, Run
 from jobpool.model.schedule import Delivery
 from jobpool.model.statuses import (
@@ -46,6 +47,12 @@ class Cluster:
 
     def ready_nodes(self, executor: str) -> Sequence[str]:
         return sorted(node.id for node in self.nodes.values() if node.accepts_work and executor in node.executors)
+
+    def plan(self, namespace: str, plan_id: str) -> Plan | None:
+        return None
+
+    def plan_version(self, namespace: str, plan_id: str, version: int) -> Plan | None:
+        return None
 
     def run(self, job_id: str) -> Run | None:
         return self.runs.get(job_id)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from jobpool.api import originals
 from jobpool.api.allocation_records import AllocationRecords
 from jobpool.api.context import Context
 from jobpool.api.eval_queue import EvalQueue
@@ -16,6 +15,7 @@ from jobpool.api.nodes import Nodes, Queues
 from jobpool.api.operations import Operations
 from jobpool.api.pauses import Pauses
 from jobpool.api.plans import Plans
+from jobpool.api.pollers import Pollers
 from jobpool.api.service import Handler, Route, Service
 from jobpool.api.sessions import Sessions
 from jobpool.api.snapshots import Snapshots
@@ -81,8 +81,8 @@ def _handlers(context: Context, outputs: Outputs) -> Mapping[str, Handler]:
         "AllocationDelete": placed.delete,
         "PlanAllocationEnqueue": placed.enqueue,
         "AllocationDetail": allocations.detail,
-        "NodeAdd": originals.node_add,
-        "NodeUpdate": originals.node_update,
+        "NodeAdd": Pollers(context).add,
+        "NodeUpdate": Pollers(context).update,
         "NodeList": nodes.list,
         "NodeDetail": nodes.detail,
         "NodeDelete": nodes.delete,

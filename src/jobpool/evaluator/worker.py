@@ -18,7 +18,7 @@ from jobpool.model.verdict import Settled, Verdict, VerdictKind
 from jobpool.ports import Evaluations
 from jobpool.replica.replica import Replica
 from jobpool.replica.state import State
-from jobpool.scheduler import Place, Proposals, Wait, schedule
+from jobpool.scheduler import Place, Proposals, Wait, room_kind, schedule
 
 _BATCH = 256
 _TRIES = 5
@@ -56,6 +56,7 @@ def decide(deliveries: Sequence[Delivery], state: State, dice: Dice) -> list[Ver
                 kind, node_id = VerdictKind.PLACE, decision.node_id
             elif isinstance(decision, Wait):
                 kind, description = VerdictKind.NO_NODE, _describe(decision, executor)
+                executor = room_kind(run, state)
         verdicts.append(
             Verdict(evaluation.job_id, evaluation.number, delivery.token, kind, n, node_id, executor, description)
         )
@@ -65,6 +66,8 @@ def decide(deliveries: Sequence[Delivery], state: State, dice: Dice) -> list[Ver
 def _describe(wait: Wait, executor: str) -> str:
     if wait.examined == 0:
         return f"no node that is ready and eligible offers the executor {executor}"
+    if wait.filtered == wait.examined:
+        return "agents of the original, which are the only ones that are ready, cannot run it"
     return "every node that could take it is full"
 
 

@@ -31,8 +31,13 @@ HeldAgents = Sequence[tuple[str, int, Millis]]
 
 def absent(state: State, heard: frozenset[str], limit: int) -> list[SetNodeStatus]:
     """Commands for up to `limit` nodes whose server is not there. Pure."""
-    gone = (node for node in state.nodes.values() if node.status is NodeStatus.READY and node.server not in heard)
+    gone = (node for node in state.nodes.values() if _strays(node, heard))
     return [_wait_for(node) for node in islice(gone, limit)]
+
+
+def _strays(node: Node, heard: frozenset[str]) -> bool:
+    """Whether it is given work that nobody can bring it. An agent that polls fetches its work from whoever is there."""
+    return node.status is NodeStatus.READY and not node.polling and node.server not in heard
 
 
 def settle(state: State, server: str, agents: HeldAgents, *, since: int) -> tuple[list[SetNodeStatus], list[str]]:
@@ -74,12 +79,9 @@ class Attendance:
         self._astray = True
 
     def observe(self, folded: Folded) -> None:
-        if any(node is not None and self._strays(node) for _, node in folded.nodes):
+        if any(node is not None and _strays(node, self._heard) for _, node in folded.nodes):
             self._astray = True
             self._alarm.kick()
-
-    def _strays(self, node: Node) -> bool:
-        return node.status is NodeStatus.READY and node.server not in self._heard
 
     def end(self) -> None:
         self._astray = False

@@ -17,21 +17,25 @@ from jobpool.model.errors import InvalidArgument, JobpoolError
 from jobpool.model.parameters import shell_parameters
 from jobpool.model.run import Run
 from jobpool.replica.state import Folded, State
+from jobpool.store.change import Command
 from jobpool.store.commands import TimeOutRun, waits_for_agent
+from jobpool.store.commands.lifecycle import polled
+from jobpool.store.commands.pollers import TimeOutPolled
 
 _BATCH = 500
 _CALLBACK_PATIENCE: Millis = 10 * MINUTE
 
 
-def deadline_of(run: Run, grace: Millis) -> Millis | None:
+def deadline_of(run: Run, grace: Millis, *, given_at: Millis | None = None) -> Millis | None:
     """When a started run is to be ended from here; None before its start.
 
-    A run that has ended and owes its callee word waits no longer than ten minutes for an agent that delivers it.
+    `given_at`: when an agent got it that does not say that it has begun. A run that has ended and owes its callee word
+    waits no longer than ten minutes for an agent that delivers it.
     """
     if run.ended:
         return run.created_at + _CALLBACK_PATIENCE
     if run.started_at is None:
-        return None
+        return None if given_at is None else given_at + run.timeout + grace
     return run.started_at + run.timeout + (0 if run.accepted else grace)
 
 
@@ -44,6 +48,13 @@ def time_to_stop(run: Run, state: State) -> Millis:
         return shell_parameters(plan.parameters if run.parameters is None else run.parameters).kill_after
     except InvalidArgument:
         return 0  # no agent can run it either
+
+
+def _end_of(run: Run, state: State) -> Command[None]:
+    attempt = polled(run, state)
+    if attempt is None or run.ended or run.started_at is not None:
+        return TimeOutRun(run.id, run.started_at)
+    return TimeOutPolled(run.id, attempt.number)
 
 
 class Deadlines:
@@ -63,15 +74,17 @@ class Deadlines:
     def observe(self, folded: Folded) -> None:
         before = self._queue.next_due()
         for old, new in folded.runs:
-            if new is not None and (new.started_at is not None or new.ended):
+            if new is not None and (new.started_at is not None or new.ended or polled(new, self._term.state)):
                 self._track(new)
-            elif old is not None and (old.started_at is not None or old.ended):
+            elif old is not None and old.id in self._known:
                 self._forget(old.id)
         if self._queue.next_due() != before:
             self._alarm.kick()
 
     def _track(self, run: Run) -> None:
-        due = deadline_of(run, self._term.config.timeout_grace + time_to_stop(run, self._term.state))
+        state, attempt = self._term.state, polled(run, self._term.state)
+        grace = self._term.config.timeout_grace + time_to_stop(run, state)
+        due = deadline_of(run, grace, given_at=None if attempt is None else attempt.created_at)
         if due is None:
             self._forget(run.id)
         elif self._known.get(run.id) != due:
@@ -95,14 +108,13 @@ class Deadlines:
 
     async def _expire(self, job_ids: list[str], now: Millis) -> None:
         runs = [run for job_id in job_ids if (run := self._term.state.run(job_id)) is not None]
-        commands = [TimeOutRun(run.id, run.started_at) for run in runs]
-        outcomes = await self._term.writer.submit_all(commands)
-        for command, outcome in zip(commands, outcomes, strict=True):
+        outcomes = await self._term.writer.submit_all([_end_of(run, self._term.state) for run in runs])
+        for run, outcome in zip(runs, outcomes, strict=True):
             if isinstance(outcome, JobpoolError):
                 self._log.error(
                     "a run could not be timed out; trying again",
                     event_name="timeout_failed",
-                    job=command.job_id,
+                    job=run.id,
                     error=str(outcome),
                 )
-                self._queue.set(command.job_id, now + SECOND)
+                self._queue.set(run.id, now + SECOND)

@@ -20,11 +20,13 @@ from jobpool.leader.tracked import BrokerStats
 from jobpool.model.errors import JobpoolError, NotOutstanding
 from jobpool.model.node import Node
 from jobpool.model.pause import Pause
+from jobpool.model.plan import Plan
 from jobpool.model.queued import FAILED_QUEUE, Delivery, QueuedEvaluation
 from jobpool.model.run import Run
 from jobpool.model.statuses import EvaluationStatus
 from jobpool.model.verdict import Settled, Verdict, VerdictKind
 from jobpool.replica.state import Folded
+from jobpool.scheduler import room_for, room_kind
 from jobpool.store.change import Command
 from jobpool.store.commands import BlockEvaluation, FailEvaluation, Placed, PlaceRun
 
@@ -104,11 +106,23 @@ class Queues:
             self._broker.enqueue(fresh)
         for node_id, count in freed.items():
             self._freed(self._term.state.node(node_id), folded.n, count)
+        self._look_again(folded)
         for _, node in folded.nodes:
             if node is not None:
                 self._freed(node, folded.n, node.capacity - self._term.state.node_load(node.id))
         if dropped:
             self._broker.wake(self._blocked.unused(folded.n, count=dropped))
+
+    def _look_again(self, folded: Folded) -> None:
+        """A plan that says something else may fit agents of the original now, with the runs that it has."""
+        if not any(old is not None and new is not None and _fits_others(old, new) for old, new in folded.plans):
+            return
+        state = self._term.state
+        for node_id in state.pollers():
+            node = state.node(node_id)
+            room = node.capacity - state.node_load(node_id) if node is not None and node.accepts_work else 0
+            if node is not None and room > 0:
+                self._broker.wake(self._blocked.freed((*node.executors, *room_for(node)), folded.n, count=room))
 
     def _forget(self, job_id: str) -> bool:
         """Whether the evaluation was on its way: then the room it may have been woken for goes to the next."""
@@ -119,7 +133,7 @@ class Queues:
 
     def _freed(self, node: Node | None, n: int, count: int) -> None:
         if node is not None and node.accepts_work and count > 0:
-            self._broker.wake(self._blocked.freed(node.executors, n, count=count))
+            self._broker.wake(self._blocked.freed(room_for(node), n, count=count))
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -242,7 +256,7 @@ class Queues:
             return
         left = replace(left, create_index=held.create_index)
         if run.evaluations[-1].status is EvaluationStatus.BLOCKED:
-            missed = self._blocked.block(left, run.executor, snapshot_n=held.modify_index)
+            missed = self._blocked.block(left, room_kind(run, state), snapshot_n=held.modify_index)
             if missed is None:
                 return
             left = missed
@@ -285,3 +299,7 @@ def _is_fresh(old: Run | None, new: Run) -> bool:
     if before is EvaluationStatus.BLOCKED and after is EvaluationStatus.PENDING:
         return True
     return new.holds_slot and not old.holds_slot
+
+
+def _fits_others(old: Plan, new: Plan) -> bool:
+    return (old.executor, old.parameters) != (new.executor, new.parameters)

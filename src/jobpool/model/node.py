@@ -22,7 +22,8 @@ class Node(Struct, frozen=True, array_like=True):
     `drain` are an operator's, and outlast the agent; a node with a drain is not eligible, and stays so after it.
     `server` is the id of the server that the agent's stream is at; empty once that has ended. `session` grows with
     every registration: what an earlier stream of the same agent still brings about is told by it, and changes nothing.
-    `settled`: in this session the agent has said what it holds.
+    `settled`: in this session the agent has said what it holds. `polling`: an agent of the original, that has no stream
+    and asks for its work itself, at any server; nobody can tell it anything.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Node(Struct, frozen=True, array_like=True):
     server: str = ""
     session: int = 0
     settled: bool = False
+    polling: bool = False
 
     @property
     def accepts_work(self) -> bool:

@@ -8,6 +8,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,6 +20,8 @@ from jobpool.model.errors import InvalidArgument
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 SIZE_LIMIT = 64 * 1024
+PORTABLE_METHODS = ("get", "post", "delete")
+PORTABLE_KEYS = frozenset({"url", "method", "body", "contentType"})
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 DEFAULT_CONTENT_TYPE = "application/json"
 DEFAULT_KILL_AFTER: Millis = 10 * SECOND
@@ -104,6 +107,21 @@ def rest_parameters(text: str) -> RestParameters:
         expected_status=_statuses(given.get("expected_status")),
         ca_file=_text("ca_file", given.get("ca_file", "")),
     )
+
+
+@lru_cache(maxsize=4096)
+def is_portable(executor: str, parameters: str) -> bool:
+    """Whether an agent of the original can run it: what it does not know it passes over, or dies of."""
+    if executor != "rest":
+        return False
+    try:
+        given = _object(parameters)
+        method = rest_parameters(parameters).method
+    except InvalidArgument:
+        return False
+    texts = (given.get("body", ""), given.get("contentType", ""))
+    said = given.keys() <= PORTABLE_KEYS and bool(given.get("method")) and method in PORTABLE_METHODS
+    return said and all(isinstance(text, str | None) for text in texts)
 
 
 def shell_parameters(text: str) -> ShellParameters:

@@ -19,7 +19,10 @@ class VerdictKind(StrEnum):
 
 
 class Verdict(Struct, frozen=True, gc=False):
-    """`n` is the newest commit the evaluator had seen. `token` names the delivery."""
+    """`n` is the newest commit the evaluator had seen. `token` names the delivery.
+
+    `executor` of a run that no node can take names the kind of room that it waits for (`scheduler.room_kind`).
+    """
 
     job_id: str
     number: int

@@ -154,6 +154,13 @@ class Overlay:
     def node_runs(self, node_id: str) -> Iterable[str]:
         return _members(self._base.node_runs(node_id), self._delta.on_node.get(node_id))
 
+    def pollers_named(self, name: str) -> Iterable[str]:
+        alike = name.casefold()
+        changed = self._tables[Table.NODE]
+        known = [node_id for node_id in self._base.pollers_named(name) if (node_id,) not in changed]
+        nodes = [cast("Node | None", record) for record in changed.values()]
+        return known + [node.id for node in nodes if node and node.polling and node.id.casefold() == alike]
+
     def ready_nodes(self, executor: str) -> Sequence[str]:
         ready = self._base.ready_nodes(executor)
         changed = self._tables[Table.NODE]

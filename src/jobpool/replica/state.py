@@ -68,6 +68,7 @@ class State:
         self.indexes = RunIndexes()
         self._plans_in: dict[str, int] = {}
         self._ready: dict[str, list[str]] = {}
+        self._pollers: dict[str, tuple[str, ...]] = {}
         self._finished: deque[str] = deque()
         self._finished_ids: set[str] = set()
 
@@ -153,7 +154,14 @@ class State:
         _set(self.nodes, node_id, new)
         if _offers(old) != _offers(new):
             self._ready.clear()
+        if (old is not None and old.polling) != (new is not None and new.polling):
+            self._fold_poller(node_id, comes=new is not None and new.polling)
         folded.nodes.append((old, new))
+
+    def _fold_poller(self, node_id: str, *, comes: bool) -> None:
+        name = node_id.casefold()
+        others = tuple(known for known in self._pollers.get(name, ()) if known != node_id)
+        _set(self._pollers, name, (*others, node_id) if comes else others or None)
 
     def _remember_finished(self, segment: Segment) -> None:
         for run in segment.runs:
@@ -233,6 +241,21 @@ class State:
 
     def node_runs(self, node_id: str) -> Iterable[str]:
         return tuple(self.indexes.on_node.get(node_id, ()))
+
+    def pollers(self) -> Iterable[str]:
+        """Ids of the nodes that poll."""
+        return tuple(node_id for ids in self._pollers.values() for node_id in ids)
+
+    def pollers_named(self, name: str) -> Iterable[str]:
+        return self._pollers.get(name.casefold(), ())
+
+    def node_named(self, name: str) -> str:
+        """The id of the node that a caller means: agents of the original write their own in lower case once restarted.
+
+        What is no node's name comes back as it is.
+        """
+        alike = () if name in self.nodes else self._pollers.get(name.casefold(), ())
+        return alike[0] if len(alike) == 1 else name
 
     def ready_nodes(self, executor: str) -> Sequence[str]:
         ready = self._ready.get(executor)

@@ -5,7 +5,7 @@ Admits feasibility, ranking strategies, `schedule` and `verify`. What it reads o
 
 from jobpool.scheduler.decide import schedule
 from jobpool.scheduler.decision import Decision, Nothing, Place, Wait
-from jobpool.scheduler.fit import Refusal, feasible, fits, needs_node, verify
+from jobpool.scheduler.fit import Refusal, feasible, fits, needs_node, portable, room_for, room_kind, verify
 from jobpool.scheduler.strategies import DEFAULT_STRATEGY, STRATEGIES, check_strategy
 from jobpool.scheduler.view import Dice, PlacementView, Proposals
 
@@ -24,6 +24,9 @@ __all__ = [
     "feasible",
     "fits",
     "needs_node",
+    "portable",
+    "room_for",
+    "room_kind",
     "schedule",
     "verify",
 ]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from jobpool.model.node import Node
+from jobpool.model.plan import Plan
 from jobpool.model.run import Run
 from jobpool.scheduler.decision import Wait
 
@@ -20,6 +21,10 @@ class PlacementView(Protocol):
     def ready_nodes(self, executor: str) -> Sequence[str]:
         """Nodes that accept work for the executor, in a stable order."""
         ...
+
+    def plan(self, namespace: str, plan_id: str) -> Plan | None: ...
+
+    def plan_version(self, namespace: str, plan_id: str, version: int) -> Plan | None: ...
 
     def run(self, job_id: str) -> Run | None: ...
 
@@ -42,13 +47,15 @@ class Proposals:
     Not to be carried over to a newer state: what was proposed is in its loads by then, and `full_for` no longer true.
     """
 
-    __slots__ = ("_of_plan", "_on_node", "full_for")
+    __slots__ = ("_of_plan", "_on_node", "full_for", "full_for_ours")
 
     def __init__(self) -> None:
         self._on_node: dict[str, int] = {}
         self._of_plan: dict[tuple[str, str], dict[str, int]] = {}
         self.full_for: dict[str, Wait] = {}
         """Executors for which this batch has found no room, and what it saw."""
+        self.full_for_ours: dict[str, Wait] = {}
+        """The same of runs that agents of the original cannot take."""
 
     def on_node(self, node_id: str) -> int:
         return self._on_node.get(node_id, 0)

@@ -148,6 +148,13 @@ def waits_for_agent(run: Run, view: ClusterView) -> bool:
     return plan is not None and plan.overlap is not Overlap.ALLOW
 
 
+def polled(run: Run, view: ClusterView) -> Attempt | None:
+    """The open attempt of the run when its agent polls: nobody can tell it anything, nor does it say that it began."""
+    attempt = run.open_attempt
+    node = view.node(attempt.node_id) if attempt is not None else None
+    return attempt if node is not None and node.polling else None
+
+
 def out_of_reach(run: Run, now: Millis, *, why: str) -> Run:
     """The run with its open attempt, whose fate is open until the agent is back. It keeps its slot."""
     attempt = replace(run.attempts[-1], status=AllocationStatus.UNKNOWN, updated_at=now, description=why)

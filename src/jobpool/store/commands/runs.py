@@ -15,7 +15,16 @@ from jobpool.model.schedule import Overlap
 from jobpool.model.statuses import AllocationStatus, DesiredStatus, JobStatus, Trigger
 from jobpool.ports import ClusterView
 from jobpool.store.change import Change, Decided, put_run
-from jobpool.store.commands.lifecycle import archived, ending, finished, keeping, untold, with_attempt
+from jobpool.store.commands.lifecycle import (
+    archived,
+    ending,
+    finished,
+    keeping,
+    polled,
+    untold,
+    waits_for_agent,
+    with_attempt,
+)
 from jobpool.store.commands.marks import IDEMPOTENCY_SPAN
 from jobpool.store.commands.ticks import MAX_WAITING, new_run, started
 from jobpool.store.keyspace import Table
@@ -89,7 +98,10 @@ def _slot_or_wait(plan: Plan, view: ClusterView) -> bool:
 
 
 class CancelRun(Struct, frozen=True):
-    """Stop a run: at once when no agent has it, else by asking its agent. Cancelling twice is no error."""
+    """Stop a run: at once when no agent has it, or one that polls, else by asking its agent; twice is no error.
+
+    An agent that polls cannot be asked. Of a plan that forbids overlap its word, or the timeout, ends the run.
+    """
 
     job_id: str
     description: str = ""
@@ -98,7 +110,7 @@ class CancelRun(Struct, frozen=True):
         run = live_run(view, self.job_id)
         info = self.description or "cancelled on request"
         attempt = run.open_attempt
-        if attempt is None:
+        if attempt is None or (polled(run, view) and not waits_for_agent(run, view)):
             return ending(finished(run, JobStatus.CANCELLED, Reason.CANCELLED, now, info=info))
         if run.cancel_requested:
             return Decided(run)
