@@ -88,5 +88,4 @@ class WatchFilter:
     def _refusal(self, reason: str) -> WatchResponse:
         told = WatchResponse(watch_id=_REFUSED_ID, created=True, canceled=True, cancel_reason=reason)
         told.header.CopyFrom(self._header)
-        told.header.SetInParent()
         return told
