@@ -1,7 +1,10 @@
 """AllocationUpdate: what the original's agents report, and what a repeat, a straggler or a stranger changes."""
 
+from typing import Any
+
 import pytest
 
+from jobpool.model.errors import Unavailable
 from jobpool.wire import jobpool_pb2 as pb
 from tests.conformance_api.harness import Api
 
@@ -114,6 +117,23 @@ async def test_an_allocation_that_only_tells_of_a_skip_brings_the_parameters(api
     answer = await api.ask("AllocationUpdate", id=skips[0].id, status="skipped", description="told")
     assert [(it.client_status, it.client_description) for it in answer.data] == [("skipped", "told")]
     assert (await job(api, skips[0].job_id)).status == "skipped"
+
+
+class Unsearched(dict[str, Any]):
+    """Runs that may be looked up, and not gone through."""
+
+    def values(self) -> Any:
+        raise AssertionError("all runs were gone through")
+
+
+async def test_what_is_pending_at_a_node_is_looked_up(api: Api) -> None:
+    await running(api, 2)
+    api.world.state.runs = Unsearched(api.world.state.runs)
+    api.world.history.trouble = Unavailable("nobody is to ask here")
+    found = await api.ask("SimpleAllocationList", node_id="node-1", status="pending")
+    assert (len(found.data), found.totalElements) == (2, 2)
+    whole = await api.ask("AllocationList", node_id="node-1", status="pending")
+    assert [item.id for item in whole.data] == [item.id for item in found.data]
 
 
 async def test_a_polling_agent_is_told_ids_of_what_it_has_to_take(api: Api) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from jobpool.api.service import Call
 from jobpool.testing.clock import settle
 from jobpool.wire import jobpool_pb2 as pb
 from tests.conformance_api.harness import Api
@@ -143,3 +144,12 @@ async def test_a_status_or_an_evaluation_that_is_none(idle: Api) -> None:
     for status in ("", "shiny"):
         assert (await idle.refused("EvalUpdate", id=f"{job}-e1", status=status)).engine_code == 1002
     assert (await idle.refused("EvalUpdate", id=f"{job}-e9", status="pending")).engine_code == 1101
+
+
+async def test_who_waits_less_than_it_asks_for_gets_an_answer_in_time(idle: Api) -> None:
+    """A caller with a deadline of its own: nothing is delivered to somebody who has gone."""
+    request = pb.ScheduleEvalDequeueRequest(schedulers=["service"])
+    asking = idle.world.start("EvalDequeue", request, Call(transport="grpc", timeout=5000))
+    await idle.world.clock.advance(4900)
+    assert asking.done()
+    assert not (await asking).token

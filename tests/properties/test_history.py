@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
 
 from jobpool.history.frames import Cut, Found, Rows
 from jobpool.history.merge import merged, widened
@@ -25,6 +26,7 @@ from jobpool.history.read_model import ReadModel
 from jobpool.history.records import read_run
 from jobpool.model.run import Run, allocation_id, evaluation_id
 from jobpool.model.statuses import TERMINAL_JOB, AllocationStatus, EvaluationStatus, JobStatus
+from jobpool.store.records import Forgotten, Segment
 from tests.unit.history.samples import NOW, finished_run, segment
 
 CAP = 6
@@ -105,6 +107,9 @@ class Twin:
     def runs(self) -> list[Run]:
         return [run for _, ended in self.segments.values() for run in ended]
 
+    def forget(self, run_id: str) -> None:
+        self._drop(run_id)
+
     def _drop(self, run_id: str) -> None:
         for k, (when, held) in self.segments.items():
             self.segments[k] = (when, tuple(run for run in held if run.id != run_id))
@@ -146,6 +151,16 @@ class ReadModelMachine(RuleBasedStateMachine):
     @rule(ended=st.lists(runs, min_size=1, max_size=2).map(tuple), back=st.integers(0, 3))
     def feed_again(self, ended: tuple[Run, ...], back: int) -> None:
         self.model.ingest(max(0, self.n - back), segment(*ended))
+
+    @precondition(lambda self: self.twin.runs())
+    @rule(data=st.data(), at=instants)
+    def forget(self, data: st.DataObject, at: int) -> None:
+        run = data.draw(st.sampled_from(self.twin.runs()))
+        self.n += 1
+        self.model.ingest(self.n, Segment(at, (), (Forgotten(run.id), Forgotten("nobody"))))
+        self.twin.forget(run.id)
+        self.twin.feed(self.n, at, ())
+        self.sizes[self.n] = (at, 0)
 
     @rule(back=st.integers(0, 6), data=st.data())
     def delete(self, back: int, data: st.DataObject) -> None:
@@ -222,6 +237,12 @@ class ReadModelMachine(RuleBasedStateMachine):
         assert found.total == len(expected)
         page = [_key(query, read_run(record), number) for record, number in found.items]
         assert page == expected[query.offset : query.offset + query.limit]
+        behind = expected[: query.offset][-1:]
+        sought = self.model.answer(replace(query, offset=0, sought=True, before=behind[0] if behind else None))
+        assert isinstance(sought, Rows)
+        assert sought.total == 0
+        page = [_key(query, read_run(record), number) for record, number in sought.items]
+        assert page == expected[len(expected[: query.offset]) :][: query.limit]
 
     @invariant()
     def every_run_is_there_once(self) -> None:

@@ -16,6 +16,7 @@ from jobpool.wire.messages import evaluation_message
 
 _LONGEST_WAIT: Millis = 25 * SECOND
 """Below what a forwarded call waits for its answer; a caller that gets nothing asks again."""
+_WAY_BACK: Millis = 200
 _MOST_SCHEDULERS = 16
 
 
@@ -30,7 +31,10 @@ class EvalQueue:
     async def dequeue(self, request: pb.ScheduleEvalDequeueRequest, call: Call) -> pb.ScheduleEvalDequeueResponse:
         """One evaluation with its token; the header alone when none came in time. Timeout 0 = 25 s."""
         types = _schedulers(request)
-        ends = self._context.clock.monotonic() + min(request.timeout or _LONGEST_WAIT, _LONGEST_WAIT)
+        patience = min(request.timeout or _LONGEST_WAIT, _LONGEST_WAIT)
+        if call.timeout is not None:  # who has given up would hold what comes for a minute
+            patience = min(patience, call.timeout - _WAY_BACK)
+        ends = self._context.clock.monotonic() + max(1, patience)
         while (left := ends - self._context.clock.monotonic()) > 0:
             for delivery in await self._deliveries.dequeue(types, 1, timeout=left):
                 found = self._found(delivery)
