@@ -395,3 +395,25 @@ async def test_no_answer_in_the_callers_time_is_told_as_such(world: World) -> No
         await waiting
     assert late.value.code.name == "DEADLINE_EXCEEDED"
     world.store.release_commits()
+
+
+# ---- keys beside the request
+
+
+async def test_a_key_beside_the_request_is_as_good_as_its_own(world: World) -> None:
+    beside = Call(transport="rest", metadata={"idempotency-key": "k"})
+    first = (await world.ask("PlanAdd", adding(id=""), beside)).data
+    assert (await world.ask("PlanAdd", adding(id=""), beside)).data == first
+    assert (await world.ask("PlanAdd", adding(id="", idempotency_key="k"))).data == first
+    refusal = await world.refusal("PlanAdd", adding(id="", name="Q"), beside)
+    assert (refusal.code, refusal.field) == ("FAILED_PRECONDITION", "idempotency_key")
+
+
+async def test_asked_again_while_the_first_is_under_way_one_plan_is_added(world: World) -> None:
+    world.store.hold_commits()
+    asked = [world.start("PlanAdd", adding(id="", idempotency_key="k")) for _ in range(5)]
+    await world.clock.advance(SECOND)
+    world.store.release_commits()
+    await world.clock.advance(SECOND)
+    assert len({(await task).data.id for task in asked}) == 1
+    assert (await world.ask("PlanList", pb.SchedulePlanListRequest())).totalElements == 1

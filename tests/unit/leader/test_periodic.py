@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from jobpool.kit.pure.durations import HOUR, MINUTE, SECOND
 from jobpool.leader.periodic import DueTimes
-from jobpool.model.plan import Plan
+from jobpool.model.plan import Paused, Plan
 from jobpool.model.schedule import CatchUpMode, Cursor, LedgerRange, Periodic
 from jobpool.model.statuses import JobStatus, PlanStatus
 from jobpool.store.codec import decode, encode
@@ -67,6 +67,18 @@ def test_a_plan_without_a_next_tick_is_due_at_its_end_or_never() -> None:
     assert due.next_due() is None
     due.track(KEY, fires(end_time=500), Cursor(1, None))
     assert due.next_due() == 501
+
+
+@pytest.mark.invariant("C-1")
+def test_a_paused_plan_is_due_when_its_pause_runs_out_or_never() -> None:
+    due = DueTimes()
+    due.track(KEY, replace(fires(), paused=Paused(50, "ann")), Cursor(1, 100))
+    assert due.next_due() is None
+    for plan in (fires(), fires(end_time=80), replace(fires(), status=PlanStatus.DEAD)):
+        due.track(KEY, replace(plan, paused=Paused(50, "ann", until=700)), Cursor(1, 100))
+        assert due.next_due() == 700
+    due.track(KEY, fires(), Cursor(1, 100))
+    assert due.next_due() == 100
 
 
 def test_a_decision_that_failed_is_repeated_unless_the_plan_came_back() -> None:
