@@ -25,6 +25,16 @@ _PATTERNS = {
 }
 """Of the ids in paths, by collection."""
 
+_MAKES: Mapping[str, tuple[str, str]] = {
+    "PlanAdd": ("plans", "$response.body#/data/id"),
+    "PlanRun": ("jobs", "$response.body#/data/id"),
+    "JobRerun": ("jobs", "$response.body#/data/id"),
+    "JobAdd": ("jobs", "$response.body#/data/id"),
+    "EvalAdd": ("evals", "$response.body#/data/id"),
+    "NodeAdd": ("nodes", "$response.body#/data/ID"),
+    "NameSpaceAdd": ("namespaces", "$request.body#/name"),
+}
+"""What brings something into being: its collection, and where its id is."""
 _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "PlanAdd": ("name", "namespace", "type"),
     "NameSpaceAdd": ("name",),
@@ -166,29 +176,26 @@ def _answer(route: Route, routes: Collection[Route], schemas: Schemas) -> Json:
 
 def _links(route: Route, routes: Collection[Route]) -> Json:
     """From what brings something into being to all that can be done with it."""
-    output = METHODS[route.rpc].output_type
-    data = output.fields_by_name.get("data")
-    shown = data.message_type.name if data is not None and data.message_type is not None else ""
-    collection = {"Plan": "plans", "Job": "jobs", "Node": "nodes"}.get(shown, collection_of(route))
-    if not (route.rpc.endswith("Add") or route.rpc in ("PlanRun", "JobRerun")) or route.rpc == "MemberAdd":
+    if route.rpc not in _MAKES:
         return {}
-    source = "$response.body#/data" if shown else "$request.body#"
+    collection, pointer = _MAKES[route.rpc]
     return {
-        other.rpc: _link(other, source)
+        other.rpc: _link(other, pointer)
         for other in routes
         if collection_of(other) == collection and [at for at, _ in other.variables] == [3]
     }
 
 
-def _link(to: Route, source: str) -> Json:
+def _link(to: Route, pointer: str) -> Json:
     (_, variable) = to.variables[0]
     made: Json = {"operationId": to.rpc}
-    parameters: Json = {variable: f"{source}/{variable}"}
-    fields = to.request.DESCRIPTOR.fields_by_name
-    if "namespace" in fields and to.takes_body:
-        made["requestBody"] = {"namespace": f"{source}/namespace"}
-    elif "namespace" in fields:
-        parameters["namespace"] = f"{source}/namespace"
+    parameters: Json = {variable: pointer}
+    namespace = "$response.body#/data/namespace"
+    if "namespace" in to.request.DESCRIPTOR.fields_by_name:
+        if to.takes_body:
+            made["requestBody"] = {"namespace": namespace}
+        else:
+            parameters["namespace"] = namespace
     return made | {"parameters": parameters}
 
 

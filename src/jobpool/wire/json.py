@@ -18,6 +18,7 @@ from jobpool.wire.rfc3339 import format_timestamp
 
 M = TypeVar("M", bound=Message)
 _Convert = Callable[..., object]
+_BLANK = b" \t\r\n"
 _encoder = msgspec.json.Encoder()
 
 
@@ -33,7 +34,7 @@ def decode(text: bytes, message_type: type[M]) -> M:
     InvalidArgument, which names the member's path, for anything that is not exactly such a message.
     """
     message = message_type()
-    if text.strip():
+    if text.strip(_BLANK):
         decode_object(message, parse_object(text))
     return message
 

@@ -154,7 +154,9 @@ async def test_bad_bodies_are_refused_by_name(server, text, field):
     assert server.toy.seen == []
 
 
-@pytest.mark.parametrize("body", [b'{"id":"\xff"}', b'\xef\xbb\xbf{"id":"a"}', '{"id":"a"}'.encode("utf-16"), b"\x00"])
+@pytest.mark.parametrize(
+    "body", [b'{"id":"\xff"}', b'\xef\xbb\xbf{"id":"a"}', '{"id":"a"}'.encode("utf-16"), b"\x00", b"\x0b", b"\x0c\x0c"]
+)
 async def test_bytes_that_are_no_utf8_json_are_refused(server, body):
     answer = await server.ask("POST", "/v3/schedule/plans", text=body)
     assert (answer.status, answer.json["details"][0]["field"]) == (400, "body")
