@@ -159,7 +159,10 @@ class _Found(Struct, frozen=True):
 def _candidates(state: State, wanted: AllocationFilter) -> Sequence[Run]:
     """The live runs that can match; those of one node when only what it still has to take is wanted."""
     if wanted.node_id and wanted.statuses == (AllocationStatus.PENDING,) and not wanted.job_id:
-        return [run for job_id in state.node_runs(wanted.node_id) if (run := state.run(job_id)) is not None]
+        found = [run for job_id in state.node_runs(wanted.node_id) if (run := state.run(job_id)) is not None]
+        node = state.node(wanted.node_id)
+        # Of a run from before a restore nobody knows whether it ran: an agent that polls would run it again.
+        return [run for run in found if not run.predates(state.era)] if node is not None and node.polling else found
     return candidates(state, wanted.job_id)
 
 
@@ -239,7 +242,7 @@ def _allocation_filter(request: pb.ScheduleAllocationListRequest, state: State) 
         statuses=check_statuses(request.status, AllocationStatus),
         plan_id=request.plan_id,
         job_id=request.job_id,
-        node_id=request.node_id,
+        node_id=state.node_named(request.node_id),
         evaluation_id=request.eval_id,
         name=request.name,
         created_after=optional_time(request, "start_time"),

@@ -11,6 +11,7 @@ from jobpool.kit.effects.dice import Dice
 from jobpool.model.statuses import JobStatus, NodeStatus
 from jobpool.testing.clock import settle
 from jobpool.testing.original_agent import AgentDied, HttpAnswer, HttpCall, OriginalAgent
+from jobpool.testing.restored import restored_from
 from jobpool.wire import jobpool_pb2 as pb
 from tests.unit.api.nouns import MINUTE, PLAIN, SECOND, World, world_of
 
@@ -279,6 +280,24 @@ async def test_polling_asks_no_history_and_lists_what_is_pending(fleet: Fleet) -
     whole = (await fleet.world.ask("AllocationList", asked)).data
     assert [item.id for item in simple] == [item.id for item in whole] == [f"{job.id}-a1"]
     assert whole[0].node_id == ID
+
+
+async def test_after_a_restore_it_is_not_given_again_what_it_may_have_run(fleet: Fleet) -> None:
+    agent = await fleet.ready()
+    fleet.callee.open.clear()
+    await fleet.world.add_plan(**REST)
+    job = await fleet.world.run_plan()
+    await fleet.kill(agent)
+    now = fleet.world.clock.now()
+    store = await restored_from(fleet.world.store, taken_at=now, at=now + MINUTE)
+    async with world_of(store=store, at=now + MINUTE) as world:
+        later = Fleet(world)
+        assert world.state.runs[job.id].open_attempt is not None
+        later.agent()
+        await world.clock.advance(10 * MINUTE)
+        assert later.callee.calls == []
+        found = await later.job(job.id)
+        assert (found.status, found.reason) == ("failed", "node_lost")
 
 
 async def test_a_beat_that_says_down_is_not_waited_for(fleet: Fleet) -> None:
