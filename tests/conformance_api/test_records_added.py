@@ -367,3 +367,28 @@ async def test_two_records_of_one_job_in_one_request_are_refused(idle: Api) -> N
         evaluation_preemption=[pb.Evaluation(id=name, status="blocked")],
     )
     assert refusal.code == "INVALID_ARGUMENT"
+
+
+# ---- what made every server of the original crash, again and again
+
+
+@pytest.mark.parametrize(
+    ("rpc", "fields", "field"),
+    [
+        ("JobAdd", {"id": "j"}, "plan_id"),
+        ("AllocationAdd", {"allocation_updated": [pb.Allocation(id="a"), pb.Allocation()]}, "allocation_updated[1].id"),
+        (
+            "AllocationAdd",
+            {"evaluation_preemption": [pb.Evaluation(id="e", status="odd")]},
+            "evaluation_preemption[0].status",
+        ),
+        ("EvalAdd", {"id": "e"}, "status"),
+        ("EvalUpdate", {"id": "e", "status": "odd"}, "status"),
+    ],
+)
+async def test_what_killed_the_original_is_refused_and_leaves_nothing(
+    api: Api, rpc: str, fields: dict[str, Any], field: str
+) -> None:
+    assert told(await api.refused(rpc, **fields))[:2] == ("INVALID_ARGUMENT", field)
+    await api.world.add_plan()
+    await api.ask("PlanDetail", id="p", namespace="default")

@@ -39,7 +39,9 @@ def list_nodes(settings: Settings, /, paging: Paging, **filters: str | None) -> 
 
     show_list(
         settings,
-        lambda client, number, size: client.node_list(pb.NodeListRequest(pageNumber=number, pageSize=size, **filters)),
+        lambda client, number, size: client.node_list(
+            pb.NodeListRequest(pageNumber=number, pageSize=size, limit=None, **filters)
+        ),
         view=NODES,
         paging=paging,
     )
