@@ -11,7 +11,7 @@ from tests.e2e.conftest import Site
 from tests.e2e.oracle.client import Api
 
 HERE = Path(__file__).parent
-CASES = "3"
+CASES = "10"
 """Of each call, in each way of making them up; those of the edges come on top."""
 WAITS = "EvalDequeue"
 """Answers when there is something to hand out, or after half a minute: too long for all that could be asked of it."""
