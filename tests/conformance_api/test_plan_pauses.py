@@ -10,8 +10,8 @@ from jobpool.wire.messages import timestamp
 from tests.conformance_api.harness import Api
 
 SECOND, MINUTE, DAY = 1000, 60_000, 86_400_000
-NAMED = {"id": "p", "namespace": "default"}
-MINUTELY = {"periodic": pb.PeriodicConfig(spec="* * * * *", time_zone="UTC")}
+NAMED: dict[str, Any] = {"id": "p", "namespace": "default"}
+MINUTELY: dict[str, Any] = {"periodic": pb.PeriodicConfig(spec="* * * * *", time_zone="UTC")}
 
 
 async def detail(api: Api) -> pb.Plan:
@@ -121,7 +121,12 @@ async def test_a_change_for_another_revision_is_refused(api: Api, rpc: str, fiel
 
 async def test_a_change_for_the_newest_revision_is_made(api: Api) -> None:
     revision = (await api.world.add_plan(**MINUTELY)).revision
-    for rpc, fields in (("PlanUpdate", {"description": "mine"}), ("PlanPause", {}), ("PlanResume", {})):
+    changes: list[tuple[str, dict[str, Any]]] = [
+        ("PlanUpdate", {"description": "mine"}),
+        ("PlanPause", {}),
+        ("PlanResume", {}),
+    ]
+    for rpc, fields in changes:
         revision = (await api.ask(rpc, **NAMED, **fields, revision=revision)).data.revision
     for rpc in ("PlanOffline", "PlanOnline", "PlanOffline"):
         revision = (await api.ask(rpc, **NAMED, revision=revision)).data.revision

@@ -8,8 +8,13 @@ from jobpool.wire import jobpool_pb2 as pb
 from tests.conformance_api.harness import Api
 
 SECOND, MINUTE = 1000, 60_000
-NAMED = {"id": "p", "namespace": "default"}
-MINIMAL = {**NAMED, "name": "P", "type": "service", "parameters": '{"url": "http://127.0.0.1:9/", "method": "get"}'}
+NAMED: dict[str, Any] = {"id": "p", "namespace": "default"}
+MINIMAL: dict[str, Any] = {
+    **NAMED,
+    "name": "P",
+    "type": "service",
+    "parameters": '{"url": "http://127.0.0.1:9/", "method": "get"}',
+}
 MINUTELY = pb.PeriodicConfig(spec="* * * * *", time_zone="UTC")
 
 
@@ -195,7 +200,8 @@ async def test_a_bad_list_is_refused_by_field(api: Api, fields: dict[str, Any], 
 
 async def walk(api: Api, rpc: str, **fields: Any) -> list[list[Any]]:
     """The items of every part, to the end of the list."""
-    parts, place = [], {}
+    parts: list[list[Any]] = []
+    place: dict[str, Any] = {}
     while True:
         answer = await api.ask(rpc, **fields, **place)
         assert (answer.totalElements, answer.totalPages) == (0, 0)
@@ -226,7 +232,8 @@ async def test_a_place_belongs_to_its_list(api: Api) -> None:
     await several(api)
     place = {"continue": getattr(await api.ask("PlanList", limit=1, owner="bob"), "continue")}
     assert ids((await api.ask("PlanList", limit=3, owner="bob", **place)).data) == ["p1"]
-    for rpc, fields in (("PlanList", {"owner": "ann"}), ("PlanList", {}), ("NodeList", {}), ("NameSpaceList", {})):
+    others: list[tuple[str, dict[str, Any]]] = [("PlanList", {"owner": "ann"}), ("PlanList", {}), ("NodeList", {})]
+    for rpc, fields in others:
         assert (await api.refused(rpc, **fields, **place)).field == "continue"
 
 

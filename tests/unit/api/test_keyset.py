@@ -1,6 +1,7 @@
 """Lists by key: every part follows the one before, whatever comes and goes; a place is of one list only."""
 
 from base64 import urlsafe_b64encode
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,11 +15,11 @@ from jobpool.wire import jobpool_pb2 as pb
 KEYS = st.sets(st.tuples(st.integers(0, 5), st.text("ab", max_size=2)), max_size=12)
 
 
-def request(**fields: object) -> pb.NodeListRequest:
+def request(**fields: Any) -> pb.NodeListRequest:
     return pb.NodeListRequest(**fields)
 
 
-def following(token: str, **fields: object) -> pb.NodeListRequest:
+def following(token: str, **fields: Any) -> pb.NodeListRequest:
     return request(**{**fields, "continue": token})
 
 
