@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 Opened = TypeVar("Opened")
 
-REMOVED = 4
-"""Exit code of a server that its cluster has let go: starting it again does not help."""
+NOT_AGAIN = 4
+"""Exit code of a server that its cluster has let go, or that has lost its data: starting it again does not help."""
 
 COMMANDS = {
     "dev": ("jobpool.cli.dev", "A server, an agent and a sample plan in one process, to try jobpool out."),
@@ -97,7 +97,7 @@ def program(ctx: click.Context, /, **given: str | bool | None) -> None:
 
 
 def _start(flags: dict[str, str]) -> int:
-    from jobpool.etcd.errors import MemberRemoved
+    from jobpool.etcd.errors import MemberLost, MemberRemoved
     from jobpool.kit.effects.logging import configure
     from jobpool.model.errors import JobpoolError
     from jobpool.server.load import load
@@ -110,7 +110,7 @@ def _start(flags: dict[str, str]) -> int:
             runner.run(_serve(config))
     except JobpoolError as error:
         click.echo(f"jobpool: {error}{advice(error)}", err=True)
-        return REMOVED if isinstance(error, MemberRemoved) else 1
+        return NOT_AGAIN if isinstance(error, MemberRemoved | MemberLost) else 1
     return 0
 
 

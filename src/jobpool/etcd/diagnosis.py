@@ -10,12 +10,13 @@ from jobpool.etcd.log_lines import LogLine
 class Finding(Struct, frozen=True):
     """`lasting`: it would end the same way again, until somebody changes something that the reason names.
 
-    `removed`: its cluster has let it go.
+    `removed`: its cluster has let it go. `lost`: the cluster counts on more than its data directory holds.
     """
 
     reason: str
     lasting: bool
     removed: bool = False
+    lost: bool = False
 
 
 class _Rule(Struct, frozen=True):
@@ -84,7 +85,9 @@ def diagnose(lines: Sequence[LogLine], output: str) -> Finding | None:
     for rule in _RULES:
         for line in last:
             if rule.sign in str(line).lower():
-                return Finding(f"{rule.advice} ({line.error or line.message})", lasting=rule.lasting)
+                return Finding(
+                    f"{rule.advice} ({line.error or line.message})", lasting=rule.lasting, lost=rule.advice is _LOST
+                )
     return _of_output(output)
 
 
@@ -133,7 +136,7 @@ def _of_output(output: str) -> Finding | None:
     if first.startswith(_BAD_FLAGS):
         return Finding(f"{_REFUSED} ({first})", lasting=True)
     if all(sign in first.lower() for sign in _FORGOTTEN):
-        return Finding(f"{_FORGOT} ({first})", lasting=True)
+        return Finding(f"{_FORGOT} ({first})", lasting=True, lost=True)
     if any(sign in output.lower() for sign in _BAD_PAGE):
         return Finding(f"{_DAMAGED} ({first})", lasting=True)
     return None

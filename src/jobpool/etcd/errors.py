@@ -8,4 +8,8 @@ class MemberFailed(StoreFailed):
 
 
 class MemberRemoved(MemberFailed):
-    """The member does not belong to its cluster any more, as somebody wanted."""
+    """The server does not belong to its cluster any more, as somebody wanted."""
+
+
+class MemberLost(MemberFailed):
+    """The cluster knows the member, and its data directory does not hold what it had."""

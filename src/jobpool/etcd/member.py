@@ -16,7 +16,7 @@ from jobpool.etcd.binary import Binary
 from jobpool.etcd.config import PEER_SECURITY, MemberConfig, check, members_of
 from jobpool.etcd.diagnosis import Finding, Strangers
 from jobpool.etcd.doors import doors_of, make_room, ports
-from jobpool.etcd.errors import MemberFailed, MemberRemoved
+from jobpool.etcd.errors import MemberFailed, MemberLost, MemberRemoved
 from jobpool.etcd.health import versions
 from jobpool.etcd.life import Life
 from jobpool.etcd.locks import await_free, held
@@ -164,7 +164,7 @@ class Member:
             tail.close()
 
     async def _may_begin(self) -> bool:
-        """False when it was told to stop meanwhile. Raises MemberFailed when it has lost what it had."""
+        """False when it was told to stop meanwhile. Raises MemberLost when it has lost what it had."""
         await await_free(self._config.directory / "member" / "snap" / "db", clock=self._clock)
         asking = asyncio.get_running_loop().create_task(self._ask_others())
         stopping = asyncio.get_running_loop().create_task(self._stop.wait())
@@ -179,7 +179,7 @@ class Member:
         if asking.cancelled():
             return False
         if refusal := asking.result():
-            raise self._failed(refusal)
+            raise self._lost(refusal)
         return True
 
     async def _ask_others(self) -> str:
@@ -238,7 +238,7 @@ class Member:
     async def _watch(self, life: Life, told: Sequence[str]) -> None:
         """A member that nobody could vouch for ends as soon as another one is there that knows its former life."""
         if told and (refusal := await self._newcomer.ask_until_all_have_answered(told)):
-            life.condemn(Finding(refusal, lasting=True))
+            life.condemn(Finding(refusal, lasting=True, lost=True))
 
     def _become_ready(self, watching: "asyncio.Task[None]") -> None:
         watching.cancel()
@@ -256,7 +256,9 @@ class Member:
         if found is not None and (found.lasting or not self._was_ready):
             if self._took_our_port(found):
                 return
-            raise self._removed() if found.removed else self._failed(found.reason)
+            if found.removed:
+                raise self._removed()
+            raise self._lost(found.reason) if found.lost else MemberFailed(self._cannot_run(found.reason))
         if found is None and not self._was_ready and failures >= _TRIES:
             raise MemberFailed(
                 f"the etcd member in {place} ended {failures} times before it was ready: {last_words}; "
@@ -274,8 +276,11 @@ class Member:
             f"directory, `jobpoolctl member promote {name}`"
         )
 
-    def _failed(self, reason: str) -> MemberFailed:
-        return MemberFailed(f"the etcd member in {self._config.data_dir.absolute()} cannot run: {reason}")
+    def _lost(self, reason: str) -> MemberLost:
+        return MemberLost(self._cannot_run(reason))
+
+    def _cannot_run(self, reason: str) -> str:
+        return f"the etcd member in {self._config.data_dir.absolute()} cannot run: {reason}"
 
     def _took_our_port(self, found: Finding) -> bool:
         """Whether somebody was faster than etcd on a port that we chose; as nobody knows it yet, we choose again."""

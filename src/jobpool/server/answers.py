@@ -7,7 +7,7 @@ from jobpool.api.agent_desk import LocalDesk
 from jobpool.api.service import Call, Service
 from jobpool.api.sessions import Sessions
 from jobpool.leader.leadership import Leadership
-from jobpool.model.errors import PermissionDenied, Unimplemented
+from jobpool.model.errors import AlreadyExists, PermissionDenied, Unimplemented
 from jobpool.model.queued import Delivery
 from jobpool.model.server import ServerRecord
 from jobpool.model.verdict import Settled
@@ -85,7 +85,17 @@ class Answers:
 
     async def _join(self, question: Join, server_id: str) -> ServerRecord:
         _require_own(question.server.id, server_id)
+        self._require_free_name(question.server)
         return await self._leadership.reign.committer.submit(JoinServer(question.server))
+
+    def _require_free_name(self, server: ServerRecord) -> None:
+        """Two that are there and have one name could not be told apart by people. Raises AlreadyExists."""
+        known = self._replica.state.servers
+        if server.id in known and known[server.id].name == server.name:
+            return
+        for other in known.values():
+            if other.name == server.name and other.id != server.id and other.id in self._leadership.heard:
+                raise AlreadyExists("server", f"{other.name} ({other.id} at {other.url or 'an unknown address'})")
 
     async def _forward(self, question: Forward, server_id: str) -> bytes:
         call = Call(

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from jobpool.api.sessions import Sessions
+from jobpool.etcd.errors import MemberRemoved
 from jobpool.kit.effects.clock import Clock, deadline
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.leader.election import SILENCE
 from jobpool.leader.leadership import Leadership
 from jobpool.model.beat import Beat
-from jobpool.model.errors import JobpoolError
+from jobpool.model.errors import Code, FailedPrecondition, JobpoolError
 from jobpool.model.server import Cluster, ServerRecord
 from jobpool.peers.mesh import Mesh
 from jobpool.peers.words import HoldAgents, Join
@@ -32,6 +33,9 @@ _BEHIND: Millis = SECOND
 _ANSWER_WITHIN: Millis = 5 * SECOND
 _RETRY: Millis = SECOND // 2
 _JOIN_AGAIN: Millis = 100
+_ETCD_ENDS_WITHIN: Millis = 30 * SECOND
+_NAME_FREE_WITHIN: Millis = 5 * SECOND
+"""How long another one of this name may still be there: it may be the one that this replaces, which just ends."""
 _APART: Millis = 3 * SECOND // 2
 CUT_OFF = "this server is cut off from the store; another one can serve you"
 PARTED = "this server and the leader do not hear each other; another one can serve you"
@@ -62,6 +66,8 @@ class Membership:
         self._suspended = False
         self._together = clock.monotonic()
         self._gone: set[str] = set()
+        self._belonged = False
+        self._taken_since: Millis | None = None
         self._changed = asyncio.Event()
         self._founded = asyncio.Event()
         self._log = get_logger("membership")
@@ -140,6 +146,7 @@ class Membership:
         state = self._replica.state
         self._cluster = state.cluster
         self._beats = {server_id: told for server_id, told in self._beats.items() if server_id in state.servers}
+        self._belonged = self._belonged or self._me.id in state.servers
         if state.cluster is not None:
             self._founded.set()
         if self._promised is not None and self._replica.n >= self._promised[0]:
@@ -156,13 +163,41 @@ class Membership:
             group.create_task(self._look())
 
     async def _belong(self) -> None:
-        """See to it that the store has this server's record, as it is now."""
+        """See to it that the store has this server's record, as it is now.
+
+        Raises MemberRemoved when the record is there no more, FailedPrecondition when the name is another's.
+        """
         while True:
             known = self._replica.state.servers.get(self._me.id)
+            if known is None and self._belonged:
+                await self._end()
             if known is None or not _is_same(known, self._me):
                 await self._join()
             await self._changed.wait()
             self._changed.clear()
+
+    async def _end(self) -> None:
+        """Raises MemberRemoved. A member of our own is told so by its etcd, which says it with more of what to do."""
+        how = "start it again"
+        if self._me.etcd_member:
+            await self._clock.sleep(_ETCD_ENDS_WITHIN)
+            how = "with an empty data directory, docs/operations.md, “Replace a dead member”"
+        raise MemberRemoved(
+            f"server {self._me.name} ({self._me.id}) was removed from its cluster. Take it out of service; or let it "
+            f"join again: {how}"
+        )
+
+    def _name_is_taken(self, refused: JobpoolError) -> None:
+        """Raises FailedPrecondition once that is so for a while."""
+        if refused.code != Code.ALREADY_EXISTS:
+            return
+        now = self._clock.monotonic()
+        self._taken_since = now if self._taken_since is None else self._taken_since
+        if now - self._taken_since >= _NAME_FREE_WITHIN:
+            raise FailedPrecondition(
+                f"wanted one that no other server of this cluster has, found {self._me.name!r}: {refused.reason}",
+                field="name",
+            )
 
     async def _join(self) -> None:
         """Whoever is not known yet hears nothing from the leader, so it asks everybody whether they are that."""
@@ -184,6 +219,7 @@ class Membership:
                 await self._mesh.ask(server_id, Join(self._me), ServerRecord, timeout=_ANSWER_WITHIN)
             except JobpoolError as refused:
                 self._log.debug("this server could not join yet", event_name="join_failed", error=str(refused))
+                self._name_is_taken(refused)
             else:
                 return True
         return False
@@ -237,7 +273,7 @@ class Membership:
             )
             self._sessions.suspend(why)
         elif self._suspended and not behind:
-            self._log.info("agents are served again", event_name="resumed")
+            self._log.info("agents are served again", event_name="suspension_ended")
             self._sessions.resume()
         self._suspended = behind
 

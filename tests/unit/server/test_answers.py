@@ -8,13 +8,17 @@ import pytest
 
 from jobpool.api.agent_desk import LocalDesk
 from jobpool.leader.leadership import Leadership, NotLeader
-from jobpool.model.errors import PermissionDenied, Unavailable
+from jobpool.model.errors import AlreadyExists, PermissionDenied, Unavailable
 from jobpool.model.queued import SERVICE_QUEUE, Delivery, QueuedEvaluation
 from jobpool.model.server import ServerRecord
 from jobpool.model.verdict import Settled, Verdict, VerdictKind
 from jobpool.peers.words import HoldAgents, Join, Question, RegisterAgent, SettleEvaluations, TakeEvaluations
 from jobpool.replica.replica import Replica
 from jobpool.server.answers import Answers
+from jobpool.store.change import Change
+from jobpool.store.commands import JoinServer
+from jobpool.store.keyspace import Table
+from jobpool.store.port import Fence
 
 
 class Queues:
@@ -50,6 +54,9 @@ class Lead:
         self.number = 1
         self.queues = Queues()
         self.leads = True
+        self.heard = frozenset({"a", "b", "c"})
+        self.joined: list[ServerRecord] = []
+        self.committer = self
 
     @property
     def reign(self) -> "Lead":
@@ -57,13 +64,18 @@ class Lead:
             raise NotLeader
         return self
 
+    async def submit(self, command: JoinServer) -> ServerRecord:
+        self.joined.append(command.server)
+        return command.server
+
 
 class World:
     def __init__(self) -> None:
         self.lead = Lead()
         self.queues = self.lead.queues
         leadership, desk = cast(Leadership, self.lead), cast(LocalDesk, None)
-        self.answers = Answers(leadership, Replica(default_slots=1), desk)
+        self.replica = Replica(default_slots=1)
+        self.answers = Answers(leadership, self.replica, desk)
 
     async def take(self, job_id: str, *, server: str = "b", evaluator: int | None = 0) -> Delivery:
         """Ask, when there is this to be had."""
@@ -154,3 +166,23 @@ async def test_a_server_does_not_speak_for_another(question: Question) -> None:
     with pytest.raises(PermissionDenied) as refused:
         await World().answers.answer(question, "b")
     assert str(refused.value) == "server: wanted the id of the server that asks, b, found 'c'"
+
+
+async def test_a_name_is_free_once_nobody_of_that_name_is_there() -> None:
+    world = World()
+    one, other = (ServerRecord(at, "server1", f"http://{at}", "1", 0) for at in "bc")
+    world.replica.apply(Fence(1, 1, 1, "x"), [Change(Table.SERVER, ("b",), one)])
+    await world.answers.answer(Join(one), "b")
+    with pytest.raises(AlreadyExists, match=r"server1 \(b at http://b\)"):
+        await world.answers.answer(Join(other), "c")
+    world.lead.heard = frozenset({"a"})
+    await world.answers.answer(Join(other), "c")
+    assert world.lead.joined == [one, other]
+
+
+async def test_two_that_have_one_name_already_go_on() -> None:
+    world = World()
+    servers = [ServerRecord(at, "server1", f"http://{at}", "1", 0) for at in "bc"]
+    world.replica.apply(Fence(1, 1, 1, "x"), [Change(Table.SERVER, (one.id,), one) for one in servers])
+    await world.answers.answer(Join(servers[1]), "c")
+    assert world.lead.joined == [servers[1]]

@@ -5,13 +5,15 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from jobpool.api.sessions import Sessions
+from jobpool.etcd.errors import MemberRemoved
 from jobpool.kit.pure.durations import SECOND
 from jobpool.leader.committer import TermLost
 from jobpool.leader.leadership import Leadership
 from jobpool.model.beat import Beat
-from jobpool.model.errors import Unavailable
+from jobpool.model.errors import AlreadyExists, FailedPrecondition, JobpoolError, Unavailable
 from jobpool.model.server import ServerRecord
 from jobpool.peers.conversation import Told
 from jobpool.peers.mesh import Mesh
@@ -60,6 +62,7 @@ class Links:
         self.asked: list[str] = []
         self.told: list[tuple[str, object]] = []
         self.refuses = True
+        self.refusal: JobpoolError = Unavailable("there is no leader; try again", field="leader")
 
     def set_servers(self, records: object, cluster: object) -> None:
         """Links are not kept."""
@@ -70,7 +73,7 @@ class Links:
     async def ask(self, server_id: str, question: Question, reply: Any, *, timeout: int) -> Told[Any]:
         self.asked.append(server_id)
         if self.refuses:
-            raise Unavailable("there is no leader; try again", field="leader")
+            raise self.refusal
         return Told(ME, 0)
 
 
@@ -95,11 +98,12 @@ class Nothing:
 
 
 class World:
-    def __init__(self, lead: Lead) -> None:
+    def __init__(self, lead: Lead, me: ServerRecord = ME) -> None:
+        self.me = me
         self.clock, self.replica, self.links = FakeClock(), Replica(default_slots=1), Links()
         self.desk = nothing = Nothing()
         leadership, mesh = cast(Leadership, lead), cast(Mesh, self.links)
-        self.membership = Membership(ME, leadership, self.replica, clock=self.clock, follower=cast(Follower, nothing))
+        self.membership = Membership(me, leadership, self.replica, clock=self.clock, follower=cast(Follower, nothing))
         self.membership.connect(
             mesh,
             path=LeaderPath(leadership, mesh, self.replica, clock=self.clock, me="me"),
@@ -186,3 +190,36 @@ async def test_what_a_server_said_is_forgotten_with_it() -> None:
     assert world.membership.beats == {}
     world.membership.beat("b", said)
     assert world.membership.beats == {}
+
+
+@pytest.mark.parametrize("member", ["", "e7"])
+async def test_a_server_whose_record_was_removed_ends_and_does_not_join_again(member: str) -> None:
+    joins: list[JoinServer] = []
+    world = World(Lead(joins.append), replace(ME, etcd_member=member))
+    world.know(world.me)
+    running = asyncio.get_running_loop().create_task(world.membership.run())
+    await settle()
+    world.remove(world.me)
+    await settle()
+    assert running.done() is not bool(member)
+    await world.clock.advance(30 * SECOND)
+    with pytest.raises(ExceptionGroup) as ended:
+        await running
+    assert ended.group_contains(MemberRemoved, match=r"server a \(me\) was removed .* let it join again")
+    assert not joins
+
+
+async def test_a_name_that_another_server_keeps_is_refused_after_a_while() -> None:
+    lead = Lead(lambda _: None)
+    lead.leads = False
+    world = World(lead)
+    world.know(OTHER)
+    world.links.refusal = AlreadyExists("server", "a (b at http://b)")
+    running = asyncio.get_running_loop().create_task(world.membership.run())
+    await settle()
+    await world.clock.advance(4 * SECOND)
+    assert not running.done()
+    await world.clock.advance(2 * SECOND)
+    with pytest.raises(ExceptionGroup) as ended:
+        await running
+    assert ended.group_contains(FailedPrecondition, match="name: wanted one .*, found 'a': server 'a .b at http://b.'")

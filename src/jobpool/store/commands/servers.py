@@ -36,7 +36,7 @@ class JoinServer(Struct, frozen=True):
 
 
 class RemoveServer(Struct, frozen=True):
-    """A server does not belong to the cluster any more. One that lives comes back by joining again."""
+    """A server does not belong to the cluster any more. One that lives ends when it sees so."""
 
     server_id: str
 
