@@ -17,6 +17,8 @@ MEBIBYTE = 1024**2
 PEER_SECURITY = "peer-transport-security"
 _LONGEST_ELECTION: Millis = 50_000
 _LEAST_REQUEST = 1_572_864
+LEAST_QUOTA = 16 * MEBIBYTE
+"""An empty cluster and the room that upkeep works in: what it may give back comes in steps of megabytes."""
 _LEVELS = ("debug", "info", "warn", "error")
 _STATES = ("new", "existing")
 _MODES = ("periodic", "revision")
@@ -209,6 +211,9 @@ def _check_sizes(config: MemberConfig) -> None:
     ):
         if value < least:
             raise _refused(key, f"at least {least}", value)
+    if 0 < config.quota_backend_bytes < LEAST_QUOTA:
+        wanted = f"at least {LEAST_QUOTA} ({LEAST_QUOTA // MEBIBYTE} MiB), or 0 for etcd's own {ETCDS_QUOTA}"
+        raise _refused("quota-backend-bytes", wanted, config.quota_backend_bytes)
 
 
 def _check_compaction(mode: str, retention: str) -> None:

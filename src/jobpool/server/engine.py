@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -27,6 +28,8 @@ from jobpool.store.engines.sqlite import SqliteStore
 from jobpool.store.engines.sqlite_operations import EmbeddedOperations
 from jobpool.store.operations import Operations
 from jobpool.store.port import Store
+
+Answer = TypeVar("Answer")
 
 TIMEOUTS = Timeouts(write=SECOND, read=2 * SECOND)
 """A leader that cannot commit for a second resigns; its calls may not wait for longer."""
@@ -62,6 +65,21 @@ class Engine:
     def services(self) -> list[Service]:
         """They fail when the store cannot be used any more, with the reason."""
         return [] if self._running is None else [self._running]
+
+    async def answered(self, call: Callable[[], Awaitable[Answer]], clock: Clock) -> Answer:
+        """What `call` gets from the store, however long our own etcd waits for a majority; others' may answer or fail.
+
+        Raises what `call` raises, and what our own etcd fails with.
+        """
+        running = self._running
+        if running is None:
+            return await call()
+
+        async def ready_call() -> Answer:
+            await running.ready()
+            return await call()
+
+        return await patiently(ready_call, clock)
 
     @property
     def member(self) -> Member | None:
@@ -170,11 +188,22 @@ async def _open_member(config: MemberConfig, binary: str, clock: Clock) -> Engin
 
 
 async def _open_when_ready(running: RunningMember, clock: Clock) -> EtcdStore:
+    async def connect() -> EtcdStore:
+        await running.ready()
+        return await EtcdStore.open([running.member.client_endpoint], timeouts=TIMEOUTS, may_compact=True)
+
+    return await patiently(connect, clock)
+
+
+async def patiently(call: Callable[[], Awaitable[Answer]], clock: Clock) -> Answer:
+    """What `call` returns, however long etcd does not answer: the majority may be lost while a server opens.
+
+    Raises what `call` raises otherwise.
+    """
     tries, seldom = 0, Seldom(clock)
     while True:
-        await running.ready()
         try:
-            return await EtcdStore.open([running.member.client_endpoint], timeouts=TIMEOUTS, may_compact=True)
+            return await call()
         except Unreachable as failure:
             tries += 1
             if times := seldom.times(failure.reason):

@@ -134,8 +134,8 @@ class Server:
         Raises JobpoolError when it cannot start, or what broke. Whatever happens, nothing of it is left at the end.
         """
         try:
-            await self._load()
-            await self._run(stop, started)
+            if await self._load_unless(stop):
+                await self._run(stop, started)
         finally:
             await self.close()
 
@@ -146,11 +146,28 @@ class Server:
         finally:
             self._data_dir.close()
 
+    async def _load_unless(self, stop: asyncio.Event) -> bool:
+        """Whether the state was loaded before the server is to stop: etcd may keep it waiting for a majority."""
+        loop = asyncio.get_running_loop()
+        told, loading = loop.create_task(stop.wait()), loop.create_task(self._load())
+        try:
+            await asyncio.wait((told, loading), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            told.cancel()
+            if not loading.done():
+                loading.cancel()
+                await asyncio.wait((loading,))
+        if loading.cancelled():
+            return False
+        loading.result()
+        return True
+
     async def _load(self) -> None:
-        await self.replica.restore(self._engine.store)
+        engine = self._engine
+        await engine.answered(lambda: self.replica.restore(engine.store), self._clock)
         for key in self.replica.broken:
             self._log.error("a stored record cannot be read and is left out", event_name="record_broken", key=key)
-        await self._feed.forget_dropped(self._engine.store)
+        await engine.answered(lambda: self._feed.forget_dropped(engine.store), self._clock)
 
     async def _run(self, stop: asyncio.Event, started: Callable[[], None] | None) -> None:
         loop = asyncio.get_running_loop()
@@ -235,7 +252,7 @@ async def open_server(config: ServerConfig) -> Server:
             _check_whole(data_dir)
         engine = await open_engine(config, data_dir, clock)
         try:
-            me = await _record(config, data_dir, engine)
+            me = await engine.answered(lambda: _record(config, data_dir, engine), clock)
             return Server(config, data_dir=data_dir, engine=engine, me=me, clock=clock)
         except BaseException:
             await engine.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jobpool.etcd.config import MemberConfig, PeerTls, check, members_of
+from jobpool.etcd.config import LEAST_QUOTA, MemberConfig, PeerTls, check, members_of
 from jobpool.model.errors import InvalidArgument
 
 GOOD = MemberConfig(data_dir=Path("/data"))
@@ -28,6 +28,7 @@ CERTIFIED = PeerTls(cert_file="c", key_file="k")
         MemberConfig(data_dir=Path("d"), auto_compaction_retention="2"),
         MemberConfig(data_dir=Path("d"), auto_compaction_mode="revision", auto_compaction_retention="1000"),
         MemberConfig(data_dir=Path("d"), quota_backend_bytes=0, max_wals=0, max_snapshots=0),
+        MemberConfig(data_dir=Path("d"), quota_backend_bytes=LEAST_QUOTA),
     ],
 )
 def test_what_etcd_takes_is_taken(config: MemberConfig) -> None:
@@ -59,6 +60,8 @@ def test_what_etcd_takes_is_taken(config: MemberConfig) -> None:
         ("election-timeout", {"heartbeat_interval": 300}),
         ("snapshot-count", {"snapshot_count": 0}),
         ("quota-backend-bytes", {"quota_backend_bytes": -1}),
+        ("quota-backend-bytes", {"quota_backend_bytes": 40_000}),
+        ("quota-backend-bytes", {"quota_backend_bytes": LEAST_QUOTA - 1}),
         ("max-snapshots", {"max_snapshots": -1}),
         ("max-wals", {"max_wals": -1}),
         ("backend-batch-limit", {"backend_batch_limit": -1}),

@@ -11,10 +11,12 @@ from jobpool.etcd.errors import MemberFailed
 from jobpool.kit.effects.clock import SystemClock
 from jobpool.model.errors import InvalidArgument, StoreFailed
 from jobpool.server.config import ExternalEtcd, ServerConfig
-from jobpool.server.engine import open_engine
+from jobpool.server.engine import open_engine, patiently
 from jobpool.store.datadir import DataDir
+from jobpool.store.engines.etcd.errors import Unreachable
 from jobpool.store.engines.etcd.settings import Tls
 from jobpool.store.port import Put
+from jobpool.testing.clock import FakeClock
 from jobpool.testing.store import write
 
 WITHIN = 60
@@ -89,3 +91,27 @@ async def test_a_certificate_file_that_cannot_be_read_is_named(data_dir: DataDir
     with pytest.raises(InvalidArgument, match=r"cannot read '.*ca\.pem': No such file") as refused:
         await open_engine(config, data_dir, CLOCK)
     assert refused.value.field == "etcd-transport-security.trusted-ca-file"
+
+
+async def test_what_etcd_does_not_answer_yet_is_asked_again(capsys: pytest.CaptureFixture[str]) -> None:
+    clock, answers = FakeClock(), iter([Unreachable("Deadline Exceeded"), Unreachable("Deadline Exceeded"), "there"])
+
+    async def call() -> str:
+        answer = next(answers)
+        if isinstance(answer, Unreachable):
+            raise answer
+        return answer
+
+    async with asyncio.TaskGroup() as group:
+        asked = group.create_task(patiently(call, clock))
+        await clock.advance(5_000)
+        assert await asked == "there"
+    assert capsys.readouterr().out.count("etcd_unanswered") == 1
+
+
+async def test_what_etcd_refuses_is_not_asked_again() -> None:
+    async def call() -> str:
+        raise StoreFailed("the store is not one")
+
+    with pytest.raises(StoreFailed, match="the store is not one"):
+        await patiently(call, FakeClock())
