@@ -37,8 +37,8 @@ _MOST_OPS = 64
 """Operations that one command may need."""
 _LOAD = 16
 """Operations in the last commit from which on the committer paces itself."""
-_ENDS_WAIT: Millis = 1000
-"""How long what work came to may wait for what begins work, so that a burst starts first and ends afterwards."""
+_BURST: Millis = 2000
+"""While what begins work has waited for less, it goes before what work came to: a burst starts first, and then ends."""
 _RUN_BYTES = 512
 """What a run that ends is reckoned to add to its segment, beside its texts."""
 _KEY_BYTES = 100
@@ -67,7 +67,6 @@ class _Group(Struct):
     """Commands that came together and are answered together."""
 
     commands: Sequence[Command[object]]
-    since: Millis
     answer: asyncio.Future[list[Outcome]]
     outcomes: list[Outcome]
 
@@ -163,6 +162,7 @@ class Committer:
         self._queues: dict[Turn, deque[_Group]] = {turn: deque() for turn in Turn}
         self._barriers: list[asyncio.Future[None]] = []
         self._commands = 0
+        self._begins_since: Millis = 0
         self._arrived = asyncio.Event()
         self._closed: JobpoolError | None = None
         self._begun: Millis = -_PACE
@@ -197,7 +197,9 @@ class Committer:
             raise self._closed
         if not commands:
             return []
-        group = _Group(commands, self._clock.monotonic(), asyncio.get_running_loop().create_future(), [])
+        group = _Group(commands, asyncio.get_running_loop().create_future(), [])
+        if turn is Turn.BEGIN and not self._queues[turn]:
+            self._begins_since = self._clock.monotonic()
         self._queues[turn].append(group)
         self._commands += len(commands)
         self._arrived.set()
@@ -296,18 +298,18 @@ class Committer:
         return None
 
     def _decide(self, batch: _Batch) -> list[tuple[_Group, int]]:
-        """Take commands until the batch is full: what carries work on first, but never all while some is to begin."""
+        """Take commands until the batch is full. While all wait each has a part of it, but for a burst's ends."""
         room = max(0, self._store.limits.max_ops - _MOST_OPS)
         first, begins, ends = (self._queues[turn] for turn in (Turn.CARRY_ON, Turn.BEGIN, Turn.END))
         before = room * 3 // 4 if begins else room
-        overdue = bool(ends) and self._clock.monotonic() - ends[0].since >= _ENDS_WAIT
-        taken = self._take(first, batch, before)
-        if overdue:
-            taken += self._take(ends, batch, before)
-            taken += self._take(begins, batch, min(room, batch.size + room // 2))
-        else:
+        if begins and self._clock.monotonic() - self._begins_since < _BURST:
+            taken = self._take(first, batch, before)
             taken += self._take(begins, batch, room)
             taken += self._take(ends, batch, room)
+        else:
+            taken = self._take(ends, batch, room // 2 if first or begins else room)
+            taken += self._take(first, batch, before)
+            taken += self._take(begins, batch, min(room, batch.size + room // 2))
         self.stats.commands += sum(count for _, count in taken)
         return taken
 

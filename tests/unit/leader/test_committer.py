@@ -313,23 +313,47 @@ async def test_what_carries_work_on_goes_before_what_begins_it_and_neither_starv
     assert all(0 < urgents.count(False) < urgents.count(True) for urgents in while_both_wait[:-1])
 
 
-async def test_what_work_came_to_waits_for_what_begins_some_but_not_for_long() -> None:
-    store, clock = Watched(Limits(max_ops=74)), FakeClock()
-    async with running_core(store, clock, evaluators=0) as core:
+async def test_a_burst_starts_first_and_ends_afterwards() -> None:
+    store = Watched(Limits(max_ops=74))
+    async with running_core(store, FakeClock(), evaluators=0) as core:
         store.hold_commits()
         loop = asyncio.get_running_loop()
         first = ask(core, *adding("first"))
         await settle()
+        store.sent.clear()
         ends = loop.create_task(committer(core).submit_all(adding("end"), turn=Turn.END))
         begins = loop.create_task(committer(core).submit_all(adding(*(f"b{k}" for k in range(30))), turn=Turn.BEGIN))
         await settle()
-        store.sent.clear()
         store.release_commits()
         store.hold_commits()
         await settle()
-        held_back = keys_of(store.sent[0])
-        await core.advance(SECOND)
+        assert not any("end" in key for key in keys_of(store.sent[0]))
+        await core.advance(2 * SECOND)
         store.release_commits()
         await core.through(_all_of(first, begins, ends))
-    assert not any("end" in key for key in held_back)
-    assert "end" in keys_of(store.sent[1])[0]
+    assert keys_of(store.sent[1])[0] == "namespaces/end", "a burst is over after two seconds"
+
+
+@pytest.mark.parametrize("turn", [Turn.CARRY_ON, Turn.BEGIN, Turn.END])
+async def test_no_turn_is_shut_out_by_a_flood_of_the_others(turn: Turn) -> None:
+    store = Watched(Limits(max_ops=74))
+    async with running_core(store, FakeClock(), evaluators=0) as core:
+        store.hold_commits()
+        loop = asyncio.get_running_loop()
+        flood = [
+            loop.create_task(core_submit(core, other, [f"{other.name.lower()}{k}" for k in range(300)]))
+            for other in Turn
+            if other is not turn
+        ]
+        await core.advance(2 * SECOND)
+        answered = loop.create_task(core_submit(core, turn, ["one"]))
+        await settle()
+        before = len(store.sent)
+        store.release_commits()
+        await core.through(_all_of(answered, *flood))
+    assert "namespaces/one" in {key for transaction in store.sent[before : before + 3] for key in keys_of(transaction)}
+    assert len(store.sent) - before > 30, "what was waited with was a flood"
+
+
+async def core_submit(core: Core, turn: Turn, names: Sequence[str]) -> list[object]:
+    return list(await committer(core).submit_all(adding(*names), turn=turn))
