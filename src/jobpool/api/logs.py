@@ -39,6 +39,9 @@ class Logs:
         number = request.attempt or len(run.attempts)
         if not 1 <= number <= len(run.attempts):
             raise InvalidArgument("attempt", f"must be 1 to {len(run.attempts)}, found {request.attempt}")
+        node = self._context.state.node(run.attempts[number - 1].node_id)
+        if node is not None and node.polling:
+            raise NoOutput(f"node {node.id} has an agent of the original, which keeps no output", field="id")
         chunk = await self._outputs.read_log(
             run.attempts[number - 1].node_id,
             allocation_id(run.id, number),

@@ -13,7 +13,7 @@ from jobpool.testing.clock import settle
 from jobpool.testing.original_agent import AgentDied, HttpAnswer, HttpCall, OriginalAgent
 from jobpool.testing.restored import restored_from
 from jobpool.wire import jobpool_pb2 as pb
-from tests.unit.api.nouns import MINUTE, PLAIN, SECOND, World, world_of
+from tests.unit.api.nouns import MINUTE, PLAIN, SECOND, World, end_of, world_of
 
 ID = "01HV6ZGQF3M8AXEJ4BCW0N7PKT"
 CALL = '{"url": "http://callee/work", "method": "post", "body": "{}"}'
@@ -280,6 +280,32 @@ async def test_polling_asks_no_history_and_lists_what_is_pending(fleet: Fleet) -
     whole = (await fleet.world.ask("AllocationList", asked)).data
     assert [item.id for item in simple] == [item.id for item in whole] == [f"{job.id}-a1"]
     assert whole[0].node_id == ID
+
+
+async def test_it_keeps_no_output_and_whoever_asks_is_told_so(fleet: Fleet) -> None:
+    await fleet.ready()
+    await fleet.world.add_plan(**REST)
+    job = await fleet.world.run_plan()
+    await fleet.world.clock.advance(SECOND)
+    refusal = await fleet.world.refusal("JobLogs", pb.JobLogsRequest(id=job.id))
+    assert refusal.code == "NOT_FOUND"
+    assert "keeps no output" in refusal.text
+
+
+async def test_beside_ours_each_has_its_part_and_full_it_leaves_the_rest_to_ours(fleet: Fleet) -> None:
+    await fleet.ready()
+    fleet.callee.open.clear()
+    ours = await fleet.world.agent("ours", executors=["rest"], capacity=1).join()
+    await fleet.world.add_plan(**REST)
+    own = [await fleet.world.run_plan(parameters=CALL) for _ in range(2)]
+    anywhere = [await fleet.world.run_plan() for _ in range(3)]
+    await fleet.world.clock.advance(SECOND)
+    runs = fleet.world.state.runs
+    assert {runs[job.id].attempts[0].node_id for job in anywhere} == {ID}
+    [first] = ours.stream.assigned
+    await ours.report(end_of(first))
+    await fleet.world.clock.advance(SECOND)
+    assert [item.job_id for item in ours.stream.assigned] == [job.id for job in own]
 
 
 async def test_after_a_restore_it_is_not_given_again_what_it_may_have_run(fleet: Fleet) -> None:
