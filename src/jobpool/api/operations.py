@@ -63,10 +63,11 @@ class ClusterInfo(Protocol):
         """The etcd members of the other servers that are there, the best first to lead Raft."""
         ...
 
-    async def move_leader(self, to: str) -> str:
-        """Hand the lead of the scheduling over, from this server, to the one with this id; its id. Empty: any other.
+    async def move_leader(self, to: str, *, avoid: str = "") -> str:
+        """Hand the lead of the scheduling over, from this server, to the one with this id; its id.
 
-        Raises FailedPrecondition when there is no such heir, Unavailable when this server does not lead or it failed.
+        Empty: any other, that of the etcd member `avoid` only when there is no choice. Raises FailedPrecondition when
+        there is no such heir, Unavailable when this server does not lead or it failed.
         """
         ...
 
@@ -118,7 +119,7 @@ class Operations:
             version=__version__,
             engine=self._engine.engine,
             is_leader=own.leads,
-            raft_leader=status.raft_leader,
+            raft_leader=status.raft_leader and bool(own.record.etcd_member),
             n=fence.n,
             term=fence.term,
             lag=self._cluster.lag,
@@ -129,7 +130,7 @@ class Operations:
             db_size_in_use=status.space.in_use,
             db_quota=status.space.quota,
             etcd_version=status.version if self._engine.engine == "etcd" else "",
-            member_id=status.member_id,
+            member_id=own.record.etcd_member,
             is_learner=status.is_learner,
             raft_term=status.raft_term,
             raft_index=status.raft_index,
@@ -146,16 +147,25 @@ class Operations:
         heir = self._server_named(to).record.id if to else ""
         if heir == self._cluster.server_id:
             raise FailedPrecondition(f"{to!r} leads already", field="to")
-        led = await self._context.read(self._cluster.move_leader(heir), call)
+        avoid = "" if heir else await self._raft_leader()
+        led = await self._context.read(self._cluster.move_leader(heir, avoid=avoid), call)
         self._log.info("the lead was handed over on request", event_name="lead_moved", to=led, peer=call.peer)
         return pb.MoveLeaderResponse(header=self._context.header(), data=_server(self._server_named(led)))
 
+    async def _raft_leader(self) -> str:
+        try:
+            return (await self._engine.status()).leader_id
+        except JobpoolError:
+            return ""
+
     def _server_named(self, name: str) -> ServerSeen:
-        found = [seen for seen in self._cluster.servers() if name in (seen.record.id, seen.record.name)]
+        there = self._cluster.servers()
+        found = [seen for seen in there if name == seen.record.id] or [
+            seen for seen in there if name == seen.record.name
+        ]
         if not found:
-            raise NotFound("server", name, field="to")
-        if len(found) > 1:
-            raise FailedPrecondition(f"{len(found)} servers are named {name!r}: say the id of one", field="to")
+            raise NotFound("server", name, field="to", there=[_named(seen.record) for seen in there])
+        _require_one([seen.record for seen in found], name, field="to")
         return found[0]
 
     # ---- members
@@ -180,7 +190,7 @@ class Operations:
             raise FailedPrecondition(
                 f"{server.name} leads and cannot remove itself: `jobpoolctl move-leader`, then again", field="id"
             )
-        member_id = name if server is None else server.etcd_member
+        member_id = (await self._member_named(name, call)).id if server is None else server.etcd_member
         try:
             if member_id:
                 await self._engine.remove_member(member_id)
@@ -193,11 +203,15 @@ class Operations:
         return pb.MemberRemoveResponse(header=self._context.header(), data=await self._members(call))
 
     async def member_update(self, request: pb.MemberUpdateRequest, call: Call) -> pb.MemberUpdateResponse:
-        await self._engine.update_member(check_text("id", request.id, _MAX_TEXT), _peer_urls(request.peer_urls))
+        name, urls = check_text("id", request.id, _MAX_TEXT), _peer_urls(request.peer_urls)
+        await self._engine.update_member((await self._member_named(name, call)).id, urls)
         return pb.MemberUpdateResponse(header=self._context.header(), data=await self._members(call))
 
     async def member_promote(self, request: pb.MemberPromoteRequest, call: Call) -> pb.MemberPromoteResponse:
-        await self._engine.promote_member(check_text("id", request.id, _MAX_TEXT))
+        found = await self._member_named(check_text("id", request.id, _MAX_TEXT), call)
+        if not found.is_learner:  # etcd would log an error
+            raise FailedPrecondition(f"member {_shown(found)} has a vote already", field="id")
+        await self._engine.promote_member(found.id)
         return pb.MemberPromoteResponse(header=self._context.header(), data=await self._members(call))
 
     async def move_raft_leader(self, request: pb.MoveRaftLeaderRequest, call: Call) -> pb.MoveRaftLeaderResponse:
@@ -213,9 +227,20 @@ class Operations:
         records = [seen.record for seen in self._cluster.servers()]
         found = [record for record in records if name and name in (record.etcd_member, record.id)]
         found = found or [record for record in records if record.name == name]
-        if len(found) > 1:
-            raise FailedPrecondition(f"{len(found)} servers are named {name!r}: say the id of one", field="id")
+        _require_one(found, name, field="id")
         return found[0] if found else None
+
+    async def _member_named(self, name: str, call: Call) -> Member:
+        """By its id, or its name where that is the only one."""
+        there = await self._context.read(self._engine.members(), call)
+        found = [one for one in there if one.id == name] or [one for one in there if name and one.name == name]
+        if not found:
+            servers = [seen.record for seen in self._cluster.servers() if not seen.record.etcd_member]
+            raise NotFound("member", name, field="id", there=[*map(_shown, there), *map(_named, servers)])
+        if len(found) > 1:
+            ids = ", ".join(one.id for one in found)
+            raise FailedPrecondition(f"{len(found)} members are named {name!r}: say the id of one ({ids})", field="id")
+        return found[0]
 
     def _member(self, member: Member) -> pb.Member:
         server = next((seen.record for seen in self._cluster.servers() if seen.record.etcd_member == member.id), None)
@@ -275,6 +300,20 @@ def _server(seen: ServerSeen) -> pb.Server:
         n=seen.n,
         member_id=record.etcd_member,
     )
+
+
+def _named(record: ServerRecord) -> str:
+    return f"{record.name} ({record.id})" if record.name else record.id
+
+
+def _shown(member: Member) -> str:
+    return f"{member.name or 'without a name yet'} ({member.id})"
+
+
+def _require_one(found: Sequence[ServerRecord], name: str, *, field: str) -> None:
+    if len(found) > 1:
+        ids = ", ".join(record.id for record in found)
+        raise FailedPrecondition(f"{len(found)} servers are named {name!r}: say the id of one ({ids})", field=field)
 
 
 def _alarm(alarm: Alarm) -> pb.Alarm:

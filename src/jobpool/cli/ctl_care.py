@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from jobpool.cli.ctl_lists import show_items
 from jobpool.cli.ctl_options import Leaf, PrefixGroup, Settings
 from jobpool.cli.ctl_session import ask_each, endpoints_of, run, why
-from jobpool.cli.output import Lines, View, note, show_json, show_plain_json, show_table
+from jobpool.cli.output import Lines, View, fields_of, note, show_json, show_plain_json, show_table
 from jobpool.kit.pure.durations import MINUTE, Millis
 from jobpool.model.errors import JobpoolError, Unavailable
 
@@ -34,7 +34,7 @@ def list_alarms(settings: Settings) -> None:
 
     answer = run(settings, lambda client: client.alarm_list(pb.AlarmListRequest()))
     if settings.write_out == "json":
-        show_json(answer)
+        show_plain_json({"data": []} | fields_of(answer))
         return
     show_items(settings, list(answer.data), ALARMS)
     if not answer.data:
@@ -57,7 +57,7 @@ def disarm_alarms(settings: Settings, *, kind: str) -> None:
 
     answer = run(settings, lambda client: client.alarm_disarm(pb.AlarmDisarmRequest(alarm=kind)))
     if settings.write_out == "json":
-        show_json(answer)
+        show_plain_json({"data": []} | fields_of(answer))
         return
     show_items(settings, list(answer.data), ALARMS)
     note(f"disarmed: {len(answer.data)}")
@@ -140,8 +140,8 @@ def move_leader(settings: Settings, server: str, *, raft: bool) -> None:
 
     There are two leads, best not on one server, so that the loss of a machine costs one election only: that of the
     scheduling, and that of etcd's Raft group below (--raft). Move what `endpoint status --cluster` shows on a machine
-    before it is taken away; a server that is stopped by SIGTERM does so itself. Without SERVER, that of Raft goes to
-    the server that leads the scheduling only when no other answers.
+    before it is taken away; a server that is stopped by SIGTERM does so itself. Without SERVER, neither lead goes to
+    the server that has the other one, unless no other is there.
     """
     from jobpool.wire import jobpool_pb2 as pb
 

@@ -13,7 +13,7 @@ from jobpool.cli.ctl_session import ask_each, endpoints_of, tls_of, why
 from jobpool.cli.output import Lines, note, show_plain_json, show_table
 from jobpool.kit.effects.clock import SystemClock
 from jobpool.kit.pure.durations import Millis, format_duration
-from jobpool.model.errors import JobpoolError
+from jobpool.model.errors import DeadlineExceeded, JobpoolError, Unavailable
 
 if TYPE_CHECKING:
     from jobpool.client import Endpoint
@@ -109,7 +109,8 @@ def hashkv(ctx: click.Context, *, cluster: bool, rev: int) -> None:
 def _say_silent(found: "Sequence[tuple[str, object]]") -> None:
     for there, answer in found:
         if isinstance(answer, JobpoolError):
-            note(f"{there} does not answer: {why(answer)}")
+            silent = isinstance(answer, Unavailable | DeadlineExceeded)
+            note(f"{there} {'does not answer' if silent else 'refuses'}: {why(answer)}")
 
 
 @click.command(cls=Leaf)

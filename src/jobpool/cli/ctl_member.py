@@ -7,7 +7,7 @@ import click
 from jobpool.cli.ctl_lists import show_items
 from jobpool.cli.ctl_options import PrefixGroup, Settings
 from jobpool.cli.ctl_session import run
-from jobpool.cli.output import Row, View, note, show_json
+from jobpool.cli.output import Row, View, fields_of, note, show_json, show_plain_json, span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,14 +31,24 @@ def member() -> None:
 @member.command("list")
 @click.pass_obj
 def list_members(settings: Settings) -> None:
-    """List the members."""
+    """List the members; on an etcd that jobpool does not run the servers too."""
     from jobpool.wire import jobpool_pb2 as pb
 
-    answer = run(settings, lambda client: client.member_list(pb.MemberListRequest()))
+    async def ask(client: "Client") -> "tuple[pb.MemberListResponse, Sequence[pb.Server]]":
+        answer = await client.member_list(pb.MemberListRequest())
+        return answer, (await client.server_list(pb.ServerListRequest())).data
+
+    answer, servers = run(settings, ask)
+    bare = [one for one in servers if not one.member_id]
     if settings.write_out == "json":
-        show_json(answer)
-    else:
-        show_items(settings, list(answer.data), MEMBERS)
+        members = [fields_of(one) | {"is_learner": one.is_learner, "status": _status(one)} for one in answer.data]
+        shown = {"data": members, "servers": [_fields(one) for one in servers]}
+        show_plain_json(fields_of(answer) | shown)
+        return
+    show_items(settings, list(answer.data), MEMBERS)
+    if bare and answer.data:
+        note("servers on this etcd, which jobpool does not run:")
+        show_items(settings, bare, SERVERS)
 
 
 @member.command("add")
@@ -96,7 +106,10 @@ def remove_member(settings: Settings, member_name: str) -> None:
     from jobpool.wire import jobpool_pb2 as pb
 
     async def remove(client: "Client") -> "pb.MemberRemoveResponse":
-        return await client.member_remove(pb.MemberRemoveRequest(id=await _id_of(client, member_name)))
+        servers = (await client.server_list(pb.ServerListRequest())).data
+        is_bare = any(member_name in (one.id, one.name) and not one.member_id for one in servers)
+        wanted = member_name if is_bare else await _id_of(client, member_name)
+        return await client.member_remove(pb.MemberRemoveRequest(id=wanted))
 
     _show_rest(settings, run(settings, remove), said=f"member {member_name} removed")
 
@@ -149,7 +162,8 @@ async def _id_of(client: "Client", name: str) -> str:
 
     found = [one.id for one in (await client.member_list(pb.MemberListRequest())).data if one.name == name]
     if len(found) > 1:
-        raise FailedPrecondition(f"{len(found)} members are named {name!r}: say the id of one", field="member")
+        ids = ", ".join(found)
+        raise FailedPrecondition(f"{len(found)} members are named {name!r}: say the id of one ({ids})", field="member")
     return found[0] if found else name
 
 
@@ -161,14 +175,30 @@ def _status(one: "pb.Member") -> str:
     return "learner" if one.is_learner else "started" if one.name else "unstarted"
 
 
+def _fields(server: "pb.Server") -> dict[str, object]:
+    """`heard_ago` in ms; null when it was never heard."""
+    heard = server.heard_ago if server.HasField("heard_ago") else None
+    named = {"id": server.id, "name": server.name, "url": server.url, "member_id": server.member_id}
+    return named | {"version": server.version, "leads": server.leads, "n": server.n, "heard_ago": heard}
+
+
+def _heard(server: "pb.Server") -> str:
+    return f"heard {span(server.heard_ago) or '0s'} ago" if server.HasField("heard_ago") else "not heard"
+
+
+def _server_row(one: "pb.Server") -> Row:
+    return (one.id, one.name, one.url, _heard(one), "leader" if one.leads else "")
+
+
 def _line(one: "pb.Member") -> Row:
-    return (one.id, _status(one), one.name, ",".join(one.peer_urls), one.server_url)
+    return (one.id, _status(one), one.name or "-", ",".join(one.peer_urls), one.server_url)
 
 
 def _row(one: "pb.Member") -> Row:
     started = "started" if one.name else "unstarted"
     learner = "true" if one.is_learner else "false"
-    return (one.id, started, one.name, ",".join(one.peer_urls), one.server_url, learner)
+    return (one.id, started, one.name or "-", ",".join(one.peer_urls), one.server_url, learner)
 
 
 MEMBERS: "View[pb.Member]" = View(_line, ("ID", "Status", "Name", "Peer addrs", "Server", "Is learner"), _row)
+SERVERS: "View[pb.Server]" = View(_server_row, ("ID", "Name", "Server", "Heard", "Leads"), _server_row)

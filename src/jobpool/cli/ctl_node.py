@@ -1,21 +1,24 @@
 """`jobpoolctl node` and `jobpoolctl queue`: the machines that work, and the work that waits."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from jobpool.cli.ctl_lists import done, show_changed, show_items, show_list, show_one
-from jobpool.cli.ctl_options import DURATION, Paging, PrefixGroup, Settings, paged
+from jobpool.cli.ctl_options import DURATION, MAX_PAGE, Paging, PrefixGroup, Settings, paged
 from jobpool.cli.ctl_session import run
 from jobpool.cli.ctl_views import JOB_MAP, NODES, PAUSES, QUEUES
 from jobpool.cli.output import Lines, note, show_json, stamp
 from jobpool.kit.effects.clock import SystemClock
 from jobpool.kit.pure.durations import MINUTE, SECOND, Millis, format_duration
-from jobpool.model.errors import DeadlineExceeded, FailedPrecondition, Unavailable
+from jobpool.model.errors import DeadlineExceeded, FailedPrecondition, NotFound, Unavailable
 
 if TYPE_CHECKING:
     from jobpool.client import Client
     from jobpool.wire import jobpool_pb2 as pb
+
+Answer = TypeVar("Answer")
 
 _FIRST_LOOK: Millis = SECOND // 20
 _LOOK_EVERY: Millis = SECOND
@@ -25,7 +28,10 @@ _PATIENCE: Millis = MINUTE
 
 @click.group(cls=PrefixGroup)
 def node() -> None:
-    """Machines with an agent."""
+    """Machines with an agent.
+
+    `detail`, `eligibility` and `drain` take a node's name too, where only one has it.
+    """
 
 
 @node.command("list")
@@ -54,7 +60,10 @@ def show_node(settings: Settings, node_id: str) -> None:
     """Show one node."""
     from jobpool.wire import jobpool_pb2 as pb
 
-    answer = run(settings, lambda client: client.node_detail(pb.NodeDetailRequest(id=node_id)))
+    answer = run(
+        settings,
+        lambda client: _named(client, node_id, lambda found: client.node_detail(pb.NodeDetailRequest(id=found))),
+    )
     show_one(settings, answer, view=NODES)
 
 
@@ -81,8 +90,13 @@ def set_eligibility(settings: Settings, node_id: str, *, eligible: bool | None, 
 
     if eligible is None:
         raise click.UsageError("wanted --enable or --disable, found neither")
-    request = pb.NodeEligibilityRequest(id=node_id, eligible=eligible, description=description)
-    answer = run(settings, lambda client: client.node_eligibility(request))
+    request = pb.NodeEligibilityRequest(eligible=eligible, description=description)
+
+    async def change(client: "Client", found: str) -> pb.NodeEligibilityResponse:
+        request.id = found
+        return await client.node_eligibility(request)
+
+    answer = run(settings, lambda client: _named(client, node_id, lambda found: change(client, found)))
     show_changed(settings, answer, view=NODES)
 
 
@@ -112,15 +126,36 @@ def drain_node(
     if wait and disable:
         raise click.UsageError("--wait is for a drain, not for its end (--disable)")
     request = pb.NodeDrainRequest(
-        id=node_id,
         enable=not disable,
         deadline="" if deadline is None else format_duration(deadline),
         force=force,
         eligible=eligible,
         description=description,
     )
-    answer = run(settings, lambda client: _drain(client, request, wait=wait))
+
+    async def drain(client: "Client", found: str) -> pb.NodeDrainResponse | pb.NodeDetailResponse:
+        request.id = found
+        return await _drain(client, request, wait=wait)
+
+    answer = run(settings, lambda client: _named(client, node_id, lambda found: drain(client, found)))
     show_changed(settings, answer, view=NODES)
+
+
+async def _named(client: "Client", node: str, act: Callable[[str], Awaitable[Answer]]) -> Answer:
+    """`act` on the node with this id, else on the only one with this name."""
+    from jobpool.wire import jobpool_pb2 as pb
+
+    try:
+        return await act(node)
+    except NotFound:
+        listed = await client.node_list(pb.NodeListRequest(name=node, pageNumber=1, pageSize=MAX_PAGE))
+        found = [one.ID for one in listed.data if one.name == node]
+        if not found:
+            raise
+    if len(found) > 1:
+        ids = ", ".join(found)
+        raise FailedPrecondition(f"{len(found)} nodes are named {node!r}: say the id of one ({ids})", field="id")
+    return await act(found[0])
 
 
 async def _drain(

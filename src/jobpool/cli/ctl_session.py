@@ -59,15 +59,15 @@ async def _one(
 
 
 async def endpoints_of(settings: Settings, *, cluster: bool) -> list[str]:
-    """Those that were given, or those of all servers of their cluster.
+    """Those that were given, or those of all servers of their cluster, as URLs.
 
     Raises Unavailable when a server of the cluster has said no address, and what asking for them raises.
     """
-    from jobpool.client import Client
+    from jobpool.client import Client, parse_endpoint
     from jobpool.wire import jobpool_pb2 as pb
 
     if not cluster:
-        return list(settings.endpoints)
+        return [parse_endpoint(text, secure=tls_of(settings) is not None).url for text in settings.endpoints]
     tls, timeout = tls_of(settings), settings.command_timeout
     async with Client(settings.endpoints, tls, timeout=timeout, dial_timeout=settings.dial_timeout) as client:
         servers = (await client.server_list(pb.ServerListRequest())).data

@@ -15,6 +15,7 @@ Hash: TypeAlias = "pb.HashKVResponse | JobpoolError"
 COLUMNS = (
     "Endpoint",
     "Name",
+    "ID",
     "Version",
     "Engine",
     "DB size",
@@ -90,7 +91,7 @@ def row_of(endpoint: str, answer: Status) -> tuple[str, ...]:
     return (
         *_server(endpoint, answer),
         _yes(answer.is_leader),
-        "learner" if answer.is_learner else _yes(answer.raft_leader),
+        "learner" if answer.is_learner else _yes(answer.raft_leader) if answer.member_id else "",
         str(answer.term),
         str(answer.n),
         str(answer.lag),
@@ -105,11 +106,19 @@ def _server(endpoint: str, answer: pb.ServerStatusResponse) -> tuple[str, ...]:
     return (
         endpoint,
         answer.name,
+        answer.id,
         answer.version,
         f"{answer.engine} {answer.etcd_version}".strip(),
-        size(answer.db_size) + (f" of {size(answer.db_quota)}" if answer.db_quota else ""),
-        size(answer.db_size_in_use),
+        _space(answer),
+        size(answer.db_size_in_use) if answer.db_size else "",
     )
+
+
+def _space(answer: pb.ServerStatusResponse) -> str:
+    """Empty when it is not known."""
+    if not answer.db_size:
+        return ""
+    return size(answer.db_size) + (f" of {size(answer.db_quota)}" if answer.db_quota else "")
 
 
 def _yes(value: bool) -> str:

@@ -8,7 +8,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 import click
@@ -120,6 +120,13 @@ def show_json(message: "Message") -> None:
     from google.protobuf.json_format import MessageToJson
 
     click.echo(MessageToJson(message, preserving_proto_field_name=True, ensure_ascii=False))
+
+
+def fields_of(message: "Message") -> dict[str, object]:
+    """What `show_json` shows, to be added to."""
+    from google.protobuf.json_format import MessageToDict
+
+    return cast("dict[str, object]", MessageToDict(message, preserving_proto_field_name=True))
 
 
 def show_plain_json(value: object) -> None:

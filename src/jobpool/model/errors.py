@@ -1,5 +1,6 @@
 """The one error tree: what a caller can be told, as data, and its gRPC and HTTP status in one table."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import ClassVar
 
@@ -100,8 +101,9 @@ class NotFound(JobpoolError):
 
     code = Code.NOT_FOUND
 
-    def __init__(self, kind: str, name: str, *, field: str = "") -> None:
-        super().__init__(f"{kind} {name!r} does not exist", field=field, engine_code=1101, terms=(kind, name))
+    def __init__(self, kind: str, name: str, *, field: str = "", there: Sequence[str] = ()) -> None:
+        known = f"; there are {', '.join(there)}" if there else ""
+        super().__init__(f"{kind} {name!r} does not exist{known}", field=field, engine_code=1101, terms=(kind, name))
 
 
 class AlreadyExists(JobpoolError):

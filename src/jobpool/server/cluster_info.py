@@ -69,7 +69,7 @@ class ServersSeen:
         leadership = self._leadership
         return raft_heirs(self._replica.state.servers, leadership.heirs, leader=leadership.leader)
 
-    async def move_leader(self, to: str) -> str:
+    async def move_leader(self, to: str, *, avoid: str = "") -> str:
         await self._settle()
         if not self._leadership.leads:
             raise Unavailable("there is no leader; try again", field="leader")
@@ -79,7 +79,7 @@ class ServersSeen:
         if not heirs or (to and to not in heirs):
             wanted = f"server {to} is not there, or stops" if to else "there is no other server that stays"
             raise FailedPrecondition(f"{wanted}: it could not take over", field="to")
-        heir = to or max(heirs, key=lambda server_id: (self._n_of(server_id), server_id))
+        heir = to or max(heirs, key=lambda one: (not self._is_of(one, avoid), self._n_of(one), one))
         await self._leadership.move(heir)
         try:
             async with deadline(self._clock, _MOVED_WITHIN):
@@ -98,6 +98,10 @@ class ServersSeen:
         end = self._clock.monotonic() + SECOND
         while self._leadership.leads and not self._leadership.settled and self._clock.monotonic() < end:
             await self._clock.sleep(_LOOK_EVERY)
+
+    def _is_of(self, server_id: str, etcd_member: str) -> bool:
+        record = self._replica.state.servers.get(server_id)
+        return record is not None and record.etcd_member == etcd_member != ""
 
     def _n_of(self, server_id: str) -> int:
         told = self._membership.beats.get(server_id)

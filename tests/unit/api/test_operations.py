@@ -39,6 +39,7 @@ class Etcd:
 
     def __init__(self) -> None:
         self.ids = ["a", "b", "c"]
+        self.learners: set[str] = set()
         self.asked: list[tuple[object, ...]] = []
         self.failure: JobpoolError | None = None
         self.raised = [Alarm("a", "NOSPACE"), Alarm("b", "CORRUPT"), Alarm("c", "NOSPACE")]
@@ -48,7 +49,10 @@ class Etcd:
         return STATUS
 
     async def members(self) -> Sequence[Member]:
-        return [Member(one, f"server{at}", (f"http://10.0.0.{at}:2380",)) for at, one in enumerate(self.ids, 1)]
+        return [
+            Member(one, f"server{at}", (f"http://10.0.0.{at}:2380",), one in self.learners)
+            for at, one in enumerate(self.ids, 1)
+        ]
 
     async def add_member(self, peer_urls: Sequence[str], *, learner: bool) -> Member:
         self._ask("add", tuple(peer_urls), learner)
@@ -99,15 +103,20 @@ class Seen:
 
     def __init__(self) -> None:
         self.leader = 1
+        self.own_member = "b"
         self.more: list[ServerSeen] = []
         self.moved: list[str] = []
+        self.avoided = ""
 
     def servers(self) -> Sequence[ServerSeen]:
         heard = {1: 120, 2: 0, 3: None}
-        return [ServerSeen(record(at), heard[at], at == self.leader, 40 + at) for at in (3, 2, 1)] + self.more
+        records = {at: record(at) for at in (3, 2, 1)}
+        records[2] = replace(records[2], etcd_member=self.own_member)
+        return [ServerSeen(one, heard[at], at == self.leader, 40 + at) for at, one in records.items()] + self.more
 
-    async def move_leader(self, to: str) -> str:
+    async def move_leader(self, to: str, *, avoid: str = "") -> str:
         self.moved.append(to)
+        self.avoided = avoid
         return to or "33"
 
 
@@ -177,6 +186,7 @@ async def test_the_lead_goes_to_whom_was_named(desk: Desk, *, to: str, heir: str
     told = await desk("MoveLeader", pb.MoveLeaderRequest(to=to))
     assert isinstance(told, pb.MoveLeaderResponse)
     assert desk.seen.moved == [heir]
+    assert desk.seen.avoided == ("" if to else "b")
     assert told.data.name == "server3"
 
 
@@ -259,13 +269,24 @@ async def test_a_server_without_a_member_is_forgotten(desk: Desk) -> None:
 
 async def test_of_two_servers_with_one_name_none_is_taken(desk: Desk) -> None:
     desk.seen.more.append(ServerSeen(replace(record(3), id="55"), None, False, 0))
-    await desk.refusal("MemberRemove", pb.MemberRemoveRequest(id="server3"), FailedPrecondition)
-    await desk.refusal("MoveLeader", pb.MoveLeaderRequest(to="server3"), FailedPrecondition)
+    for name, request in (
+        ("MemberRemove", pb.MemberRemoveRequest(id="server3")),
+        ("MoveLeader", pb.MoveLeaderRequest(to="server3")),
+    ):
+        refused = await desk.refusal(name, request, FailedPrecondition)
+        assert refused.reason == "2 servers are named 'server3': say the id of one (33, 55)"
     assert desk.etcd.asked == []
 
 
 async def test_an_unknown_member_is_not_removed(desk: Desk) -> None:
-    assert (await desk.refusal("MemberRemove", pb.MemberRemoveRequest(id="zz"), NotFound)).field == "id"
+    for name, request in (
+        ("MemberRemove", pb.MemberRemoveRequest(id="zz")),
+        ("MemberPromote", pb.MemberPromoteRequest(id="zz")),
+        ("MemberUpdate", pb.MemberUpdateRequest(id="zz", peer_urls=["http://a:1"])),
+    ):
+        refused = await desk.refusal(name, request, NotFound)
+        assert refused.message == "id: member 'zz' does not exist; there are server1 (a), server2 (b), server3 (c)"
+    assert desk.etcd.asked == []
     assert sorted(desk.world.state.servers) == ["11", "22", "33"]
 
 
@@ -282,9 +303,23 @@ async def test_a_leader_does_not_remove_itself(desk: Desk) -> None:
 
 
 async def test_members_are_promoted_and_moved(desk: Desk) -> None:
-    await desk("MemberPromote", pb.MemberPromoteRequest(id="c"))
+    desk.etcd.learners = {"c"}
+    await desk("MemberPromote", pb.MemberPromoteRequest(id="server3"))
     await desk("MemberUpdate", pb.MemberUpdateRequest(id="c", peer_urls=["https://h:1", "http://[::1]:2"]))
     assert desk.etcd.asked == [("promote", "c"), ("update", "c", ("https://h:1", "http://[::1]:2"))]
+
+
+async def test_a_member_with_a_vote_is_not_promoted_again(desk: Desk) -> None:
+    refused = await desk.refusal("MemberPromote", pb.MemberPromoteRequest(id="c"), FailedPrecondition)
+    assert refused.reason == "member server3 (c) has a vote already"
+    assert desk.etcd.asked == []
+
+
+async def test_a_server_on_an_etcd_of_others_has_no_member_and_no_raft_lead(desk: Desk) -> None:
+    desk.seen.own_member = ""
+    told = await desk("ServerStatus", pb.ServerStatusRequest())
+    assert isinstance(told, pb.ServerStatusResponse)
+    assert (told.raft_leader, told.member_id, told.raft_index) == (False, "", 70)
 
 
 # ---- the database
@@ -322,6 +357,7 @@ async def test_a_hash_is_told_with_its_revisions(desk: Desk) -> None:
 
 
 async def test_what_the_engine_refuses_reaches_the_caller(desk: Desk) -> None:
+    desk.etcd.learners = {"a"}
     desk.etcd.failure = Unavailable("no quorum")
     for name, request in (
         ("MemberAdd", pb.MemberAddRequest(peer_urls=["http://a:1"])),

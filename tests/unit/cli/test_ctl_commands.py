@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from google.protobuf.message import Message
@@ -200,6 +200,35 @@ async def test_an_added_plan_as_json_is_one_answer(run: Ctl, api: FakeApi) -> No
     outcome = await run("plan", "add", "--id", "hourly", "--spec", "@hourly", "-w", "json")
     assert json.loads(outcome.out)["data"]["id"] == "hourly"
     assert api.received("PlanPreview") == []
+
+
+# ---- nodes by name
+
+
+@pytest.mark.parametrize("words", ["detail", "eligibility --enable", "drain"])
+async def test_a_node_is_named_where_only_one_has_the_name(run: Ctl, api: FakeApi, words: str) -> None:
+    name, *flags = words.split()
+    rpc = {"detail": "NodeDetail", "eligibility": "NodeEligibility", "drain": "NodeDrain"}[name]
+    answer = getattr(pb, f"{rpc}Response")(data=pb.Node(ID="n7", name="alpha"))
+    api.answers(rpc, NotFound("node", "alpha"), answer)
+    api.answers("NodeList", pb.NodeListResponse(data=[pb.Node(ID="n7", name="alpha"), pb.Node(ID="n8", name="alpha2")]))
+    outcome = await run("node", name, "alpha", *flags)
+    assert outcome.code == 0, outcome.err
+    assert [cast(Any, request).id for request in api.received(rpc)] == ["alpha", "n7"]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [([], "does not exist"), (["alpha"] * 2, "2 nodes are named 'alpha': say the id of one (n0, n1)")],
+)
+async def test_a_name_of_no_node_or_of_two_is_refused(run: Ctl, api: FakeApi, *, names: list[str], told: str) -> None:
+    api.answers("NodeDrain", NotFound("node", "alpha"))
+    nodes = [pb.Node(ID=f"n{at}", name=name) for at, name in enumerate(names)]
+    api.answers("NodeList", pb.NodeListResponse(data=nodes))
+    outcome = await run("node", "drain", "alpha")
+    assert outcome.code == 1
+    assert told in outcome.err
+    assert len(api.received("NodeDrain")) == 1
 
 
 # ---- drains

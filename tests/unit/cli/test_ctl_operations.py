@@ -80,9 +80,9 @@ async def test_status_for_people(bare: Ctl, apis: list[FakeApi]) -> None:
     apis[2].answers("ServerStatus", status(3, errors=["memberID:3 alarm:NOSPACE "], agents=1))
     outcome = await bare("endpoint", "status", "--cluster", "--endpoints", apis[0].endpoint)
     assert [line.split("  ", 1)[1] for line in outcome.out.splitlines()] == [
-        f"server1  {ETCD}  leader                 term 3  n 41  lag 0  0 agents  raft term 2  index 77",
-        f"server2  {ETCD}  follower  raft leader  term 3  n 42  lag 0  0 agents  raft term 2  index 77",
-        f"server3  {ETCD}  follower               term 3  n 43  lag 0  1 agent   raft term 2  index 77"
+        f"server1  1f  {ETCD}  leader                 term 3  n 41  lag 0  0 agents  raft term 2  index 77",
+        f"server2  2f  {ETCD}  follower  raft leader  term 3  n 42  lag 0  0 agents  raft term 2  index 77",
+        f"server3  3f  {ETCD}  follower               term 3  n 43  lag 0  1 agent   raft term 2  index 77"
         "  memberID:3 alarm:NOSPACE",
     ]
 
@@ -93,8 +93,9 @@ async def test_a_table_says_its_titles_once(bare: Ctl, apis: list[FakeApi]) -> N
     title, *rows = (
         [cell.strip() for cell in line.split("|")[2:-1]] for line in outcome.out.splitlines()[1:] if "|" in line
     )
-    assert title[5:] == ["Is leader", "Raft leader", "Term", "N", "Lag", "Agents", "Raft term", "Raft index", "Errors"]
-    assert [row[5:] for row in rows] == [
+    assert title[:2] == ["Name", "ID"]
+    assert title[6:] == ["Is leader", "Raft leader", "Term", "N", "Lag", "Agents", "Raft term", "Raft index", "Errors"]
+    assert [row[6:] for row in rows] == [
         ["true", "false", "3", "41", "0", "0", "2", "77", ""],
         ["false", "true", "3", "42", "0", "0", "2", "77", ""],
         ["false", "learner", "3", "43", "0", "2", "2", "77", ""],
@@ -107,7 +108,7 @@ async def test_a_server_that_is_away_has_its_row_and_fails_the_command(bare: Ctl
     assert outcome.code == 1
     there, gone = json.loads(outcome.out)
     assert there["is_leader"] is True
-    assert gone["endpoint"] == away
+    assert gone["endpoint"] == f"http://{away}"
     assert gone["is_leader"] is gone["raft_leader"] is gone["n"] is gone["term"] is gone["version"] is None
     assert "connection refused" in gone["error"]
 
@@ -116,7 +117,7 @@ async def test_a_server_that_is_away_is_told_apart_from_those_that_answer(bare: 
     away = f"127.0.0.1:{free_port()}"
     outcome = await bare("endpoint", "status", "--endpoints", f"{away},{apis[0].endpoint}")
     assert outcome.code == 1
-    assert outcome.err == f"{away} does not answer: connection refused\n"
+    assert outcome.err == f"http://{away} does not answer: connection refused\n"
     assert len(outcome.out.splitlines()) == 1
 
 
@@ -185,6 +186,45 @@ async def test_hashes_of_different_compactions_are_not_compared(bare: Ctl, apis:
 async def test_members_are_listed(run: Ctl, api: FakeApi, form: str) -> None:
     api.answers("MemberList", pb.MemberListResponse(header=HEADER, data=MEMBERS))
     check_golden(f"member-list.{form}", await run("member", "list", "-w", form))
+
+
+@pytest.mark.parametrize("form", ["simple", "table", "json"])
+async def test_servers_on_an_etcd_of_others_are_listed_below_its_members(run: Ctl, api: FakeApi, form: str) -> None:
+    servers = [
+        pb.Server(id="5f", name="one", url="http://10.0.0.5:2379", heard_ago=0, leads=True),
+        pb.Server(id="6f", name="two", url="http://10.0.0.6:2379", heard_ago=1200),
+        pb.Server(id="7f", name="three"),
+    ]
+    member = pb.Member(id="a1", name="etcd1", peer_urls=["http://10.0.0.1:2380"])
+    api.answers("MemberList", pb.MemberListResponse(header=HEADER, data=[member]))
+    api.answers("ServerList", pb.ServerListResponse(header=HEADER, data=servers))
+    check_golden(f"member-list-external.{form}", await run("member", "list", "-w", form))
+
+
+async def test_a_server_without_a_member_is_removed_though_a_member_has_its_name(run: Ctl, api: FakeApi) -> None:
+    api.answers("MemberList", pb.MemberListResponse(data=MEMBERS))
+    api.answers("ServerList", pb.ServerListResponse(data=[pb.Server(id="5f", name="server1")]))
+    assert (await run("member", "remove", "server1")).code == 0
+    assert api.received("MemberRemove") == [pb.MemberRemoveRequest(id="server1")]
+
+
+async def test_what_must_be_known_is_blank_where_it_is_not(bare: Ctl, apis: list[FakeApi]) -> None:
+    unknown = pb.ServerStatusResponse(header=HEADER, id="1f", name="server1", version="0.1.0", engine="etcd")
+    apis[0].answers("ServerStatus", unknown)
+    outcome = await bare("endpoint", "status", "-w", "table", "--endpoints", apis[0].endpoint)
+    [row] = [line.split("|") for line in outcome.out.splitlines() if "server1" in line]
+    assert [row[at].strip() for at in (6, 7, 8, 9)] == ["", "", "false", ""]
+
+
+async def test_a_refusal_is_no_silence(bare: Ctl, apis: list[FakeApi]) -> None:
+    apis[0].answers("HashKV", FailedPrecondition("future revision"))
+    outcome = await bare("endpoint", "hashkv", "--rev", "99", "--endpoints", apis[0].endpoint)
+    assert outcome.err == f"http://{apis[0].endpoint} refuses: future revision\n"
+
+
+async def test_no_alarm_is_an_empty_list_for_programs(run: Ctl, api: FakeApi) -> None:
+    api.answers("AlarmList", pb.AlarmListResponse())
+    assert json.loads((await run("alarm", "list", "-w", "json")).out) == {"data": []}
 
 
 async def test_what_the_new_server_must_say_is_printed(run: Ctl, api: FakeApi) -> None:
