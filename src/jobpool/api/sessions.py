@@ -33,6 +33,8 @@ from jobpool.wire import jobpool_pb2 as pb
 _MAX_REPORTS = 1_000
 _MAX_UNACKED = 1_000
 _MAX_LOG_REQUESTS = 64
+_MOST_SAID = 16
+"""Messages of an agent that wait for the leader; ours has two reports on their way at most."""
 _HELLO_WITHIN: Millis = 10 * SECOND
 _LOG_WITHIN: Millis = 10 * SECOND
 _SEND_WITHIN: Millis = 30 * SECOND
@@ -259,28 +261,43 @@ class Sessions:
         """Read and write until the agent leaves, its stream breaks, or the session is ended from here."""
         try:
             async with asyncio.TaskGroup() as group:
-                others = [group.create_task(self._write(session, group)), group.create_task(session.until_ended())]
-                await self._read(session)
+                said: asyncio.Queue[pb.AgentMessage] = asyncio.Queue(_MOST_SAID)
+                others = [
+                    group.create_task(self._write(session, group)),
+                    group.create_task(self._settle(session, said)),
+                    group.create_task(session.until_ended()),
+                ]
+                await self._read(session, said)
+                await said.join()
                 for task in others:
                     task.cancel()
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
 
-    async def _read(self, session: Session) -> None:
-        node_id, number = session.node_id, session.number
+    async def _read(self, session: Session, said: "asyncio.Queue[pb.AgentMessage]") -> None:
+        """Hears the agent also while the leader has not answered what it said before."""
         while (message := await session.stream.recv()) is not None:
-            self._desk.heard(node_id, number, session.ttl)
+            self._desk.heard(session.node_id, session.number, session.ttl)
+            kind = message.WhichOneof("kind")
+            if kind == "log":
+                session.take_log(message.log)
+            elif kind == "hello":
+                raise InvalidArgument("hello", "comes once, as the first message")
+            elif kind != "beat":
+                await said.put(message)
+
+    async def _settle(self, session: Session, said: "asyncio.Queue[pb.AgentMessage]") -> None:
+        """Tells the leader what the agent said, in its order."""
+        while True:
+            message = await said.get()
             kind = message.WhichOneof("kind")
             if kind == "reports":
                 await self._reports(session, message.reports)
             elif kind == "inventory":
                 await self._inventory(session, message.inventory)
-            elif kind == "log":
-                session.take_log(message.log)
             elif kind == "drain":
-                await self._desk.leaving(node_id, number)
-            elif kind == "hello":
-                raise InvalidArgument("hello", "comes once, as the first message")
+                await self._desk.leaving(session.node_id, session.number)
+            said.task_done()
 
     # ---- what the agent holds, and what we think it does
 

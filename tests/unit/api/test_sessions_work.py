@@ -304,9 +304,9 @@ async def test_an_agent_that_takes_nothing_is_sent_away_and_holds_back_nothing_m
 async def test_an_agent_that_reports_and_never_reads_is_sent_away(world: World) -> None:
     agent = await joined(world)
     agent.stream.block()
-    for _ in range(1010):
+    for _ in range(1100):
         agent.stream.say(reports=pb.AgentReports(sequence=1))
-    await settle(1500)
+    await settle(6000)
     assert agent.failure.field == "reports"
 
 
@@ -344,3 +344,18 @@ async def test_an_agent_that_just_goes_or_leaves_work_behind_is_waited_for(world
     assert (node.status, node.server) == (NodeStatus.INITIALIZING, "")
     assert "stream broke" in node.status_description
     assert world.state.runs[item.job_id].open_attempt is not None
+
+
+@pytest.mark.invariant("H-1")
+async def test_an_agent_is_heard_while_what_it_said_waits(world: World) -> None:
+    agent, [item] = await given(world)
+    world.store.hold_commits()
+    await agent.finish(item)
+    for _ in range(10):
+        agent.stream.say(beat=pb.AgentBeat(running=0))
+        await world.clock.advance(8 * SECOND)
+    world.store.release_commits()
+    await settle()
+    assert not agent.ended
+    assert agent.stream.acked == [1]
+    assert world.history.runs[item.job_id].status == "complete"
