@@ -5,16 +5,17 @@ import signal
 from asyncio.subprocess import Process
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from jobpool.etcd.diagnosis import Finding, Strangers, diagnose, last_words, tells_removal
 from jobpool.etcd.health import trouble
 from jobpool.etcd.http import Where
-from jobpool.etcd.log_lines import LogLine, parse_line
+from jobpool.etcd.log_lines import LogLine, parse_line, raft_log
 from jobpool.etcd.log_tail import LogTail
 from jobpool.etcd.others import Others
 from jobpool.etcd.process import end
-from jobpool.etcd.repeats import Repeats
+from jobpool.etcd.repeats import Repeats, Told
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.backoff import exponential
@@ -57,6 +58,7 @@ class Life:
         self._verdict: Finding | None = None
         self._is_ready = False
         self._told_to_end = False
+        self._raft_log: dict[str, int] = {}
         self.waiting_for = "it was just started"
 
     @property
@@ -102,7 +104,7 @@ class Life:
             if not self._take_lines():
                 await self._clock.sleep(_LOOK_EVERY)
             for told in self._repeats.due():
-                self._tell(told.line, told.times)
+                self._tell_again(told)
             if self._verdict is not None:
                 await end(self._process, grace=_ANSWER)
                 return
@@ -120,6 +122,7 @@ class Life:
         return bool(lines)
 
     def _take(self, line: LogLine) -> None:
+        self._raft_log = raft_log(line) or self._raft_log
         if self._is_expected(line) or not line.grave:
             self._log.debug(line.message, event_name="etcd_log", detail=dict(line.fields))
         elif line.last or self._repeats.hear(line):
@@ -131,9 +134,15 @@ class Life:
         if not self._is_ready and self._verdict is None:
             self._verdict = self._strangers.hear(line)
 
-    def _tell(self, line: LogLine, times: int = 1) -> None:
+    def _tell(self, line: LogLine, **again: object) -> None:
         tell = self._log.warning if line.level == "warning" else self._log.error
-        tell(line.message, event_name="etcd_log", detail=dict(line.fields), times=times)
+        tell(line.message, event_name="etcd_log", detail=dict(line.fields), **{"times": 1} | again)
+
+    def _tell_again(self, told: Told) -> None:
+        """What is told up to a minute late says so."""
+        now = self._clock.now()
+        since, until = (datetime.fromtimestamp((now - ago) // SECOND, UTC) for ago in (told.since, told.until))
+        self._tell(told.line, times=told.times, since=since.isoformat(), until=until.isoformat())
 
     def _is_expected(self, line: LogLine) -> bool:
         """A warning of nothing; a member that ends warns of every connection that it closes."""
@@ -158,13 +167,14 @@ class Life:
 
     async def _tell_waiting(self, waited: Millis) -> None:
         silent = await self._others.silent(within=_ANSWER)
-        advice = f"no answer of {'; '.join(silent)}" if silent else self.waiting_for
+        advice = f"no answer of {silent}" if silent.members else self.waiting_for
         self._log.warning(
             f"etcd is not ready after {waited // SECOND} s, it needs a majority of its members; {advice}",
             event_name="etcd_waiting",
-            silent=silent,
+            silent=list(silent.members),
             reason=self.waiting_for,
             waited_ms=waited,
+            **self._raft_log,
         )
 
     def _printed(self) -> str:

@@ -1,5 +1,6 @@
 """What etcd writes to its log: one JSON object a line."""
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -9,6 +10,7 @@ from jobpool.kit.pure.garbled import GARBLED
 
 _LEVELS = {"debug": "debug", "info": "info", "warn": "warning"}
 _LAST = ("fatal", "panic", "dpanic")
+_RAFT_LOG = re.compile(r"newRaft .*\blastindex: (\d+), lastterm: (\d+)")
 _OWN = frozenset({"level", "ts", "msg", "stacktrace"})
 
 
@@ -45,3 +47,12 @@ def parse_line(line: bytes) -> LogLine:
     said = str(found.get("level"))
     fields = {key: value for key, value in found.items() if key not in _OWN}
     return LogLine(_LEVELS.get(said, "error"), str(found.get("msg", "")).strip(), fields, said in _LAST)
+
+
+def raft_log(line: LogLine) -> dict[str, int]:
+    """How far a member's own log goes, as it says at its start; empty for any other line.
+
+    Of two members without a majority the one with the higher (last_term, last_index) has more: Raft elects by that.
+    """
+    found = _RAFT_LOG.search(line.message)
+    return {} if found is None else {"last_term": int(found[2]), "last_index": int(found[1])}

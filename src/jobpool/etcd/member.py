@@ -218,7 +218,11 @@ class Member:
             tail,
             output=output,
             health=self._doors.health,
-            others=Others({name: urls for name, urls in members.items() if name != config.name}, config.peer_tls),
+            others=Others(
+                {name: urls for name, urls in members.items() if name != config.name},
+                config.peer_tls,
+                own=config.advertised,
+            ),
             strangers=Strangers(len(members)),
             clock=self._clock,
         )

@@ -28,15 +28,22 @@ _CONTENTS = ("request", "request content", "response")
 
 
 class Told(Struct, frozen=True):
-    """`times`: how often it was said since it was told last. `line` is the last of them."""
+    """`times`: how often it was said since it was told last, the first time `since` ms ago, the last `until` ms ago.
+
+    `line` is the last of them.
+    """
 
     line: LogLine
     times: int
+    since: Millis = 0
+    until: Millis = 0
 
 
 class _Kind(Struct):
     told_at: Millis
     unsaid: int = 0
+    first_at: Millis = 0
+    last_at: Millis = 0
     last: LogLine | None = None
 
 
@@ -51,6 +58,8 @@ class Repeats:
         """Whether it is to be told now."""
         kind = self._kinds.get(key := kind_of(line))
         if kind is not None:
+            kind.last_at = self._clock.monotonic()
+            kind.first_at = kind.first_at if kind.unsaid else kind.last_at
             kind.unsaid += 1
             kind.last = line
             return False
@@ -68,7 +77,7 @@ class Repeats:
             del self._kinds[key]  # told again it is the youngest: the order is that of `told_at`
             if kind.last is not None:
                 self._kinds[key] = _Kind(now)
-                yield Told(kind.last, kind.unsaid)
+                yield Told(kind.last, kind.unsaid, now - kind.first_at, now - kind.last_at)
 
 
 def kind_of(line: LogLine) -> str:

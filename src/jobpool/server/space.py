@@ -67,7 +67,7 @@ class SpaceWatch:
         self._engine = engine
         self._space = space
         self._rests = Rests(space, clock)
-        self._told = False
+        self._told: set[str] = set()
         self._log = get_logger("space")
 
     async def run(self) -> None:
@@ -85,6 +85,6 @@ class SpaceWatch:
             self._space.looked(found)
 
     def _tell(self, what: str, why: str) -> None:
-        if not self._told:
+        if what not in self._told:
             self._log.warning(what, event_name="space_unknown", error=why)
-        self._told = True
+        self._told.add(what)

@@ -3,7 +3,7 @@
 import pytest
 
 from jobpool.etcd.diagnosis import Strangers, diagnose, last_words
-from jobpool.etcd.log_lines import LogLine, parse_line
+from jobpool.etcd.log_lines import LogLine, parse_line, raft_log
 
 
 def fatal(message: str, error: str) -> LogLine:
@@ -129,3 +129,16 @@ def test_a_line_of_the_log_in_our_words(said: str, level: str, last: bool) -> No
 def test_a_line_that_is_not_json_is_kept_as_it_is() -> None:
     assert parse_line(b"plain \xff words\n") == LogLine("warning", "plain \ufffd words")
     assert parse_line(b'{"msg":"\xff"}') == LogLine("warning", '{"msg":"\ufffd"}')
+
+
+def test_how_far_a_members_log_goes_is_read_from_its_first_words() -> None:
+    said = "newRaft 7be1d72517f53e83 [peers: [], term: 3, commit: 4, applied: 0, lastindex: 5, lastterm: 2]"
+    assert raft_log(LogLine("info", said)) == {"last_term": 2, "last_index": 5}
+    assert raft_log(LogLine("info", "7be1d72517f53e83 became follower at term 3")) == {}
+
+
+@pytest.mark.parametrize("line", [fatal("x", "member a1 has already been bootstrapped"), fatal("x", "invalid database")])
+def test_who_lost_its_data_is_told_apart(line: LogLine) -> None:
+    found = diagnose([line], "")
+    assert found is not None
+    assert found.lost is ("bootstrapped" in line.error)

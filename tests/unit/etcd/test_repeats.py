@@ -60,10 +60,12 @@ async def test_what_goes_on_is_told_once_a_minute_with_its_count() -> None:
     await clock.advance(SPAN - 1)
     assert list(repeats.due()) == []
     await clock.advance(1)
-    assert list(repeats.due()) == [Told(lines[3], 3)]
+    assert list(repeats.due()) == [Told(lines[3], 3, since=SPAN, until=SPAN)]
     assert [repeats.hear(one) for one in lines[4:]] == [False, False, False]
-    await clock.advance(SPAN)
-    assert list(repeats.due()) == [Told(lines[6], 3)]
+    await clock.advance(SPAN // 4)
+    assert not repeats.hear(lines[6])
+    await clock.advance(SPAN - SPAN // 4)
+    assert list(repeats.due()) == [Told(lines[6], 4, since=SPAN, until=SPAN - SPAN // 4)]
 
 
 async def test_what_has_ended_is_not_told_again_and_is_new_when_it_comes_back() -> None:
@@ -88,9 +90,9 @@ async def test_others_are_told_meanwhile() -> None:
     assert not repeats.hear(first)
     assert not repeats.hear(second)
     await clock.advance(SPAN // 2)
-    assert list(repeats.due()) == [Told(first, 1)]
+    assert list(repeats.due()) == [Told(first, 1, since=SPAN // 2, until=SPAN // 2)]
     await clock.advance(SPAN // 2)
-    assert list(repeats.due()) == [Told(second, 1)]
+    assert list(repeats.due()) == [Told(second, 1, since=SPAN, until=SPAN)]
 
 
 def test_so_many_kinds_are_remembered() -> None:

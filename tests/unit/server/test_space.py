@@ -174,3 +174,13 @@ async def test_old_versions_go_from_the_oldest_on_but_not_those_that_runs_need(c
     # One command drops many; the run is of the second version.
     assert sorted(core.state.versions) == [versions[1]]
     assert await around(core).drop_versions(10**9) == 0
+
+
+async def test_a_short_silence_does_not_use_up_the_word_on_the_quota(
+    watched: Watched, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watched.etcd.refusal = Unavailable("away")
+    await watched.clock.advance(2 * LOOK_EVERY)
+    watched.etcd.refusal, watched.etcd.space = None, Space(3_000 * MB, 3_000 * MB)
+    await watched.clock.advance(2 * LOOK_EVERY)
+    assert capsys.readouterr().out.count("set quota-backend-bytes") == 1
