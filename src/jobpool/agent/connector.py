@@ -55,7 +55,8 @@ _KEEPALIVE = Configuration(
 _REFUSALS = {
     Status.UNAUTHENTICATED: "the server does not accept this agent's secret: the data directory is not the one the"
     " node was registered with; restore it, or delete its files client-id and secret-id to register a new node",
-    Status.PERMISSION_DENIED: "the server does not allow this agent: check its certificate and the server's settings",
+    Status.PERMISSION_DENIED: "the server does not allow this agent: do what its answer says, or else check this"
+    " agent's certificate and the server's settings",
     Status.INVALID_ARGUMENT: "the server refuses what this agent says of itself: correct its configuration",
     Status.UNIMPLEMENTED: "what answers there is no jobpool server of this version: check advertise-server-urls",
 }

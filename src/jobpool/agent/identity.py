@@ -1,5 +1,10 @@
-"""Who the agent is: a node id and a secret in its data directory, kept for ever and for one process at a time."""
+"""Who the agent is: a node id and a secret in its data directory, kept for ever and for one process at a time.
 
+Beside them is the cluster that it belongs to. An agent that went from one cluster to another while its own is away
+would be told there to drop what it runs, and nobody would ever hear how that ended.
+"""
+
+import asyncio
 import fcntl
 import os
 import re
@@ -15,7 +20,9 @@ from jobpool.model.errors import FailedPrecondition
 _LOCK = "lock"
 _NODE_ID = "client-id"
 _SECRET = "secret-id"  # noqa: S105 — a file's name
+_CLUSTER = "cluster-id"
 _WORD = re.compile(r"[!-~]{1,256}")
+_CLUSTER_ID = re.compile(r"[0-9a-f]{1,16}")
 
 
 class Identity(Struct, frozen=True):
@@ -63,8 +70,49 @@ class DataDir:
         node_id = _kept(self.path / _NODE_ID, dice.ulid(clock.now()))
         return Identity(node_id, _kept(self.path / _SECRET, new_secret()))
 
+    def cluster(self) -> int:
+        """The id of the cluster that this agent belongs to; 0 = none yet. Raises FailedPrecondition."""
+        path = self.path / _CLUSTER
+        try:
+            text = path.read_text(errors="replace").strip() if path.exists() else ""
+        except OSError as error:
+            raise FailedPrecondition(f"cannot read {path}: {error}", field="data-dir") from error
+        if text and not _CLUSTER_ID.fullmatch(text):
+            raise FailedPrecondition(
+                f"{path} is damaged: wanted the id of a cluster in hex, found {text[:32]!r}; restore it, or remove "
+                "it to let this agent join the first cluster that takes it",
+                field="data-dir",
+            )
+        return int(text or "0", 16)
+
+    def belong_to(self, cluster: int) -> None:
+        """From now on, until its file is removed. Raises OSError."""
+        replace_durably(self.path / _CLUSTER, f"{cluster:x}\n".encode())
+
     def close(self) -> None:
         os.close(self._lock)
+
+
+class Belonging:
+    """The cluster of this agent: the first that welcomes it, then that one only. 0 = none yet."""
+
+    def __init__(self, data: DataDir) -> None:
+        self._data = data
+        self.cluster = data.cluster()
+
+    async def accept(self, cluster: int) -> str:
+        """Why this agent does not join; empty when it does. 0 is a server that does not tell. Raises OSError."""
+        if not cluster or cluster == self.cluster:
+            return ""
+        if self.cluster:
+            return (
+                f"the server is of cluster {cluster:x}, this agent of {self.cluster:x}: take the server out of "
+                "advertise-server-urls; to move the agent, stop it once it is idle and remove "
+                f"{self._data.path / _CLUSTER}"
+            )
+        await asyncio.to_thread(self._data.belong_to, cluster)
+        self.cluster = cluster
+        return ""
 
 
 def _kept(path: Path, fresh: str) -> str:

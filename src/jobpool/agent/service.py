@@ -9,14 +9,14 @@ from jobpool.agent.book import Book
 from jobpool.agent.config import AgentConfig
 from jobpool.agent.connector import Connector
 from jobpool.agent.executor import Registry
-from jobpool.agent.identity import DataDir, Identity
+from jobpool.agent.identity import Belonging, DataDir, Identity
 from jobpool.agent.journal import Journal
 from jobpool.agent.lease import Lease, Renewal
 from jobpool.agent.rundirs import Retention, sweep
 from jobpool.agent.runner import Runner
 from jobpool.agent.session import Mailbag, Session, Stream
 from jobpool.kit.effects.clock import Clock, SystemClock
-from jobpool.kit.effects.dice import Dice
+from jobpool.kit.effects.dice import Dice, new_secret
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
 from jobpool.wire import jobpool_pb2 as pb
@@ -48,6 +48,7 @@ class Agent:
         self._data = data
         self._clock = clock
         self._identity = data.identity(clock, dice)
+        self._belonging = Belonging(data)
         self._mailbag = Mailbag()
         self._registry = Registry(config.executors)
         self._book = Book(capacity=config.capacity)
@@ -152,6 +153,7 @@ class Agent:
         return Session(
             stream,
             self._hello,
+            belonging=self._belonging,
             runner=self._runner,
             mailbag=self._mailbag,
             runs=self._data.runs,
@@ -169,6 +171,7 @@ def _hello(config: AgentConfig, identity: Identity, executors: list[str], now: M
         executors=executors,
         attributes={"os": platform.system().lower(), "arch": platform.machine(), "host": platform.node()},
         version=__version__,
+        process=new_secret(),
     )
     hello.started_at.FromMilliseconds(now)
     return hello

@@ -14,6 +14,7 @@ from typing import Protocol
 from google.protobuf.message import DecodeError
 
 from jobpool.agent import messages
+from jobpool.agent.identity import Belonging
 from jobpool.agent.outbox import Outbox
 from jobpool.agent.rundirs import read_output
 from jobpool.agent.runner import Runner
@@ -73,6 +74,7 @@ class Session:
         stream: Stream,
         hello: pb.AgentHello,
         *,
+        belonging: Belonging,
         runner: Runner,
         mailbag: Mailbag,
         runs: Path,
@@ -80,6 +82,7 @@ class Session:
     ) -> None:
         self._stream = stream
         self._hello = hello
+        self._belonging = belonging
         self._runner = runner
         self._mailbag = mailbag
         self._runs = runs
@@ -92,10 +95,13 @@ class Session:
 
     async def open(self) -> pb.ServerWelcome:
         """Introduce the agent; what earlier sessions left unacknowledged is going to be sent again."""
+        self._hello.cluster_id = self._belonging.cluster
         await self._stream.send_message(pb.AgentMessage(hello=self._hello))
         first = await self._hear()
         if first is None or first.WhichOneof("kind") != "welcome":
             raise SessionEnded(f"wanted a Welcome, found {first.WhichOneof('kind') if first else 'the end'}")
+        if refusal := await self._belonging.accept(first.welcome.cluster_id):
+            raise SessionEnded(refusal)  # before the inventory: what a cluster does not know of, it wants dropped
         self._mailbag.outbox.rewind()
         await self._stream.send_message(messages.inventory(self._runner.inventory()))
         return first.welcome

@@ -1,13 +1,15 @@
 """Where agents' words become changes: at the leader, wherever that is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from jobpool.api.agent_words import command_of, node_of
 from jobpool.api.context import Leader
 from jobpool.kit.effects.clock import Clock
+from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.effects.seldom import Seldom
 from jobpool.kit.pure.durations import Millis
-from jobpool.model.errors import FailedPrecondition, JobpoolError, Unavailable
+from jobpool.model.errors import FailedPrecondition, JobpoolError, PermissionDenied, Unavailable
 from jobpool.model.node import Node
 from jobpool.model.statuses import NodeStatus
 from jobpool.peers.words import HeldAttempt, Registered
@@ -38,7 +40,8 @@ class AgentDesk(Protocol):
     """
 
     async def register(self, hello: pb.AgentHello) -> Registered:
-        """The agent has come to this server. Raises PermissionDenied for another's secret, InvalidArgument."""
+        """The agent has come to this server. Raises PermissionDenied for another's secret or cluster, InvalidArgument,
+        FailedPrecondition while another process of the same identity is connected."""
         ...
 
     async def inventory(
@@ -72,19 +75,71 @@ class LocalDesk:
     It waits for nothing but commits: without a term it raises Unavailable at once.
     """
 
-    def __init__(self, leader: Leader, replica: Replica, clock: Clock, *, server_id: str) -> None:
+    def __init__(
+        self,
+        leader: Leader,
+        replica: Replica,
+        clock: Clock,
+        *,
+        server_id: str,
+        is_there: Callable[[str], bool] = lambda server_id: True,
+    ) -> None:
+        """`is_there`: whether that server is heard; the streams of one that is not have ended."""
         self._leader = leader
         self._replica = replica
         self._clock = clock
         self._server_id = server_id
+        self._is_there = is_there
+        self._seldom = Seldom(clock)
+        self._log = get_logger("agents")
 
     async def register(self, hello: pb.AgentHello, *, server: str = "") -> Registered:
         """`server`: the id of the server that has the stream; empty for this one."""
+        self._require_cluster(hello)
         node = node_of(hello, self._clock.now())
+        self._refuse_copy(node)
         ttl = self._leader.liveness.ttl_of(node.id)
         registered = await self._leader.submit(RegisterNode(node, server or self._server_id))
         self.heard(node.id, registered.session, ttl)
         return Registered(registered.session, ttl)
+
+    def _require_cluster(self, hello: pb.AgentHello) -> None:
+        """Before anything is written: an agent of another cluster is to be nothing here."""
+        cluster = self._replica.state.cluster
+        if hello.cluster_id and cluster is not None and hello.cluster_id != cluster.id:
+            raise PermissionDenied(
+                f"this agent belongs to cluster {hello.cluster_id:x}, this server to {cluster.id:x}: take the server "
+                "out of the agent's advertise-server-urls; to move the agent here, stop it once it is idle, remove the "
+                "file cluster-id from its data directory, and start it",
+                field="cluster_id",
+            )
+
+    def _refuse_copy(self, node: Node) -> None:
+        """Raises FailedPrecondition while another process with the same identity is connected: it was there first.
+
+        A process that has ended left its stream; one whose machine is gone is found out by its silence.
+        """
+        known = self._replica.state.node(node.id)
+        if known is None or known.secret_hash != node.secret_hash or not node.process:
+            return
+        if known.process in ("", node.process) or known.status is not NodeStatus.READY:
+            return
+        if not known.server or not self._is_there(known.server):
+            return
+        if self._seldom.allows(f"{known.process} {node.process}"):
+            self._log.warning(
+                "two processes come with the identity of one node; the newer is refused while the older is connected: "
+                "was a data directory copied? give each agent its own",
+                event_name="agent_copied",
+                node=node.id,
+                older=known.peer,
+                newer=node.peer,
+            )
+        raise FailedPrecondition(
+            f"another process with this agent's identity is connected, from {known.peer or 'elsewhere'}: if this data "
+            "directory is a copy, remove its files client-id, secret-id and journal.db; after a crash, the other is "
+            "forgotten as soon as its stream is found to be gone"
+        )
 
     async def inventory(
         self, node_id: str, session: int, *, vouched: Sequence[HeldAttempt], lost: Sequence[HeldAttempt]

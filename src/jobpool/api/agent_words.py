@@ -58,6 +58,8 @@ def node_of(hello: pb.AgentHello, now: Millis) -> Node:
         executors=_executors(hello),
         attributes=_attributes(hello),
         version=check_text("version", hello.version, _MAX_WORD),
+        process=check_text("process", hello.process, _MAX_WORD),
+        peer=check_text("peer", hello.peer, _MAX_WORD),
     )
 
 

@@ -208,6 +208,7 @@ class Sessions:
         """Serve one agent until its stream ends. Raises JobpoolError for an agent that is refused or sent away."""
         self._refuse_when_closed()
         hello = await self._hello(stream)
+        hello.peer = stream.call.peer
         registered = await self._desk.register(hello)
         session = self._admit(hello.node_id, registered, stream)
         self._log.info("an agent connected", event_name="agent_connected", node=session.node_id, peer=stream.call.peer)
@@ -254,7 +255,13 @@ class Sessions:
     async def _welcome(self, session: Session) -> None:
         self._desk.heard(session.node_id, session.number, session.ttl)
         name = self._context.identity.name
-        welcome = pb.ServerWelcome(heartbeat_ttl=session.ttl, server=name, server_beat=session.beat)
+        cluster = self._context.state.cluster
+        welcome = pb.ServerWelcome(
+            heartbeat_ttl=session.ttl,
+            server=name,
+            server_beat=session.beat,
+            cluster_id=0 if cluster is None else cluster.id,
+        )
         await self._send(session, pb.ServerMessage(welcome=welcome))
 
     async def _talk(self, session: Session) -> None:

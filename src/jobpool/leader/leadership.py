@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from jobpool.kit.effects.clock import Alarm, Clock, MonotonicClock, deadline
 from jobpool.kit.effects.dice import Dice
 from jobpool.kit.effects.logging import get_logger
@@ -18,6 +20,7 @@ from jobpool.leader.allowance import Allowance
 from jobpool.leader.committer import Committer, TermLost
 from jobpool.leader.election import BEAT, Barrier, Campaign, Decision, Election, HandOver, Resign
 from jobpool.leader.reign import Reign
+from jobpool.leader.skew import SkewWatch
 from jobpool.leader.term import LeaderConfig, Retention, Term
 from jobpool.model.beat import Beat
 from jobpool.model.errors import StoreFailed, Unavailable
@@ -85,6 +88,7 @@ class Leadership:
     ) -> None:
         self._store = store
         self._replica = replica
+        self._skew = SkewWatch(clock)
         self._clock = clock
         self._dice = dice
         self._config = config
@@ -162,6 +166,8 @@ class Leadership:
 
     def beat(self, server_id: str, beat: Beat) -> None:
         if self._election is not None:
+            record = self._replica.state.servers.get(server_id)
+            self._skew.heard(server_id, beat, record.name if record is not None else "")
             self._election.beat(server_id, beat, self._clock.monotonic())
             self._look()
 
@@ -293,7 +299,8 @@ class Leadership:
 
     def _say(self) -> None:
         if self._election is not None:
-            self._others.send_beat(self._election.say(self._replica.n, self._clock.monotonic()))
+            beat = self._election.say(self._replica.n, self._clock.monotonic())
+            self._others.send_beat(replace(beat, clock=self._clock.now()))
 
     def _step(self, election: Election) -> None:
         for decision in election.step(self._clock.monotonic()):

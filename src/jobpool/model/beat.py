@@ -11,7 +11,8 @@ class Beat(Struct, frozen=True, array_like=True):
     `term` is the newest it knows; `leads` and `vacant` (that term's leader said that it leads no more) are about it.
     `heard` is how long ago the sender heard that term's leader itself; None = never. `hears` names the servers that it
     hears now. `n` is how far it has folded the log. `heir` is whom that leader called when it left; empty = nobody, or
-    not known. `leaves`: the sender is about to stop, and leads no more.
+    not known. `leaves`: the sender is about to stop, and leads no more. `clock` is its wall clock when it sent this;
+    0 = not told.
     """
 
     term: int
@@ -22,3 +23,4 @@ class Beat(Struct, frozen=True, array_like=True):
     hears: tuple[str, ...] = ()
     heir: str = ""
     leaves: bool = False
+    clock: Millis = 0

@@ -23,7 +23,8 @@ class Node(Struct, frozen=True, array_like=True):
     `server` is the id of the server that the agent's stream is at; empty once that has ended. `session` grows with
     every registration: what an earlier stream of the same agent still brings about is told by it, and changes nothing.
     `settled`: in this session the agent has said what it holds. `polling`: an agent of the original, that has no stream
-    and asks for its work itself, at any server; nobody can tell it anything.
+    and asks for its work itself, at any server; nobody can tell it anything. `process` tells the agent's process from
+    every other, `peer` is where its stream came from; empty = not told.
     """
 
     id: str
@@ -46,6 +47,8 @@ class Node(Struct, frozen=True, array_like=True):
     session: int = 0
     settled: bool = False
     polling: bool = False
+    process: str = ""
+    peer: str = ""
 
     @property
     def accepts_work(self) -> bool:

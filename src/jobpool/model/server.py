@@ -22,7 +22,10 @@ class ServerRecord(Struct, frozen=True, array_like=True):
 
 
 class Cluster(Struct, frozen=True, array_like=True):
-    """Made once, by the first leader. `secret` is what servers prove to each other that they know."""
+    """Made once, by the first leader. `secret` is what servers prove to each other that they know.
+
+    A cluster that was restored keeps its id, by which its agents know it, and has no secret until somebody leads it.
+    """
 
     id: int
     secret: bytes

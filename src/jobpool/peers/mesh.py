@@ -54,7 +54,7 @@ class Mesh:
 
     def set_servers(self, records: Iterable[ServerRecord], cluster: Cluster | None) -> None:
         """Those that belong to the cluster, this one included or not. Links follow ids and addresses."""
-        secret = None if cluster is None else cluster.secret
+        secret = None if cluster is None else cluster.secret or None
         wanted = {record.id: record for record in records}
         self._acceptor.trust(secret, wanted)
         wanted.pop(self._me, None)

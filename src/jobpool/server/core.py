@@ -105,7 +105,9 @@ class Core:
         local = LocalLeader(self.leadership)
         zone = config.default_time_zone
         context = Context(replica, local, history, clock, dice, config.identity, default_time_zone=zone)
-        desk = LocalDesk(local, replica, clock, server_id=me.id)
+        desk = LocalDesk(
+            local, replica, clock, server_id=me.id, is_there=lambda server: server in self.leadership.heard
+        )
         self.answers = Answers(self.leadership, replica, desk)
         give_up, dropped = self.leadership.give_up, retention.dropped_before
         self.follower = Follower(store, replica, clock=clock, give_up=give_up, dropped=dropped)
@@ -141,7 +143,8 @@ class Core:
 
     def _opening(self, state: State) -> Sequence[Command[object]]:
         """What every term begins with. Saying what is so already writes nothing."""
-        cluster = state.cluster or Cluster(self._config.identity.cluster_id, new_key())
+        # A restored cluster goes on under its id, with a secret of its own.
+        cluster = Cluster(self._config.identity.cluster_id if state.cluster is None else state.cluster.id, new_key())
         me = self._config.me
         # Of the agents that this server had before it was started again, each gets new work once it is back.
         awaited, _ = settle(state, me.id, self.sessions.holding(), since=state.fence.n)

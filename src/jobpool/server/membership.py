@@ -147,7 +147,7 @@ class Membership:
         self._cluster = state.cluster
         self._beats = {server_id: told for server_id, told in self._beats.items() if server_id in state.servers}
         self._belonged = self._belonged or self._me.id in state.servers
-        if state.cluster is not None:
+        if state.cluster is not None and state.cluster.secret:
             self._founded.set()
         if self._promised is not None and self._replica.n >= self._promised[0]:
             self._promised = None

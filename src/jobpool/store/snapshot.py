@@ -1,22 +1,24 @@
 """Snapshots between stores and bytes: one to be sent piece by piece, one read back from its file."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import StoreFailed
 from jobpool.model.restored import Restored
-from jobpool.store.codec import encode
+from jobpool.model.server import Cluster
+from jobpool.store.codec import CorruptRecord, decode, encode
 from jobpool.store.engines.rules import fence_in
 from jobpool.store.files import explained
-from jobpool.store.keyspace import FOLDERS, RESTORED, Table, key_of
+from jobpool.store.keyspace import FOLDERS, IDENTITY, RESTORED, Table, key_of
 from jobpool.store.port import Fence, KeyValue, Store
 from jobpool.wire.snapshot_file import SnapshotReader, SnapshotWriter, Summary
 
 PIECE = 1024 * 1024
 _OF_THE_CLUSTER = (FOLDERS[Table.SERVER], FOLDERS[Table.CLUSTER])
 """The servers, and the secret by which they know each other: a backup is to give nobody a place among them."""
+_IDENTITY = key_of(Table.CLUSTER, IDENTITY)
 
 
 async def snapshot_pieces(store: Store, created_at: Millis) -> AsyncGenerator[bytes, None]:
@@ -28,7 +30,7 @@ async def snapshot_pieces(store: Store, created_at: Millis) -> AsyncGenerator[by
     yield writer.head()
     async for chunk in await store.snapshot():
         fence = fence_in(chunk) or fence
-        pairs = [(pair.key, pair.value) for pair in chunk if not pair.key.startswith(_OF_THE_CLUSTER)]
+        pairs = [(pair.key, pair.value) for pair in _without_cluster(chunk)]
         data = writer.chunk(pairs) if pairs else b""
         for at in range(0, len(data), PIECE):
             yield data[at : at + PIECE]
@@ -64,14 +66,30 @@ async def as_restored(
 ) -> AsyncIterator[list[KeyValue]]:
     """A snapshot's keys, and the record by which the store will know that it was restored at that time.
 
-    Without the servers and the secret of the cluster that it was taken from: where it is restored is another one.
+    Without the servers and the secret of the cluster that it was taken from, but under its id: agents know it by that.
     """
     key = key_of(Table.META, RESTORED)
-    left_out = (key, *_OF_THE_CLUSTER)
     async for chunk in chunks:
-        yield [pair for pair in chunk if not pair.key.startswith(left_out)]
+        yield [pair for pair in _without_cluster(chunk) if not pair.key.startswith(key)]
     record = Restored(at, summary.created_at, summary.incarnation, summary.term, summary.n)
     yield [KeyValue(key, encode(record))]
+
+
+def _without_cluster(chunk: Iterable[KeyValue]) -> Iterator[KeyValue]:
+    for pair in chunk:
+        if pair.key == _IDENTITY and (cluster_id := _cluster_id(pair.value)):
+            yield KeyValue(pair.key, encode(Cluster(cluster_id, b"")))
+        elif not pair.key.startswith(_OF_THE_CLUSTER):
+            yield pair
+
+
+def _cluster_id(value: bytes) -> int:
+    """0 for what cannot be read: no backup fails by that."""
+    try:
+        cluster = decode(Table.CLUSTER, value)
+    except CorruptRecord:
+        return 0
+    return cluster.id if isinstance(cluster, Cluster) else 0
 
 
 async def _read(path: Path, reader: SnapshotReader) -> AsyncIterator[list[KeyValue]]:

@@ -29,6 +29,7 @@ class AgentServer:
 
     `acknowledge` False: reports are heard but not acknowledged. `refuse` set: every Hello is answered with it.
     `server_beat` is what the agent is promised, in ms; the server keeps it when a test makes it `beat`.
+    `cluster` is the id in its welcome.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class AgentServer:
     ) -> None:
         self.ttl = ttl
         self.server_beat = server_beat
+        self.cluster = 0
         self.acknowledge = True
         self.refuse: Status | None = None
         self.hellos: list[pb.AgentHello] = []
@@ -148,7 +150,9 @@ class AgentServer:
         await self._notify()
         if self.refuse is not None:
             raise GRPCError(self.refuse, "refused by the test")
-        welcome = pb.ServerWelcome(heartbeat_ttl=self.ttl, server="test", server_beat=self.server_beat)
+        welcome = pb.ServerWelcome(
+            heartbeat_ttl=self.ttl, server="test", server_beat=self.server_beat, cluster_id=self.cluster
+        )
         await stream.send_message(pb.ServerMessage(welcome=welcome))
         try:
             while (message := await stream.recv_message()) is not None:

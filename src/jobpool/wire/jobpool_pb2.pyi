@@ -1606,7 +1606,7 @@ class ServerMessage(_message.Message):
     def __init__(self, welcome: _Optional[_Union[ServerWelcome, _Mapping]] = ..., assignments: _Optional[_Union[ServerAssignments, _Mapping]] = ..., stops: _Optional[_Union[ServerStops, _Mapping]] = ..., reports_ack: _Optional[_Union[ServerReportsAck, _Mapping]] = ..., log: _Optional[_Union[ServerLogRequest, _Mapping]] = ..., drop: _Optional[_Union[ServerDrop, _Mapping]] = ..., beat: _Optional[_Union[ServerBeat, _Mapping]] = ...) -> None: ...
 
 class AgentHello(_message.Message):
-    __slots__ = ("node_id", "secret", "name", "data_center", "capacity", "executors", "attributes", "version", "started_at")
+    __slots__ = ("node_id", "secret", "name", "data_center", "capacity", "executors", "attributes", "version", "started_at", "cluster_id", "process", "peer")
     class AttributesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -1623,6 +1623,9 @@ class AgentHello(_message.Message):
     ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_ID_FIELD_NUMBER: _ClassVar[int]
+    PROCESS_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     secret: str
     name: str
@@ -1632,17 +1635,22 @@ class AgentHello(_message.Message):
     attributes: _containers.ScalarMap[str, str]
     version: str
     started_at: _timestamp_pb2.Timestamp
-    def __init__(self, node_id: _Optional[str] = ..., secret: _Optional[str] = ..., name: _Optional[str] = ..., data_center: _Optional[str] = ..., capacity: _Optional[int] = ..., executors: _Optional[_Iterable[str]] = ..., attributes: _Optional[_Mapping[str, str]] = ..., version: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    cluster_id: int
+    process: str
+    peer: str
+    def __init__(self, node_id: _Optional[str] = ..., secret: _Optional[str] = ..., name: _Optional[str] = ..., data_center: _Optional[str] = ..., capacity: _Optional[int] = ..., executors: _Optional[_Iterable[str]] = ..., attributes: _Optional[_Mapping[str, str]] = ..., version: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cluster_id: _Optional[int] = ..., process: _Optional[str] = ..., peer: _Optional[str] = ...) -> None: ...
 
 class ServerWelcome(_message.Message):
-    __slots__ = ("heartbeat_ttl", "server", "server_beat")
+    __slots__ = ("heartbeat_ttl", "server", "server_beat", "cluster_id")
     HEARTBEAT_TTL_FIELD_NUMBER: _ClassVar[int]
     SERVER_FIELD_NUMBER: _ClassVar[int]
     SERVER_BEAT_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_ID_FIELD_NUMBER: _ClassVar[int]
     heartbeat_ttl: int
     server: str
     server_beat: int
-    def __init__(self, heartbeat_ttl: _Optional[int] = ..., server: _Optional[str] = ..., server_beat: _Optional[int] = ...) -> None: ...
+    cluster_id: int
+    def __init__(self, heartbeat_ttl: _Optional[int] = ..., server: _Optional[str] = ..., server_beat: _Optional[int] = ..., cluster_id: _Optional[int] = ...) -> None: ...
 
 class ServerBeat(_message.Message):
     __slots__ = ()

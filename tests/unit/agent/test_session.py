@@ -304,3 +304,17 @@ async def test_what_cannot_be_read_ends_the_session_and_nothing_that_runs(
         await server.until(lambda: len(server.hellos) == 2)
         report = await server.ended("j1-a1")
     assert (report.status, report.fence) == ("complete", 7)
+
+
+async def test_another_cluster_is_not_told_what_this_agent_holds(server: AgentServer, agent: RunAgent) -> None:
+    server.cluster = 0xA1
+    async with agent():
+        await server.until(lambda: len(server.inventories) == 1)
+        server.cluster = 0xB2
+        await server.hang_up()
+        await server.until(lambda: len(server.hellos) == 3)
+        assert [hello.cluster_id for hello in server.hellos] == [0, 0xA1, 0xA1]
+        assert len({hello.process for hello in server.hellos}) == 1
+        assert len(server.inventories) == 1
+        server.cluster = 0xA1
+        await server.until(lambda: len(server.inventories) == 2)

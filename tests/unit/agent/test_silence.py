@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jobpool.agent.book import Book
 from jobpool.agent.executor import Registry
+from jobpool.agent.identity import Belonging, DataDir
 from jobpool.agent.journal import Journal
 from jobpool.agent.lease import Lease
 from jobpool.agent.runner import Runner
@@ -75,7 +76,15 @@ async def talk(tmp_path: Path, *, server_beat: int = BEAT) -> AsyncIterator[Talk
         clock=clock,
         changed=mailbag.changed.set,
     )
-    session = Session(wire, pb.AgentHello(), runner=runner, mailbag=mailbag, runs=tmp_path / "runs", clock=clock)
+    session = Session(
+        wire,
+        pb.AgentHello(),
+        belonging=Belonging(DataDir(tmp_path / "data")),
+        runner=runner,
+        mailbag=mailbag,
+        runs=tmp_path / "runs",
+        clock=clock,
+    )
     welcome = pb.ServerWelcome(heartbeat_ttl=30 * MINUTE, server_beat=server_beat)
     task = asyncio.get_running_loop().create_task(session.run(welcome))
     await settle()

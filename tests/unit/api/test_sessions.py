@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
+from jobpool.api.agent_desk import LocalDesk
+from jobpool.model.server import Cluster
 from jobpool.model.statuses import NodeStatus
-from jobpool.store.commands import SetNodeStatus
+from jobpool.store.commands import FoundCluster, SetNodeStatus
 from jobpool.testing.clock import settle
 from jobpool.wire import jobpool_pb2 as pb
 from tests.unit.api.nouns import MINUTE, SECOND, World, end_of, given, joined
@@ -344,3 +346,58 @@ async def test_a_lost_term_ends_the_stream_and_what_was_said_is_said_again(world
     await again.finish(item)
     assert again.stream.acked == [1]
     assert world.history.runs[item.job_id].status == "complete"
+
+
+# ---- whose agent it is
+
+
+async def test_an_agent_of_another_cluster_is_refused_and_nothing_of_it_is_written(world: World) -> None:
+    await world.core.submit(FoundCluster(Cluster(0xA1, b"secret")))
+    agent = await joined(world, "node-1", cluster_id=0xA1)
+    [welcome] = agent.stream.of("welcome")
+    assert welcome.cluster_id == 0xA1
+    n = world.n
+    stranger = await world.agent("node-2", cluster_id=0xB2).greet()
+    assert (stranger.failure.code.name, stranger.failure.field) == ("PERMISSION_DENIED", "cluster_id")
+    assert "cluster-id" in str(stranger.failure)
+    assert world.n == n
+    assert (await joined(world, "node-3")).stream.of("welcome")[0].cluster_id == 0xA1
+
+
+async def test_a_copy_of_an_agent_is_refused_for_as_long_as_the_first_is_connected(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = await world.agent(process="one").join()
+    n = world.n
+    for _ in range(2):
+        copy = await world.agent(process="two").greet()
+        assert copy.failure.code.name == "FAILED_PRECONDITION"
+        assert "another process with this agent's identity" in str(copy.failure)
+    assert world.n == n
+    assert not first.ended
+    assert capsys.readouterr().out.count("agent_copied") == 1
+    again = await world.agent(process="one").join()
+    assert first.ended
+    assert not again.ended
+    again.stream.hang_up()
+    await settle()
+    assert not (await world.agent(process="two").join()).ended
+
+
+async def test_an_agent_that_is_started_again_need_not_wait_for_the_stream_of_a_server_that_is_gone(
+    world: World,
+) -> None:
+    await world.agent(process="one").join()
+    leader, replica = world.context.leader, world.core.replica
+    desk = LocalDesk(leader, replica, world.clock, server_id="other", is_there=lambda server_id: server_id == "other")
+    started = await world.agent(at=world.another_server(desk=desk), process="two").join()
+    assert not started.ended
+    node = world.state.node("node-1")
+    assert node is not None
+    assert (node.server, node.process) == ("other", "two")
+
+
+async def test_a_silent_agent_is_no_bar_to_another_once_its_node_is_down(world: World) -> None:
+    await world.agent(process="one").join()
+    await world.core.submit(SetNodeStatus("node-1", NodeStatus.DOWN, "gone"))
+    assert not (await world.agent(process="two").join()).ended

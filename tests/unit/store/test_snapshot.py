@@ -10,6 +10,9 @@ import pytest
 
 from jobpool.client.snapshots import keep_snapshot
 from jobpool.model.errors import FailedPrecondition, StoreFailed
+from jobpool.model.server import Cluster
+from jobpool.store.codec import decode, encode
+from jobpool.store.keyspace import Table
 from jobpool.store.port import KeyValue, Limits, Put
 from jobpool.store.snapshot import PIECE, as_restored, check_snapshot, read_snapshot, snapshot_pieces
 from jobpool.testing.store import MemoryStore, pairs_of, write
@@ -53,6 +56,21 @@ async def test_neither_the_servers_nor_their_secret_are_in_a_backup(tmp_path: Pa
     assert summary.keys == 2
     restored = [pair.key for pair in await pairs_of(as_restored(await store.snapshot(), summary, NOON))]
     assert restored == ["fence", "serversx", "meta/restored"]
+
+
+async def test_a_backup_keeps_the_id_of_the_cluster_without_its_secret(tmp_path: Path) -> None:
+    """Agents of a restored cluster know it by that."""
+    store, secret = MemoryStore(), b"what the servers prove to each other"
+    await write(store, Put("cluster/identity", encode(Cluster(0xA1, secret))))
+    summary = await save(store, tmp_path / "backup")
+    assert secret not in (tmp_path / "backup").read_bytes()
+    for pairs in (
+        await pairs_of(read_snapshot(tmp_path / "backup")),
+        await pairs_of(as_restored(await store.snapshot(), summary, NOON)),
+        await pairs_of(as_restored(read_snapshot(tmp_path / "backup"), summary, NOON)),
+    ):
+        [kept] = [decode(Table.CLUSTER, pair.value) for pair in pairs if pair.key == "cluster/identity"]
+        assert kept == Cluster(0xA1, b"")
 
 
 async def test_every_cut_is_noticed(tmp_path: Path) -> None:

@@ -12,14 +12,16 @@ from jobpool.store.keyspace import IDENTITY, Table
 
 
 class FoundCluster(Struct, frozen=True):
-    """The first leader ever gives the cluster its id and its secret. Once."""
+    """The first leader ever gives the cluster its id and its secret. Once; a restored one gets a new secret."""
 
     cluster: Cluster
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[Cluster]:
-        if view.cluster is not None:
-            return Decided(view.cluster)
-        return Decided(self.cluster, (Change(Table.CLUSTER, IDENTITY, self.cluster),))
+        known = view.cluster
+        if known is not None and known.secret:
+            return Decided(known)
+        founded = self.cluster if known is None else replace(known, secret=self.cluster.secret)
+        return Decided(founded, (Change(Table.CLUSTER, IDENTITY, founded),))
 
 
 class JoinServer(Struct, frozen=True):
