@@ -401,3 +401,12 @@ async def test_a_silent_agent_is_no_bar_to_another_once_its_node_is_down(world: 
     await world.agent(process="one").join()
     await world.core.submit(SetNodeStatus("node-1", NodeStatus.DOWN, "gone"))
     assert not (await world.agent(process="two").join()).ended
+
+
+async def test_a_restored_cluster_keeps_its_id_and_gets_a_secret_once(world: World) -> None:
+    await world.core.submit(FoundCluster(Cluster(0xA1, b"")))
+    founded = await world.core.submit(FoundCluster(Cluster(0xB2, b"new")))
+    assert founded == world.state.cluster == Cluster(0xA1, b"new")
+    n = world.n
+    assert await world.core.submit(FoundCluster(Cluster(0xB2, b"other"))) == founded
+    assert world.n == n
