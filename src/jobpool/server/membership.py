@@ -5,6 +5,7 @@ What a server that sees no new commits is told would come too late: so it does n
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -16,9 +17,10 @@ from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.leader.election import SILENCE
 from jobpool.leader.leadership import Leadership
 from jobpool.model.beat import Beat
-from jobpool.model.errors import Code, FailedPrecondition, JobpoolError
+from jobpool.model.errors import AlreadyExists, Code, FailedPrecondition, JobpoolError
 from jobpool.model.server import Cluster, ServerRecord
 from jobpool.peers.mesh import Mesh
+from jobpool.peers.tasks import ungrouped
 from jobpool.peers.words import HoldAgents, Join
 from jobpool.replica.follow import Follower
 from jobpool.replica.replica import Replica
@@ -26,7 +28,7 @@ from jobpool.replica.state import Folded
 from jobpool.server.answers import Answers
 from jobpool.server.desk import ClusterDesk
 from jobpool.server.leader_path import LeaderPath, leader_changes
-from jobpool.store.commands import JoinServer
+from jobpool.store.commands import JoinServer, RemoveServer
 
 _LOOK_EVERY: Millis = 250
 _BEHIND: Millis = SECOND
@@ -68,6 +70,8 @@ class Membership:
         self._gone: set[str] = set()
         self._belonged = False
         self._taken_since: Millis | None = None
+        self._refused: JobpoolError | None = None
+        self._comes_new = False
         self._changed = asyncio.Event()
         self._founded = asyncio.Event()
         self._log = get_logger("membership")
@@ -157,10 +161,13 @@ class Membership:
     # ---- running
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._belong())
-            group.create_task(self._hold())
-            group.create_task(self._look())
+        known = self._replica.state.servers.get(self._me.id)
+        self._comes_new = known is None or known.name != self._me.name
+        with ungrouped():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._belong())
+                group.create_task(self._hold())
+                group.create_task(self._look())
 
     async def _belong(self) -> None:
         """See to it that the store has this server's record, as it is now.
@@ -178,6 +185,8 @@ class Membership:
 
     async def _end(self) -> None:
         """Raises MemberRemoved. A member of our own is told so by its etcd, which says it with more of what to do."""
+        if self._refused is not None:
+            raise self._refused
         how = "start it again"
         if self._me.etcd_member:
             await self._clock.sleep(_ETCD_ENDS_WITHIN)
@@ -186,6 +195,25 @@ class Membership:
             f"server {self._me.name} ({self._me.id}) was removed from its cluster. Take it out of service; or let it "
             f"join again: {how}"
         )
+
+    async def _give_way(self) -> None:
+        """A newcomer that led before it heard anybody may have a name that is in use: nobody could refuse it.
+
+        Raises FailedPrecondition.
+        """
+        others = [one for one in self._replica.state.servers.values() if one.name == self._me.name]
+        here = [one for one in others if one.id != self._me.id and one.id in self._leadership.heard]
+        if not here:
+            self._taken_since = None
+            return
+        try:
+            self._name_is_taken(AlreadyExists("server", f"{here[0].name} ({here[0].id} at {here[0].url})"))
+        except FailedPrecondition as refused:
+            self._refused = refused
+            if self._leadership.leads:
+                with suppress(JobpoolError):
+                    await self._leadership.reign.committer.submit(RemoveServer(self._me.id))
+            raise
 
     def _name_is_taken(self, refused: JobpoolError) -> None:
         """Raises FailedPrecondition once that is so for a while."""
@@ -258,6 +286,8 @@ class Membership:
             self._judge_lag()
             self._tell_heard()
             await self._take_back()
+            if self._comes_new and self._belonged:
+                await self._give_way()
 
     def _judge_lag(self) -> None:
         """A leader that the store does not answer has waited long enough: its agents go when its term ends."""

@@ -137,7 +137,9 @@ def test_how_far_a_members_log_goes_is_read_from_its_first_words() -> None:
     assert raft_log(LogLine("info", "7be1d72517f53e83 became follower at term 3")) == {}
 
 
-@pytest.mark.parametrize("line", [fatal("x", "member a1 has already been bootstrapped"), fatal("x", "invalid database")])
+@pytest.mark.parametrize(
+    "line", [fatal("x", "member a1 has already been bootstrapped"), fatal("x", "invalid database")]
+)
 def test_who_lost_its_data_is_told_apart(line: LogLine) -> None:
     found = diagnose([line], "")
     assert found is not None

@@ -19,7 +19,7 @@ from jobpool.model.server import ServerRecord
 from jobpool.peers.stream import MAX_FRAME, Dial, FrameStream, StreamBroken
 from jobpool.replica.replica import Replica
 from jobpool.server.core import Core, CoreConfig
-from jobpool.store.operations import Operations
+from jobpool.store.operations import EngineStatus, Operations, Space
 from jobpool.store.port import Store
 from jobpool.testing.harness import NoRetention
 from jobpool.testing.history import MemoryHistory
@@ -32,6 +32,13 @@ from jobpool.testing.simulation.store import Connection
 
 PEERS = "peers"
 _AGAIN: Millis = SECOND // 2
+
+
+class _NoEngine:
+    """Below it there is no Raft group, so nobody who leads one."""
+
+    async def status(self) -> EngineStatus:
+        return EngineStatus(space=Space(0, 0))
 
 
 class Make(Protocol):
@@ -104,7 +111,7 @@ class Server:
             ),
             history=MemoryHistory(self.replica),
             retention=NoRetention(),
-            engine=cast(Operations, None),  # no administrator asks here for what concerns the engine
+            engine=cast(Operations, _NoEngine()),  # no administrator asks here for what concerns it
             dial=self._dial,
             clock=process.clock,
             dice=dice,
