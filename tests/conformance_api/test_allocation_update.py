@@ -11,7 +11,7 @@ from tests.conformance_api.harness import Api
 REST = '{"url": "http://127.0.0.1:9/", "method": "post", "body": "{\\"a\\": 1}"}'
 
 
-async def running(api: Api, count: int = 1, **plan: object) -> list[pb.Allocation]:
+async def running(api: Api, count: int = 1, **plan: Any) -> list[pb.Allocation]:
     """Allocations that an agent was given, the oldest first."""
     await api.world.core.add_node(executors=["noop", "rest"])
     await api.world.add_plan(**{"synchronous": True, **plan})

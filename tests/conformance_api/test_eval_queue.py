@@ -79,7 +79,7 @@ async def test_who_has_nothing_in_hand_is_told_so_in_the_originals_words(idle: A
     assert "Evaluation ID not found" in texts["nobody's"].text
     assert "Token does not match for Evaluation ID" in texts["another's"].text
     for fields in ({"token": "t"}, {"id": f"{job}-e1"}):
-        assert (await idle.refused(rpc, **fields)).engine_code == 1001
+        assert (await idle.refused(rpc, None, **fields)).engine_code == 1001
 
 
 async def test_queues_that_hold_nothing_for_a_caller(idle: Api) -> None:

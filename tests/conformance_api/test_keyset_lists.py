@@ -22,7 +22,7 @@ async def walked(api: Api, rpc: str, limit: int, **fields: Any) -> list[list[str
     found: list[list[str]] = []
     place = ""
     while True:
-        answer = await api.ask(rpc, limit=limit, **fields, **{"continue": place})
+        answer = await api.ask(rpc, None, limit=limit, **fields, **{"continue": place})
         assert (answer.totalElements, answer.totalPages) == (0, 0), "they belong to pages"
         found.append([item.id for item in answer.data])
         place = getattr(answer, "continue")
@@ -57,7 +57,7 @@ async def test_what_ends_or_comes_between_two_steps_is_shown_once(api: Api) -> N
 async def test_a_walk_over_what_a_node_has_to_take(api: Api, status: str) -> None:
     await several(api)
     wanted = {"node_id": "node-1", "status": status}
-    whole = [item.id for item in (await api.ask("SimpleAllocationList", **wanted)).data]
+    whole = [item.id for item in (await api.ask("SimpleAllocationList", None, **wanted)).data]
     assert len(whole) == 4
     assert await walked(api, "SimpleAllocationList", 3, **wanted) == [whole[:3], whole[3:]]
 
@@ -80,6 +80,7 @@ async def test_a_walk_that_is_none_is_refused(api: Api, rpc: str, fields: dict[s
 async def test_a_place_is_of_one_list(api: Api) -> None:
     await several(api)
     place = getattr(await api.ask("JobList", limit=1), "continue")
-    for rpc, fields in (("EvalList", {}), ("JobList", {"plan_id": "p"})):
-        assert (await api.refused(rpc, limit=1, **fields, **{"continue": place})).field == "continue"
+    wrong: list[tuple[str, dict[str, Any]]] = [("EvalList", {}), ("JobList", {"plan_id": "p"})]
+    for rpc, fields in wrong:
+        assert (await api.refused(rpc, None, limit=1, **fields, **{"continue": place})).field == "continue"
     assert isinstance(await api.ask("JobList", limit=9, **{"continue": place}), pb.ScheduleJobListResponse)

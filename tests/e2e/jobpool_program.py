@@ -47,8 +47,3 @@ class Jobpool(Program):
         assert self._process is not None
         os.killpg(self.pid, 2)
         return self._process.wait(30)
-
-    def ended(self) -> int:
-        """The exit code, once it has ended by itself."""
-        assert self._process is not None
-        return self._process.wait(60)

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from typing import cast
 
 import grpc
 import pytest
@@ -52,9 +53,14 @@ async def test_bytes_with_two_meanings_do_not_get_at_ours(port: grpc.aio.Channel
     assert OURS not in answer
 
 
+def call(port: grpc.aio.Channel, path: str) -> "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]":
+    """A method over bytes."""
+    return port.unary_unary(path)
+
+
 async def outcome(port: grpc.aio.Channel, path: str, request: bytes) -> tuple[grpc.StatusCode, bytes]:
     try:
-        return grpc.StatusCode.OK, await port.unary_unary(path)(request, timeout=10)
+        return grpc.StatusCode.OK, await call(port, path)(request, timeout=10)
     except grpc.aio.AioRpcError as refusal:
         return refusal.code(), b""
 
@@ -63,7 +69,7 @@ async def outcome(port: grpc.aio.Channel, path: str, request: bytes) -> tuple[gr
 async def test_locks_and_elections_of_ours_are_refused(port: grpc.aio.Channel, name: bytes) -> None:
     for path in (LOCK, LEADER):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await port.unary_unary(path)(etcd.LockRequest(name=name).SerializeToString(), timeout=10)
+            await call(port, path)(etcd.LockRequest(name=name).SerializeToString(), timeout=10)
         assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
 
@@ -92,13 +98,14 @@ async def test_a_watch_misses_nothing_among_many_of_ours(apart: Served) -> None:
 
 
 async def test_what_waits_does_not_hold_up_the_end_of_the_server(apart: Served, port: grpc.aio.Channel) -> None:
-    held = await port.unary_unary(LOCK)(etcd.LockRequest(name=b"mutex").SerializeToString(), timeout=10)
+    held = await call(port, LOCK)(etcd.LockRequest(name=b"mutex").SerializeToString(), timeout=10)
     assert etcd.LockResponse.FromString(held).key
-    waiting = port.unary_unary(LOCK)(etcd.LockRequest(name=b"mutex").SerializeToString())
-    watch = port.stream_stream("/etcdserverpb.Watch/Watch")()
+    waiting = call(port, LOCK)(etcd.LockRequest(name=b"mutex").SerializeToString())
+    watches: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = port.stream_stream("/etcdserverpb.Watch/Watch")
+    watch = watches()
     create = etcd.WatchRequest(create_request=etcd.WatchCreateRequest(key=b"a"))
     await watch.write(create.SerializeToString())
-    assert etcd.WatchResponse.FromString(await watch.read()).created
+    assert etcd.WatchResponse.FromString(cast(bytes, await watch.read())).created
     assert await asyncio.to_thread(apart.server.terminate) == 0
     for end in (waiting, watch.read()):
         with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -100,7 +100,7 @@ async def test_what_etcd_does_not_answer_yet_is_asked_again(capsys: pytest.Captu
         answer = next(answers)
         if isinstance(answer, Unreachable):
             raise answer
-        return answer
+        return str(answer)
 
     async with asyncio.TaskGroup() as group:
         asked = group.create_task(patiently(call, clock))
