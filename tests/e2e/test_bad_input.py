@@ -193,14 +193,6 @@ async def test_grpc_refuses_a_message_of_10_mb(server: ServerProgram, api: Api) 
     assert _resident(server) - size < 40_000
 
 
-@pytest.mark.parametrize("rpc", ["JobDelete", "EvalDelete", "AllocationDelete", "AllocationUpdate", "EvalDequeue"])
-async def test_a_call_that_is_not_there_says_so(server: ServerProgram, rpc: str) -> None:
-    async with opened(server) as channel:
-        with pytest.raises(GRPCError) as refusal:
-            await _call(channel, SERVICES[0], rpc)(_request_of(rpc)(), timeout=20)
-    assert refusal.value.status.name == "UNIMPLEMENTED"
-
-
 AGENTS = {
     "no hello": ("hello", pb.AgentMessage(beat=pb.AgentBeat(running=1))),
     "nothing": ("hello", pb.AgentMessage()),

@@ -85,7 +85,8 @@ async def test_a_lost_majority_is_told_in_a_few_lines(cluster: Cluster) -> None:
         server.close()
     await asyncio.sleep(_LOST_FOR)
     said = left.text().splitlines()[before:]
-    assert len([line for line in said if "campaign_failed" in line]) <= 2, said  # one more when the error is another
+    campaigns = [line.partition("error=")[2] for line in said if "campaign_failed" in line]
+    assert len(campaigns) == len(set(campaigns)) < 6, said  # once a minute for each way to fail
     assert len([line for line in said if "waiting for ReadIndex" in line]) <= 1, said
     assert len(said) < 50, said
     for agent in cluster.agents:

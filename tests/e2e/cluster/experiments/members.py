@@ -10,6 +10,9 @@ from tests.e2e.oracle.client import Api, Refused, until
 from tests.e2e.oracle.ctl import ctl
 
 _REFUSED_WITHIN = 5.0
+_NO_RESTART = 4
+"""The exit code of a server that no service manager should start again."""
+
 _REFUSED_START = 30.0
 _RECOVERED_WITHIN = 5_000
 _CAUGHT_UP = 30.0
@@ -128,7 +131,7 @@ async def _is_refused(victim: Server) -> None:
     victim.start(wait=False)
     code = await asyncio.to_thread(victim.ended, _REFUSED_START)
     told = victim.text()[before:]
-    assert code == 1, told
+    assert code == _NO_RESTART, told
     assert "has seen it started, but its data directory is new or was emptied" in told, told
 
 
