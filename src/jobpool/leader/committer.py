@@ -37,7 +37,7 @@ _MOST_OPS = 64
 """Operations that one command may need."""
 _LOAD = 16
 """Operations in the last commit from which on the committer paces itself."""
-_BURST: Millis = 2000
+_BURST: Millis = 3000
 """While what begins work has waited for less, it goes before what work came to: a burst starts first, and then ends."""
 _RUN_BYTES = 512
 """What a run that ends is reckoned to add to its segment, beside its texts."""

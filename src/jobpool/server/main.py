@@ -15,6 +15,7 @@ from jobpool.history.process import HistoryProcess
 from jobpool.history.source import segments_in
 from jobpool.kit.effects.clock import Clock, SystemClock
 from jobpool.kit.effects.dice import Dice
+from jobpool.kit.effects.garbage import spare_what_is_there
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.effects.service import Service, run_services
 from jobpool.kit.pure.durations import MINUTE, SECOND
@@ -54,6 +55,7 @@ class Server:
         self._log = get_logger("server")
         self._stopping = False
         self.replica = Replica(default_slots=config.job_parallelism_limit)
+        self.replica.on_restore(spare_what_is_there)
         self._history = HistoryProcess(data_dir.path / _HISTORY, segments_in(engine.store), clock=clock)
         self._feed = HistoryFeed(self._history, self.replica)
         self.core = Core(

@@ -62,7 +62,7 @@ class Turn(Enum):
     BEGIN = auto()
     """Begins work: gives way to what carries it on, and is never shut out by it."""
     END = auto()
-    """Says what became of work: last while what begins work is a burst of less than two seconds, else first."""
+    """Says what became of work: last while what begins work is a burst of less than three seconds, else first."""
 
 
 def put_run(run: Run) -> Change:

@@ -328,10 +328,10 @@ async def test_a_burst_starts_first_and_ends_afterwards() -> None:
         store.hold_commits()
         await settle()
         assert not any("end" in key for key in keys_of(store.sent[0]))
-        await core.advance(2 * SECOND)
+        await core.advance(3 * SECOND)
         store.release_commits()
         await core.through(_all_of(first, begins, ends))
-    assert keys_of(store.sent[1])[0] == "namespaces/end", "a burst is over after two seconds"
+    assert keys_of(store.sent[1])[0] == "namespaces/end", "a burst is over after three seconds"
 
 
 @pytest.mark.parametrize("turn", [Turn.CARRY_ON, Turn.BEGIN, Turn.END])
@@ -345,7 +345,7 @@ async def test_no_turn_is_shut_out_by_a_flood_of_the_others(turn: Turn) -> None:
             for other in Turn
             if other is not turn
         ]
-        await core.advance(2 * SECOND)
+        await core.advance(3 * SECOND)
         answered = loop.create_task(core_submit(core, turn, ["one"]))
         await settle()
         before = len(store.sent)
