@@ -235,6 +235,10 @@ class Operations:
         there = await self._context.read(self._engine.members(), call)
         found = [one for one in there if one.id == name] or [one for one in there if name and one.name == name]
         if not found:
+            if not all(one.name for one in there):
+                told = ", ".join(sorted(map(_shown, there)))
+                reason = f"{name!r} may be one that has no name until it has started; there are {told}"
+                raise FailedPrecondition(reason, field="id")
             servers = [seen.record for seen in self._cluster.servers() if not seen.record.etcd_member]
             raise NotFound("member", name, field="id", there=[*map(_shown, there), *map(_named, servers)])
         if len(found) > 1:

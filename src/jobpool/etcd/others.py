@@ -35,7 +35,7 @@ class Others:
         self._own = own
 
     async def silent(self, *, within: Millis) -> Silence:
-        """Those that answer at none of their URLs."""
+        """Those that answer at none of their URLs, by name."""
         try:
             tls = caller_tls(self._tls)
         except InvalidArgument as error:
@@ -43,7 +43,7 @@ class Others:
         known = await self._known(tls, within)
         urls = self._urls if known is None else known
         found = await asyncio.gather(*(_why_silent(there, tls, within) for there in urls.values()))
-        silent = tuple(f"{name} ({why})" for name, why in zip(urls, found, strict=True) if why)
+        silent = tuple(sorted(f"{name} ({why})" for name, why in zip(urls, found, strict=True) if why))
         return Silence(silent, known=known is not None)
 
     async def _known(self, tls: ssl.SSLContext, within: Millis) -> dict[str, Sequence[str]] | None:

@@ -40,6 +40,7 @@ class Etcd:
     def __init__(self) -> None:
         self.ids = ["a", "b", "c"]
         self.learners: set[str] = set()
+        self.nameless = ""
         self.asked: list[tuple[object, ...]] = []
         self.failure: JobpoolError | None = None
         self.raised = [Alarm("a", "NOSPACE"), Alarm("b", "CORRUPT"), Alarm("c", "NOSPACE")]
@@ -50,7 +51,7 @@ class Etcd:
 
     async def members(self) -> Sequence[Member]:
         return [
-            Member(one, f"server{at}", (f"http://10.0.0.{at}:2380",), one in self.learners)
+            Member(one, f"server{at}" * (one != self.nameless), (f"http://10.0.0.{at}:2380",), one in self.learners)
             for at, one in enumerate(self.ids, 1)
         ]
 
@@ -288,6 +289,16 @@ async def test_an_unknown_member_is_not_removed(desk: Desk) -> None:
         assert refused.message == "id: member 'zz' does not exist; there are server1 (a), server2 (b), server3 (c)"
     assert desk.etcd.asked == []
     assert sorted(desk.world.state.servers) == ["11", "22", "33"]
+
+
+async def test_a_member_that_has_not_started_is_told_of_by_its_id(desk: Desk) -> None:
+    desk.etcd.nameless = "c"
+    refused = await desk.refusal("MemberPromote", pb.MemberPromoteRequest(id="zz"), FailedPrecondition)
+    assert refused.message == (
+        "id: 'zz' may be one that has no name until it has started; "
+        "there are server1 (a), server2 (b), without a name yet (c)"
+    )
+    assert desk.etcd.asked == []
 
 
 async def test_a_server_keeps_its_record_when_etcd_refuses(desk: Desk) -> None:
