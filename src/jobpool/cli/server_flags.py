@@ -89,7 +89,7 @@ MEMBER_FLAGS: Flags = (
 EXTERNAL_FLAGS: Flags = (
     ("etcd-endpoints", "URLS", "Where it answers, with commas between.  [default: none]"),
     ("etcd-prefix", "TEXT", "Under which keys everything is kept.  [default: /jobpool/v1/]"),
-    ("etcd-user", "NAME", "Whom it knows us as; the password is no flag, see --etcd-password-file.  [default: none]"),
+    ("etcd-user", "NAME", "Whom any etcd knows us as; the password: see --etcd-password-file.  [default: none]"),
     ("etcd-password-file", "FILE", "The password in its first line; or JOBPOOL_SERVER_ETCD_PASSWORD."),
     ("etcd-trusted-ca-file", "FILE", "The authority of its certificates, PEM.  [default: the system's]"),
     ("etcd-cert-file", "FILE", "The certificate that we show to it, PEM."),

@@ -9,7 +9,8 @@ class ServerRecord(Struct, frozen=True, array_like=True):
     """`url` is where the other servers reach it: `http(s)://host:port`, its client port.
 
     `etcd_member` is the id of the etcd member that it supervises, in hex; empty when it has none. `quota` is how large
-    that one's database may become, in bytes; 0 = not known.
+    that one's database may become, in bytes; 0 = not known. `etcd_user` tells other servers whether this one would be
+    known to etcd as they are: user and password, as nobody can read them back; empty = it would be unknown.
     """
 
     id: str
@@ -19,6 +20,7 @@ class ServerRecord(Struct, frozen=True, array_like=True):
     joined_at: Millis
     etcd_member: str = ""
     quota: int = 0
+    etcd_user: str = ""
 
 
 class Cluster(Struct, frozen=True, array_like=True):

@@ -42,7 +42,6 @@ class ExternalEtcd(Struct, frozen=True, kw_only=True):
     endpoints: tuple[str, ...]
     prefix: str = DEFAULT_PREFIX
     tls: EtcdTls | None = None
-    user: User | None = None
     quota: int = 0
 
 
@@ -50,7 +49,8 @@ class ServerConfig(Struct, frozen=True):
     """Durations are milliseconds. `data_dir` empty = `<name>.jobpool` in the working directory.
 
     `etcd`: the member that this server runs, by the program `etcd_binary` (empty = the one on PATH); or one that runs
-    already; None = the embedded engine. `worker_number` evaluators run in this server. `job_parallelism_limit` is the
+    already; None = the embedded engine. `etcd_user`: whom either knows us as where its authentication is on.
+    `worker_number` evaluators run in this server. `job_parallelism_limit` is the
     slots of a namespace that sets none. `failover_heartbeat_ttl`: the least; a fleet that needs longer has it.
     `allow_remote_snapshot`: others than this machine may save snapshots. `enable_etcd_api`: clients of etcd are served
     as well, where there is one.
@@ -60,6 +60,7 @@ class ServerConfig(Struct, frozen=True):
     data_dir: str = ""
     etcd: MemberConfig | ExternalEtcd | None = None
     etcd_binary: str = ""
+    etcd_user: User | None = None
     listen_client_urls: tuple[str, ...] = ("http://localhost:2379",)
     advertise_client_urls: tuple[str, ...] = ()
     host_whitelist: tuple[str, ...] = ()

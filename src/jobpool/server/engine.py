@@ -23,7 +23,7 @@ from jobpool.store.datadir import DataDir
 from jobpool.store.engines.etcd.engine import EtcdStore
 from jobpool.store.engines.etcd.errors import Unreachable
 from jobpool.store.engines.etcd.relief import Relief
-from jobpool.store.engines.etcd.settings import Timeouts
+from jobpool.store.engines.etcd.settings import Timeouts, User
 from jobpool.store.engines.sqlite import SqliteStore
 from jobpool.store.engines.sqlite_operations import EmbeddedOperations
 from jobpool.store.operations import Operations
@@ -142,9 +142,9 @@ async def open_engine(config: ServerConfig, data_dir: DataDir, clock: Clock) -> 
         case None:
             return await _open_embedded(config, data_dir)
         case ExternalEtcd() as external:
-            return await _open_external(external)
+            return await _open_external(external, config.etcd_user)
         case MemberConfig() as member:
-            return await _open_member(replace(member, data_dir=data_dir.path), config.etcd_binary, clock)
+            return await _open_member(config, replace(member, data_dir=data_dir.path), clock)
 
 
 async def _open_embedded(config: ServerConfig, data_dir: DataDir) -> Engine:
@@ -157,11 +157,11 @@ async def _no_versions() -> tuple[str, str]:
     return "", ""
 
 
-async def _open_external(etcd: ExternalEtcd) -> Engine:
+async def _open_external(etcd: ExternalEtcd, user: User | None) -> Engine:
     if etcd.tls is not None:
         for key, path in zip(ETCD.keys, (etcd.tls.ca, etcd.tls.cert, etcd.tls.key), strict=True):
             _check_readable(key, path)
-    store = await EtcdStore.open(etcd.endpoints, prefix=etcd.prefix, tls=etcd.tls, user=etcd.user, timeouts=TIMEOUTS)
+    store = await EtcdStore.open(etcd.endpoints, prefix=etcd.prefix, tls=etcd.tls, user=user, timeouts=TIMEOUTS)
     return Engine("etcd", store, operations=store.operations(owned=False, quota=etcd.quota), versions=store.versions)
 
 
@@ -173,24 +173,25 @@ def _check_readable(key: str, path: Path | None) -> None:
         raise InvalidArgument(f"{ETCD.block}.{key}", f"cannot read {str(path)!r}: {error.strerror}") from error
 
 
-async def _open_member(config: MemberConfig, binary: str, clock: Clock) -> Engine:
-    member = Member(config, await choose(binary), clock=clock)
+async def _open_member(config: ServerConfig, etcd: MemberConfig, clock: Clock) -> Engine:
+    member = Member(etcd, await choose(config.etcd_binary), clock=clock)
     running = RunningMember(member)
     try:
-        store = await _open_when_ready(running, clock)
+        store = await _open_when_ready(running, config.etcd_user, clock)
     except BaseException:
         await running.end()
         raise
-    operations = store.operations(owned=True, quota=config.quota_backend_bytes or ETCDS_QUOTA)
+    operations = store.operations(owned=True, quota=etcd.quota_backend_bytes or ETCDS_QUOTA)
     return Engine(
         "etcd", store, operations=operations, versions=member.versions, relief=store.relief(), running=running
     )
 
 
-async def _open_when_ready(running: RunningMember, clock: Clock) -> EtcdStore:
+async def _open_when_ready(running: RunningMember, user: User | None, clock: Clock) -> EtcdStore:
     async def connect() -> EtcdStore:
         await running.ready()
-        return await EtcdStore.open([running.member.client_endpoint], timeouts=TIMEOUTS, may_compact=True)
+        endpoints = [running.member.client_endpoint]
+        return await EtcdStore.open(endpoints, user=user, timeouts=TIMEOUTS, may_compact=True)
 
     return await patiently(connect, clock)
 

@@ -4,6 +4,7 @@ It speaks to that etcd by connections of its own, with the tokens of its callers
 cluster make before anything else have an answer on the embedded engine too.
 """
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from google.protobuf.message import Message
 from msgspec import Struct
 
 from jobpool import __version__
+from jobpool.api.etcd.administration import NO_USER
 from jobpool.api.etcd.calls import Calls, EtcdCalls, NoCalls
 from jobpool.api.etcd.kv import Handler
 from jobpool.api.etcd.passage import Caller, EtcdPassage
@@ -22,9 +24,10 @@ from jobpool.model.errors import FailedPrecondition
 from jobpool.server.config import ExternalEtcd
 from jobpool.server.engine import Engine
 from jobpool.store.engines.etcd.engine import EtcdStore
+from jobpool.store.engines.etcd.identity import is_of
 from jobpool.store.engines.etcd.keys import keyspace
 from jobpool.store.engines.etcd.link import Link
-from jobpool.store.engines.etcd.settings import DEFAULT_PREFIX, Tls, parse_endpoint
+from jobpool.store.engines.etcd.settings import DEFAULT_PREFIX, Tls, User, parse_endpoint
 from jobpool.wire import etcd_pb2 as etcd
 from jobpool.wire import jobpool_pb2 as pb
 
@@ -38,9 +41,13 @@ EMBEDDED = "this server has the embedded engine: calls to etcd need the etcd eng
 
 
 class AccessConfig(Struct, frozen=True, kw_only=True):
-    """`enabled`: `enable-etcd-api`. `allow_remote_snapshot`: callers elsewhere may save etcd's snapshots too."""
+    """`enabled`: `enable-etcd-api`. `allow_remote_snapshot`: callers elsewhere may save etcd's snapshots too.
+
+    `user`: whom etcd knows this server as, where its authentication is on.
+    """
 
     enabled: bool = True
+    user: User | None = None
     allow_remote_snapshot: bool = False
 
 
@@ -98,9 +105,9 @@ class EtcdSite:
         self._store = store
         self._core = core
         self._supervised = external is None
-        user = None if external is None else external.user
-        self.user = "" if user is None else user.name
-        self.own_user = ""
+        self._user = config.user
+        self.user = "" if config.user is None else config.user.name
+        self.own_user = self.user if self._supervised else ""
         self.allows_remote_snapshots = config.allow_remote_snapshot
 
     def own_leases(self) -> Collection[int]:
@@ -112,6 +119,18 @@ class EtcdSite:
             return None
         records = (seen.record for seen in self._core.seen.servers())
         return [record.url for record in records if record.etcd_member == f"{member_id:x}" and record.url]
+
+    async def make_user(self) -> None:
+        if self._user is None:
+            raise FailedPrecondition(NO_USER)
+        if others := await asyncio.to_thread(self._unlike, self._user):
+            raise FailedPrecondition(f"{NO_USER}. Without them, or with others, are {', '.join(others)}")
+        await self._store.make_user(self._user)
+
+    def _unlike(self, user: User) -> list[str]:
+        """The servers whose configuration has another user or password than this one's, or none."""
+        records = [seen.record for seen in self._core.seen.servers()]
+        return sorted(one.name or one.id for one in records if not is_of(one.etcd_user, user, one.id))
 
     async def newest_compactable(self) -> int:
         there = [seen.n for seen in self._core.seen.servers() if seen.heard is not None and seen.heard <= _THERE]

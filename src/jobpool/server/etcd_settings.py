@@ -9,7 +9,7 @@ from jobpool.kit.pure.settings import BadSetting
 from jobpool.model.errors import InvalidArgument
 from jobpool.server.config import ExternalEtcd, ServerConfig
 from jobpool.server.given import Given
-from jobpool.server.keys import ETCD, EXTERNAL_KEYS, MEMBER_KEYS, PEER, variable
+from jobpool.server.keys import ETCD, EXTERNAL_KEYS, MEMBER_KEYS, PEER, USER_KEYS, variable
 from jobpool.store.engines.etcd.keys import keyspace
 from jobpool.store.engines.etcd.settings import DEFAULT_PREFIX, Tls, User, parse_endpoint
 
@@ -20,6 +20,7 @@ ENDPOINTS = "etcd-endpoints"
 CLUSTER = "initial-cluster"
 QUOTA = "quota-backend-bytes"
 _PASSWORD, _PASSWORD_FILE = "etcd-password", "etcd-password-file"
+_ROOT = "root"
 _LONGEST = 4096
 _MOST = 2**62
 _MOST_MILLIS = 50_000
@@ -36,7 +37,7 @@ def read_etcd(given: Given, config: ServerConfig) -> MemberConfig | ExternalEtcd
     engine = settings.choice("engine", "auto", ENGINES)
     runs_already = settings.raw(ENDPOINTS)[0] is not None
     if engine == "embedded" or (engine == "auto" and not runs_already and settings.raw(CLUSTER)[0] is None):
-        _refuse_idle(*given.first((*MEMBER_KEYS, *EXTERNAL_KEYS), (PEER, ETCD)), why=_no_etcd(engine))
+        _refuse_idle(*given.first((*MEMBER_KEYS, *EXTERNAL_KEYS, *USER_KEYS), (PEER, ETCD)), why=_no_etcd(engine))
         return None
     if runs_already:
         why = f"is for an etcd that the server runs itself, but {ENDPOINTS} names one that runs already; leave one out"
@@ -145,7 +146,7 @@ def _external(given: Given) -> ExternalEtcd:
     except InvalidArgument as error:
         raise BadSetting("etcd-prefix", error.reason + _in(settings.raw("etcd-prefix")[1])) from error
     quota = settings.whole(QUOTA, 0, low=0, high=_MOST)
-    return ExternalEtcd(endpoints=endpoints, prefix=prefix, tls=tls, user=_user(given), quota=quota)
+    return ExternalEtcd(endpoints=endpoints, prefix=prefix, tls=tls, quota=quota)
 
 
 def _etcd_tls(given: Given) -> Tls | None:
@@ -159,13 +160,16 @@ def _etcd_tls(given: Given) -> Tls | None:
     return Tls(_path(authority), _path(cert), _path(key))
 
 
-def _user(given: Given) -> User | None:
+def read_user(given: Given, etcd: MemberConfig | ExternalEtcd | None) -> User | None:
+    """Whom that etcd knows us as. Raises BadSetting."""
     name = given.settings.text("etcd-user", "")
     password = _password(given)
     if name and not password:
         raise BadSetting(_PASSWORD, f"etcd-user needs it: by {variable(_PASSWORD)}, in the file, or {_PASSWORD_FILE}")
     if password and not name:
         raise BadSetting("etcd-user", f"{_PASSWORD} is given, this one is missing")
+    if name == _ROOT and isinstance(etcd, MemberConfig):
+        raise BadSetting("etcd-user", f"{_ROOT} is the administrators' own user: wanted another name for the servers")
     return User(name, password) if name else None
 
 

@@ -53,10 +53,12 @@ MEMBER_KEYS = (
 )
 """What the etcd is told that the server runs itself."""
 
-EXTERNAL_KEYS = ("etcd-endpoints", "etcd-prefix", "etcd-user", "etcd-password", "etcd-password-file")
+EXTERNAL_KEYS = ("etcd-endpoints", "etcd-prefix")
 """How an etcd is reached that runs already."""
+USER_KEYS = ("etcd-user", "etcd-password", "etcd-password-file")
+"""Whom any etcd knows us as."""
 
-KEYS = (*OWN_KEYS, *MEMBER_KEYS, *EXTERNAL_KEYS)
+KEYS = (*OWN_KEYS, *MEMBER_KEYS, *EXTERNAL_KEYS, *USER_KEYS)
 FLAG_ONLY = {
     "force-new-cluster": "it is meant for one start: give it as a flag, --force-new-cluster, and leave it out the next "
     "time",

@@ -15,7 +15,7 @@ from jobpool.kit.pure.settings import BadSetting, Setting, Settings
 from jobpool.model.errors import InvalidArgument
 from jobpool.server.addresses import read_advertised, read_hosts, read_listened
 from jobpool.server.config import ServerConfig, Tls
-from jobpool.server.etcd_settings import read_etcd
+from jobpool.server.etcd_settings import read_etcd, read_user
 from jobpool.server.given import Given
 from jobpool.server.keys import CLIENT
 from jobpool.timetable.zones import find_zone, similar_zones
@@ -67,7 +67,8 @@ def _load(given: Given) -> ServerConfig:
     )
     etcd = read_etcd(given, config)
     advertised = read_advertised(settings, config.listen_client_urls, etcd)
-    return msgspec.structs.replace(config, etcd=etcd, advertise_client_urls=advertised)
+    user = read_user(given, etcd)
+    return msgspec.structs.replace(config, etcd=etcd, etcd_user=user, advertise_client_urls=advertised)
 
 
 def _name(settings: Settings) -> str:

@@ -35,6 +35,7 @@ from jobpool.server.raft import RaftWatch
 from jobpool.server.space import SpaceWatch, StoreSpace
 from jobpool.server.surroundings import Surroundings
 from jobpool.store.datadir import DataDir
+from jobpool.store.engines.etcd.identity import mark
 from jobpool.store.engines.etcd.relief import Relief
 from jobpool.store.engines.etcd.upkeep import Upkeep
 
@@ -91,7 +92,11 @@ class Server:
     def _etcd_access(self) -> EtcdAccess:
         config = self._config
         external = config.etcd if isinstance(config.etcd, ExternalEtcd) else None
-        access = AccessConfig(enabled=config.enable_etcd_api, allow_remote_snapshot=config.allow_remote_snapshot)
+        access = AccessConfig(
+            enabled=config.enable_etcd_api,
+            allow_remote_snapshot=config.allow_remote_snapshot,
+            user=config.etcd_user,
+        )
         return open_access(self._engine, self.core, external, config=access)
 
     def _listen(self) -> Listener:
@@ -266,14 +271,16 @@ async def open_server(config: ServerConfig) -> Server:
 
 async def _record(config: ServerConfig, data_dir: DataDir, engine: Engine) -> ServerRecord:
     status = await engine.operations.status() if engine.member is not None else None
+    server_id = f"{data_dir.member_id:x}"
     return ServerRecord(
-        id=f"{data_dir.member_id:x}",
+        id=server_id,
         name=config.name,
         url=next(iter(config.advertised), ""),
         version=__version__,
         joined_at=0,
         etcd_member=status.member_id if status is not None else "",
         quota=status.space.quota if status is not None else 0,
+        etcd_user=mark(config.etcd_user, server_id) if config.etcd_user and status is not None else "",
     )
 
 

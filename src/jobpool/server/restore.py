@@ -16,6 +16,7 @@ from jobpool.server.config import ExternalEtcd, ServerConfig
 from jobpool.server.engine import open_engine
 from jobpool.store.datadir import DataDir
 from jobpool.store.engines.etcd.engine import EtcdStore
+from jobpool.store.engines.etcd.settings import User
 from jobpool.store.engines.sqlite import SqliteStore
 from jobpool.store.port import Fence, Store
 from jobpool.store.snapshot import as_restored, check_snapshot, read_snapshot
@@ -40,14 +41,14 @@ async def restore_for(config: ServerConfig, snapshot: Path, clock: Clock) -> Res
         case None:
             return await restore(snapshot, Path(config.directory), clock.now())
         case ExternalEtcd() as etcd:
-            return await _restore_external(etcd, snapshot, clock.now())
+            return await _restore_external(etcd, config.etcd_user, snapshot, now=clock.now())
         case MemberConfig() as member:
             return await _restore_member(config, member, snapshot, clock=clock)
 
 
-async def _restore_external(etcd: ExternalEtcd, snapshot: Path, now: Millis) -> Restoration:
+async def _restore_external(etcd: ExternalEtcd, user: User | None, snapshot: Path, *, now: Millis) -> Restoration:
     summary = await check_snapshot(snapshot)
-    store = await EtcdStore.open(etcd.endpoints, prefix=etcd.prefix, tls=etcd.tls, user=etcd.user)
+    store = await EtcdStore.open(etcd.endpoints, prefix=etcd.prefix, tls=etcd.tls, user=user)
     try:
         return await _fill(store, snapshot, summary, now=now)
     finally:

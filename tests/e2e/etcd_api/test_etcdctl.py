@@ -182,7 +182,7 @@ def test_users_without_authentication(own: Served) -> None:
     assert ctl("user", "list") == "ann"
     assert "reader" in ctl("user", "get", "ann")
     assert "Authentication Status: false" in ctl("auth", "status")
-    assert "etcd-endpoints" in ctl.refused("auth", "enable")
+    assert "the same `etcd-user`" in ctl.refused("auth", "enable")
     assert DENIED in ctl.refused("role", "delete", "root")
     ctl("user", "delete", "ann")
     ctl("role", "delete", "reader")

@@ -153,7 +153,7 @@ def test_a_key_of_an_etcd_elsewhere_is_read_from_each_source(key: str, sample: t
 
 def test_every_key_has_a_sample() -> None:
     assert set(MEMBER_SAMPLES) == set(MEMBER_KEYS) - {"etcd-binary", "force-new-cluster"}
-    assert set(EXTERNAL_SAMPLES) == set(EXTERNAL_KEYS) - {"etcd-user", "etcd-password", "etcd-password-file"}
+    assert set(EXTERNAL_SAMPLES) == set(EXTERNAL_KEYS)
 
 
 def test_an_etcd_that_runs_already_may_have_its_quota_told() -> None:
@@ -239,13 +239,18 @@ def test_a_password_from_the_environment_the_file_or_a_file_of_its_own(tmp_path:
     secret.write_text(" s3cret \n# not this\n")
     given: File = {"etcd-endpoints": "localhost:1", "etcd-user": "jobpool"}
     for found, password in (
-        (etcd(given, environment={"JOBPOOL_SERVER_ETCD_PASSWORD": "s3cret"}), "s3cret"),
-        (etcd({**given, "etcd-password": "s3cret"}), "s3cret"),
-        (etcd({**given, "etcd-password-file": str(secret)}), " s3cret "),
+        (load({}, {"JOBPOOL_SERVER_ETCD_PASSWORD": "s3cret"}, given), "s3cret"),
+        (load({}, {}, {**given, "etcd-password": "s3cret"}), "s3cret"),
+        (load({}, {}, {**given, "etcd-password-file": str(secret)}), " s3cret "),
     ):
-        assert isinstance(found, ExternalEtcd)
-        assert found.user == User("jobpool", password)
+        assert found.etcd_user == User("jobpool", password)
         assert "s3cret" not in repr(found)
+
+
+def test_servers_may_have_a_user_of_their_own_etcd() -> None:
+    found = load({}, {}, {"engine": "etcd", "etcd-user": "jobpool", "etcd-password": "s3cret"})
+    assert found.etcd_user == User("jobpool", "s3cret")
+    assert load({}, {}, {"engine": "etcd"}).etcd_user is None
 
 
 def test_a_password_is_shown_by_no_message(tmp_path: Path) -> None:
@@ -318,6 +323,8 @@ THREE = "a=http://10.0.0.1:2380,b=http://10.0.0.2:2380"
         ({"etcd-endpoints": "localhost"}, "etcd-endpoints", "wanted https://host:port"),
         ({"etcd-endpoints": "localhost:1", "etcd-prefix": "a"}, "etcd-prefix", "such as /jobpool/v1/, found 'a' in f"),
         ({"etcd-endpoints": "localhost:1", "etcd-user": "u"}, "etcd-password", "etcd-user needs it"),
+        ({"engine": "etcd", "etcd-user": "root", "etcd-password": "p"}, "etcd-user", "wanted another name"),
+        ({"etcd-user": "u", "etcd-password": "p"}, "etcd-user", "needs the etcd engine"),
         ({"etcd-endpoints": "localhost:1", ETCD.block: {"cert-file": "c"}}, f"{ETCD.block}.key-file", "missing"),
         (
             {"etcd-endpoints": "http://localhost:1", ETCD.block: {"trusted-ca-file": "a"}},

@@ -17,9 +17,9 @@ M = TypeVar("M", bound=Message)
 ROOT = "root"
 """The role that may do anything."""
 
-_NO_USER = (
-    "etcdserver: jobpool's servers have no user of this etcd, and with authentication on they could neither read nor "
-    "write: it is enabled on an etcd that is run apart (`etcd-endpoints`), for which servers have an `etcd-user`"
+NO_USER = (
+    "etcdserver: with authentication on, servers of jobpool that etcd does not know can neither read nor write: give "
+    "all of them the same `etcd-user` and `etcd-password-file`, start them again one by one, and enable it then"
 )
 _NO_ROLE = (
     "etcdserver: servers use this etcd as {user!r} (`etcd-user`), which needs a role with readwrite on jobpool's keys "
@@ -174,7 +174,11 @@ class Users:
         """Only where servers have a user: without one they could neither read nor write from then on."""
         user = self._site.user
         if not user:
-            raise FailedPrecondition(_NO_USER)
+            raise FailedPrecondition(NO_USER)
+        if self._site.own_user:
+            if not await self._is_on(caller):
+                await self._site.make_user()
+            return await self._passing.passed("AuthEnable", request, caller)
         try:
             found = await self._passing.passed("UserGet", etcd.AuthUserGetRequest(name=user), caller)
         except JobpoolError as failure:
@@ -182,6 +186,10 @@ class Users:
         if not etcd.AuthUserGetResponse.FromString(found).roles:
             raise FailedPrecondition(_NO_ROLE.format(user=user))
         return await self._passing.passed("AuthEnable", request, caller)
+
+    async def _is_on(self, caller: Caller) -> bool:
+        status = await self._passing.passed("AuthStatus", etcd.AuthStatusRequest(), caller)
+        return etcd.AuthStatusResponse.FromString(status).enabled
 
     async def users(self, request: etcd.AuthUserListRequest, caller: Caller) -> bytes:
         found = await self._passing.passed("UserList", request, caller)

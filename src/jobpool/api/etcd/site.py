@@ -38,6 +38,13 @@ class Site(Protocol):
         """Where clients reach the server of this member; None when this etcd is not run by servers."""
         ...
 
+    async def make_user(self) -> None:
+        """Give `own_user` every right in etcd, before that asks for users.
+
+        Raises FailedPrecondition unless every server of the cluster would be known as that user.
+        """
+        ...
+
     async def newest_compactable(self) -> int:
         """The newest revision to which a compaction takes nothing from a server that is there and behind.
 

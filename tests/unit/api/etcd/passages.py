@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from jobpool.api.etcd.methods import METHODS
 from jobpool.api.etcd.passage import Caller, Stream
 from jobpool.api.etcd.ranges import Reserved
-from jobpool.model.errors import JobpoolError
+from jobpool.model.errors import FailedPrecondition, JobpoolError
 from jobpool.wire import etcd_pb2 as etcd
 
 LOCAL = Caller(peer="127.0.0.1:5", metadata={"token": "theirs", "cookie": "no"})
@@ -73,7 +73,7 @@ class FakeStream:
 
 
 class FakeSite:
-    """`removed` are the members that were to go."""
+    """`removed` are the members that were to go; `strangers` servers that etcd would not know as `own_user`."""
 
     def __init__(self) -> None:
         self.reserved = Reserved(b"/j/", b"/j0")
@@ -84,12 +84,19 @@ class FakeSite:
         self.supervised = True
         self.removed: list[int] = []
         self.unknown: JobpoolError | None = None
+        self.strangers = ""
+        self.users_made = 0
 
     def own_leases(self) -> Collection[int]:
         return {7}
 
     def urls_of(self, member_id: int) -> Sequence[str] | None:
         return [f"http://server-{member_id}:2379"] if self.supervised else None
+
+    async def make_user(self) -> None:
+        if self.strangers:
+            raise FailedPrecondition(self.strangers)
+        self.users_made += 1
 
     async def newest_compactable(self) -> int:
         return self.compactable

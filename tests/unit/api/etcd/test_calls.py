@@ -193,8 +193,9 @@ async def test_our_user_is_not_listed(desk: Desk) -> None:
     assert answer == etcd.AuthUserListResponse(users=["ann", "root"])
 
 
-async def test_authentication_is_not_enabled_against_the_servers(desk: Desk) -> None:
-    assert "etcd-endpoints" in (await desk.refuses("AuthEnable", etcd.AuthEnableRequest())).message
+async def test_authentication_of_an_etcd_that_runs_apart_is_not_enabled_against_the_servers(desk: Desk) -> None:
+    desk.site.own_user = ""
+    assert "`etcd-user`" in (await desk.refuses("AuthEnable", etcd.AuthEnableRequest())).message
     desk.site.user = "jobs"
     desk.passage.answers["UserGet"] = refused(9, "etcdserver: user name not found")
     assert "user name not found" in (await desk.refuses("AuthEnable", etcd.AuthEnableRequest())).message
@@ -203,6 +204,20 @@ async def test_authentication_is_not_enabled_against_the_servers(desk: Desk) -> 
     desk.passage.answers["UserGet"] = etcd.AuthUserGetResponse(roles=["writer"])
     await desk.call("AuthEnable", etcd.AuthEnableRequest())
     assert desk.asked[-1] == "AuthEnable"
+
+
+async def test_before_authentication_is_enabled_the_servers_have_their_user(desk: Desk) -> None:
+    desk.site.user = desk.site.own_user
+    desk.passage.answers["AuthStatus"] = etcd.AuthStatusResponse()
+    desk.site.strangers = "others are server2"
+    assert (await desk.refuses("AuthEnable", etcd.AuthEnableRequest())).message == "others are server2"
+    assert "AuthEnable" not in desk.asked
+    desk.site.strangers = ""
+    await desk.call("AuthEnable", etcd.AuthEnableRequest())
+    assert (desk.site.users_made, desk.asked[-1]) == (1, "AuthEnable")
+    desk.passage.answers["AuthStatus"] = etcd.AuthStatusResponse(enabled=True)
+    await desk.call("AuthEnable", etcd.AuthEnableRequest())
+    assert desk.site.users_made == 1, "etcd decides whether this caller may"
 
 
 class Broken(FakeSite):

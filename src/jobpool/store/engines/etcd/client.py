@@ -59,6 +59,7 @@ class EtcdClient:
         self._timeouts = timeouts
         self._preferred = 0
         self._token = ""
+        self._needs_none = False
         self._authenticating = asyncio.Lock()
         self._closing = asyncio.Event()
         self._log = get_logger("etcd")
@@ -219,12 +220,12 @@ class EtcdClient:
             return await link.call(method, request, timeout=timeout, metadata=_metadata(token))
 
     async def _current_token(self, link: Link) -> str:
-        if self._user is None or self._token:
+        if self._user is None or self._token or self._needs_none:
             return self._token
         return await self._authenticate(link, "")
 
     async def _authenticate(self, link: Link, refused: str) -> str:
-        """A token other than the refused one; empty while etcd's authentication is off."""
+        """A token other than the refused one; empty while etcd's authentication is off, until a call is refused."""
         async with self._authenticating:
             if self._user is not None and self._token == refused:
                 request = AuthenticateRequest(name=self._user.name, password=self._user.password)
@@ -233,9 +234,9 @@ class EtcdClient:
                 except StoreFailed as failure:
                     if "authentication is not enabled" not in failure.reason:
                         raise
-                    self._token = ""
+                    self._token, self._needs_none = "", True
                 else:
-                    self._token = answer.token
+                    self._token, self._needs_none = answer.token, False
         return self._token
 
     def _turn_from(self, link: Link) -> None:

@@ -11,6 +11,7 @@ from jobpool.store.engines import rules
 from jobpool.store.engines.etcd.client import EtcdClient
 from jobpool.store.engines.etcd.errors import NoSpace
 from jobpool.store.engines.etcd.fences import Held, decode_held, find
+from jobpool.store.engines.etcd.identity import make_user
 from jobpool.store.engines.etcd.keys import Keyspace, keyspace
 from jobpool.store.engines.etcd.maintenance import EtcdOperations
 from jobpool.store.engines.etcd.messages import held_in, request_of, steps_of
@@ -144,6 +145,10 @@ class EtcdStore:
     def operations(self, *, owned: bool, quota: int = 0) -> EtcdOperations:
         """What an administrator may ask; for the arguments see there."""
         return EtcdOperations(self._client, owned=owned, quota=quota)
+
+    async def make_user(self, user: User) -> None:
+        """etcd has this user from now on, with every right. Raises JobpoolError."""
+        await make_user(self._client, user)
 
     def relief(self) -> Relief:
         """What makes room in an etcd that is jobpool's alone."""

@@ -102,16 +102,16 @@ class EtcdOperations:
         self._quota = quota
 
     async def status(self) -> EngineStatus:
-        async with _told():
+        async with told():
             return self._read(await self._client.status())
 
     async def members(self) -> Sequence[Member]:
-        async with _told():
+        async with told():
             return _members(await self._client.members(within=_LISTED_WITHIN))
 
     async def add_member(self, peer_urls: Sequence[str], *, learner: bool) -> Member:
         self._check_owned("member add")
-        async with _told(_LOST):
+        async with told(_LOST):
             request = MemberAddRequest(peerURLs=peer_urls, isLearner=learner)
             return _member((await self._client.once(_ADD, request, timeout=CHANGE_WITHIN)).member)
 
@@ -124,19 +124,19 @@ class EtcdOperations:
                 "`jobpoolctl move-leader --raft`, then again",
                 field="id",
             )
-        async with _told(_LOST, member=member_id):
+        async with told(_LOST, member=member_id):
             request = MemberRemoveRequest(ID=number_of(member_id))
             await self._client.once(_REMOVE, request, timeout=CHANGE_WITHIN)
 
     async def update_member(self, member_id: str, peer_urls: Sequence[str]) -> None:
         self._check_owned("member update")
-        async with _told(_LOST, member=member_id):
+        async with told(_LOST, member=member_id):
             request = MemberUpdateRequest(ID=number_of(member_id), peerURLs=peer_urls)
             await self._client.once(_UPDATE, request, timeout=CHANGE_WITHIN)
 
     async def promote_member(self, member_id: str) -> None:
         self._check_owned("member promote")
-        async with _told(_LOST, member=member_id):
+        async with told(_LOST, member=member_id):
             request = MemberPromoteRequest(ID=number_of(member_id))
             await self._client.once(_PROMOTE, request, timeout=CHANGE_WITHIN)
 
@@ -151,29 +151,29 @@ class EtcdOperations:
             names = ", ".join(one.name for one in others) or "nobody"
             found = ", ".join(map(repr, to)) or "none whose server answers"
             raise FailedPrecondition(f"wanted another member with a vote ({names}), found {found}", field="to")
-        async with _told(_LOST):
+        async with told(_LOST):
             request = MoveLeaderRequest(targetID=number_of(heir.id))
             await self._client.once(_MOVE, request, timeout=CHANGE_WITHIN)
         return heir
 
     async def alarms(self) -> Sequence[Alarm]:
-        async with _told():
+        async with told():
             answer = await self._client.ask(_ALARM, AlarmRequest(action=AlarmRequest.GET), timeout=CHANGE_WITHIN)
         return [_alarm(one) for one in answer.alarms]
 
     async def disarm(self, alarm: Alarm) -> None:
         self._check_owned("alarm disarm")
         request = AlarmRequest(action=AlarmRequest.DEACTIVATE, memberID=number_of(alarm.member_id), alarm=alarm.kind)
-        async with _told(_LOST):
+        async with told(_LOST):
             await self._client.once(_ALARM, request, timeout=CHANGE_WITHIN)
 
     async def defragment(self) -> None:
         self._check_owned("defrag")
-        async with _told("no answer: it may still go on, `jobpoolctl endpoint status` shows the size"):
+        async with told("no answer: it may still go on, `jobpoolctl endpoint status` shows the size"):
             await self._client.once(_DEFRAGMENT, DefragmentRequest(), timeout=DEFRAGMENT_WITHIN)
 
     async def hash_keys(self, revision: int) -> KeysHash:
-        async with _told():
+        async with told():
             answer = await self._client.ask(_HASH, HashKVRequest(revision=revision), timeout=_HASHED_WITHIN)
         return KeysHash(answer.hash, revision or answer.header.revision, answer.compact_revision)
 
@@ -232,7 +232,7 @@ def _alarm(found: AlarmMember) -> Alarm:
 
 
 @asynccontextmanager
-async def _told(lost: str = "", *, member: str = "") -> AsyncIterator[None]:
+async def told(lost: str = "", *, member: str = "") -> AsyncIterator[None]:
     """Tell etcd's refusals in our words. `lost` is what a missing answer means to whoever asked for a change."""
     try:
         yield
