@@ -13,7 +13,7 @@ from jobpool.leader.term import LeaderConfig
 from jobpool.model.reasons import Reason
 from jobpool.model.run import Run
 from jobpool.model.schedule import LedgerRange
-from jobpool.model.statuses import Trigger
+from jobpool.model.statuses import BY_HAND
 from jobpool.store.codec import decode
 from jobpool.store.keyspace import RESTORED, Table, key_of, parse_key
 from jobpool.store.port import Put, Step, Transaction
@@ -66,7 +66,7 @@ def check_past(past: Past, audit: Audit, store: MemoryStore) -> None:
         assert len(ended.attempts) == len(run.attempts), f"{job_id} was placed again"
         assert len(ended.evaluations) == len(run.evaluations), f"{job_id} was to be placed again"
     born = {run.id: run for step in store.steps for run in _runs_of(step)}
-    fired = [run for run in born.values() if run.id not in past.live and run.trigger is not Trigger.MANUAL]
+    fired = [run for run in born.values() if run.id not in past.live and run.trigger not in BY_HAND]
     early = [run.id for run in fired if run.scheduled_at <= restored.until]
     assert not early, f"fired though the log that was left may have fired them: {early}"
 

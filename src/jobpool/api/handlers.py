@@ -16,6 +16,7 @@ from jobpool.api.operations import Operations
 from jobpool.api.pauses import Pauses
 from jobpool.api.plans import Plans
 from jobpool.api.pollers import Pollers
+from jobpool.api.reruns import Reruns
 from jobpool.api.service import Handler, Route, Service
 from jobpool.api.sessions import Sessions
 from jobpool.api.snapshots import Snapshots
@@ -65,6 +66,7 @@ def _handlers(context: Context, outputs: Outputs) -> Mapping[str, Handler]:
         "JobUpdate": jobs.report,
         "JobDetail": jobs.detail,
         "JobCancel": jobs.cancel,
+        "JobRerun": Reruns(context).rerun,
         "JobLogs": logs.read,
         "EvalAdd": added.add,
         "EvalList": evaluations.list,

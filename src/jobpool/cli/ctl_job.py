@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jobpool.cli.ctl_explain import rerun
 from jobpool.cli.ctl_lists import show_changed, show_list, show_one, timestamp
 from jobpool.cli.ctl_options import Paging, PrefixGroup, Settings, paged, since_until
 from jobpool.cli.ctl_session import run
@@ -23,6 +24,9 @@ LOG_PIECE = 262_144
 @click.group(cls=PrefixGroup)
 def job() -> None:
     """Runs of plans."""
+
+
+job.add_command(rerun)
 
 
 @job.command("list")

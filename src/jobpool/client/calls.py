@@ -186,6 +186,9 @@ class Calls(Protocol):
     async def job_cancel(self, request: pb.JobCancelRequest) -> pb.JobCancelResponse:
         return await self.call("JobCancel", request, reply=pb.JobCancelResponse)
 
+    async def job_rerun(self, request: pb.JobRerunRequest) -> pb.PlanRunResponse:
+        return await self.call("JobRerun", request, reply=pb.PlanRunResponse, repeatable=bool(request.idempotency_key))
+
     async def job_logs(self, request: pb.JobLogsRequest) -> pb.JobLogsResponse:
         return await self.call("JobLogs", request, reply=pb.JobLogsResponse, repeatable=True)
 

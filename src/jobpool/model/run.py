@@ -11,6 +11,7 @@ from jobpool.kit.pure.ids import hashed_bits, ulid
 from jobpool.model.reasons import Reason
 from jobpool.model.schedule import Delivery
 from jobpool.model.statuses import (
+    BY_HAND,
     TERMINAL_ALLOCATION,
     TERMINAL_EVALUATION,
     TERMINAL_JOB,
@@ -73,6 +74,7 @@ class Run(Struct, frozen=True, array_like=True, gc=False):
     `parameters` None = those of the plan version. `accepted`: an asynchronous callee took it; only a report, a
     cancel or the timeout ends it now. `era` is the incarnation of the store that it was made in; `vouched`: it comes
     from a snapshot, and its agent has said since the restore that it has it. `aliases` are ids that callers brought.
+    `rerun_of` is the id of the run that this one repeats.
     """
 
     id: str
@@ -111,6 +113,7 @@ class Run(Struct, frozen=True, array_like=True, gc=False):
     era: int = 1
     vouched: bool = False
     aliases: tuple[Alias, ...] = ()
+    rerun_of: str = ""
 
     @property
     def plan_key(self) -> tuple[str, str]:
@@ -148,7 +151,7 @@ class Run(Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def derived_plan_id(self) -> str:
-        if self.trigger is Trigger.MANUAL:
+        if self.trigger in BY_HAND:
             return f"{self.plan_id}/manual-{self.id}"
         return f"{self.plan_id}/periodic-{self.scheduled_at // 1000}"
 

@@ -65,6 +65,8 @@ class Trigger(StrEnum):
     SCHEDULE = "schedule"
     MANUAL = "manual"
     CATCH_UP = "catch-up"
+    RERUN = "rerun"
+    """By hand too: another run of a job that there was."""
 
 
 class EvaluationTrigger(StrEnum):
@@ -76,6 +78,9 @@ class EvaluationTrigger(StrEnum):
     NODE_UPDATE = "node-update"
     FAILED_FOLLOW_UP = "failed-follow-up"
 
+
+BY_HAND = frozenset({Trigger.MANUAL, Trigger.RERUN})
+"""What makes a run that is for no tick."""
 
 TERMINAL_JOB = frozenset(
     {JobStatus.COMPLETE, JobStatus.SKIPPED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED}

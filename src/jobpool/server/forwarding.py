@@ -14,7 +14,7 @@ from jobpool.peers.words import Forward
 from jobpool.server.leader_path import LEADER_WITHIN, LeaderPath
 
 _LONGEST: Millis = 30 * SECOND
-_MINTED = frozenset({"PlanAdd", "PlanRun"})
+_MINTED = frozenset({"PlanAdd", "PlanRun", "JobRerun"})
 """What creates something under an id that nobody gave: the server that was asked chooses it."""
 
 _OF_ONE_SERVER = frozenset(

@@ -13,7 +13,7 @@ from jobpool.model.node import Node
 from jobpool.model.plan import Plan
 from jobpool.model.run import Run
 from jobpool.model.schedule import LedgerRange
-from jobpool.model.statuses import TERMINAL_EVALUATION, JobStatus, NodeStatus, Trigger
+from jobpool.model.statuses import BY_HAND, TERMINAL_EVALUATION, JobStatus, NodeStatus
 from jobpool.replica.replica import changes_of
 from jobpool.replica.state import State
 from jobpool.store.change import Change
@@ -186,9 +186,7 @@ class Audit:
         for key, instants in due.items():
             expected = sorted(set(instants))
             decided = Counter(
-                run.scheduled_at
-                for run in self.born.values()
-                if run.plan_key == key and run.trigger is not Trigger.MANUAL
+                run.scheduled_at for run in self.born.values() if run.plan_key == key and run.trigger not in BY_HAND
             )
             for record, entry in self._ledger.items():
                 if record[:2] == key:

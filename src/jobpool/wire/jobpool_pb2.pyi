@@ -174,7 +174,7 @@ class NameSpace(_message.Message):
     def __init__(self, name: _Optional[str] = ..., job_parallelism_limit: _Optional[int] = ..., when_full: _Optional[str] = ..., default_time_zone: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("id", "plan_id", "derived_plan_id", "name", "type", "namespace", "operatorId", "timeout", "status", "parameters", "info", "create_time", "update_time", "scheduled_time", "started_at", "finished_at", "attempt", "reason", "node_id", "exit_code", "result", "lateness_ms", "fence", "trigger", "executor", "plan_version", "created_by", "time_zone")
+    __slots__ = ("id", "plan_id", "derived_plan_id", "name", "type", "namespace", "operatorId", "timeout", "status", "parameters", "info", "create_time", "update_time", "scheduled_time", "started_at", "finished_at", "attempt", "reason", "node_id", "exit_code", "result", "lateness_ms", "fence", "trigger", "executor", "plan_version", "created_by", "time_zone", "rerun_of")
     ID_FIELD_NUMBER: _ClassVar[int]
     PLAN_ID_FIELD_NUMBER: _ClassVar[int]
     DERIVED_PLAN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -203,6 +203,7 @@ class Job(_message.Message):
     PLAN_VERSION_FIELD_NUMBER: _ClassVar[int]
     CREATED_BY_FIELD_NUMBER: _ClassVar[int]
     TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    RERUN_OF_FIELD_NUMBER: _ClassVar[int]
     id: str
     plan_id: str
     derived_plan_id: str
@@ -231,7 +232,8 @@ class Job(_message.Message):
     plan_version: int
     created_by: str
     time_zone: str
-    def __init__(self, id: _Optional[str] = ..., plan_id: _Optional[str] = ..., derived_plan_id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., operatorId: _Optional[str] = ..., timeout: _Optional[int] = ..., status: _Optional[str] = ..., parameters: _Optional[str] = ..., info: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scheduled_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., attempt: _Optional[int] = ..., reason: _Optional[str] = ..., node_id: _Optional[str] = ..., exit_code: _Optional[int] = ..., result: _Optional[str] = ..., lateness_ms: _Optional[int] = ..., fence: _Optional[int] = ..., trigger: _Optional[str] = ..., executor: _Optional[str] = ..., plan_version: _Optional[int] = ..., created_by: _Optional[str] = ..., time_zone: _Optional[str] = ...) -> None: ...
+    rerun_of: str
+    def __init__(self, id: _Optional[str] = ..., plan_id: _Optional[str] = ..., derived_plan_id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., operatorId: _Optional[str] = ..., timeout: _Optional[int] = ..., status: _Optional[str] = ..., parameters: _Optional[str] = ..., info: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scheduled_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., attempt: _Optional[int] = ..., reason: _Optional[str] = ..., node_id: _Optional[str] = ..., exit_code: _Optional[int] = ..., result: _Optional[str] = ..., lateness_ms: _Optional[int] = ..., fence: _Optional[int] = ..., trigger: _Optional[str] = ..., executor: _Optional[str] = ..., plan_version: _Optional[int] = ..., created_by: _Optional[str] = ..., time_zone: _Optional[str] = ..., rerun_of: _Optional[str] = ...) -> None: ...
 
 class Evaluation(_message.Message):
     __slots__ = ("id", "namespace", "priority", "type", "triggered_by", "plan_id", "job_id", "node_id", "status", "status_description", "next_eval", "previous_eval", "blocked_eval", "create_time", "update_time", "not_before")
@@ -415,7 +417,7 @@ class QueueJobStats(_message.Message):
     def __init__(self, total: _Optional[int] = ..., pending: _Optional[int] = ..., running: _Optional[int] = ..., retry: _Optional[int] = ..., un_used: _Optional[int] = ..., running_jobs: _Optional[_Iterable[str]] = ..., pending_jobs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SchedulePlanAddRequest(_message.Message):
-    __slots__ = ("id", "name", "type", "namespace", "priority", "stop", "synchronous", "status", "description", "parameters", "periodic", "executor", "overlap", "catch_up", "retry", "timeout", "delivery", "dst", "match", "labels", "strategy", "owner", "idempotency_key")
+    __slots__ = ("id", "name", "type", "namespace", "priority", "stop", "synchronous", "status", "description", "parameters", "periodic", "executor", "overlap", "catch_up", "retry", "timeout", "delivery", "dst", "match", "labels", "strategy", "owner", "idempotency_key", "dry_run")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -446,6 +448,7 @@ class SchedulePlanAddRequest(_message.Message):
     STRATEGY_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     type: str
@@ -469,7 +472,8 @@ class SchedulePlanAddRequest(_message.Message):
     strategy: str
     owner: str
     idempotency_key: str
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., priority: _Optional[int] = ..., stop: bool = ..., synchronous: bool = ..., status: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., periodic: _Optional[_Union[PeriodicConfig, _Mapping]] = ..., executor: _Optional[str] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[_Union[CatchUp, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., timeout: _Optional[str] = ..., delivery: _Optional[str] = ..., dst: _Optional[_Union[Dst, _Mapping]] = ..., match: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., strategy: _Optional[str] = ..., owner: _Optional[str] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    dry_run: bool
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., priority: _Optional[int] = ..., stop: bool = ..., synchronous: bool = ..., status: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., periodic: _Optional[_Union[PeriodicConfig, _Mapping]] = ..., executor: _Optional[str] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[_Union[CatchUp, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., timeout: _Optional[str] = ..., delivery: _Optional[str] = ..., dst: _Optional[_Union[Dst, _Mapping]] = ..., match: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., strategy: _Optional[str] = ..., owner: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., dry_run: bool = ...) -> None: ...
 
 class SchedulePlanAddResponse(_message.Message):
     __slots__ = ("header", "data")
@@ -536,7 +540,7 @@ class SchedulePlanDeleteResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ...) -> None: ...
 
 class SchedulePlanUpdateRequest(_message.Message):
-    __slots__ = ("id", "name", "type", "namespace", "priority", "synchronous", "description", "parameters", "status", "periodic", "executor", "overlap", "catch_up", "retry", "timeout", "delivery", "dst", "match", "labels", "strategy", "owner", "revision", "clear")
+    __slots__ = ("id", "name", "type", "namespace", "priority", "synchronous", "description", "parameters", "status", "periodic", "executor", "overlap", "catch_up", "retry", "timeout", "delivery", "dst", "match", "labels", "strategy", "owner", "revision", "clear", "dry_run")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -567,6 +571,7 @@ class SchedulePlanUpdateRequest(_message.Message):
     OWNER_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     CLEAR_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     type: str
@@ -590,7 +595,8 @@ class SchedulePlanUpdateRequest(_message.Message):
     owner: str
     revision: int
     clear: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., priority: _Optional[int] = ..., synchronous: bool = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., status: _Optional[str] = ..., periodic: _Optional[_Union[PeriodicConfig, _Mapping]] = ..., executor: _Optional[str] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[_Union[CatchUp, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., timeout: _Optional[str] = ..., delivery: _Optional[str] = ..., dst: _Optional[_Union[Dst, _Mapping]] = ..., match: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., strategy: _Optional[str] = ..., owner: _Optional[str] = ..., revision: _Optional[int] = ..., clear: _Optional[_Iterable[str]] = ...) -> None: ...
+    dry_run: bool
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., type: _Optional[str] = ..., namespace: _Optional[str] = ..., priority: _Optional[int] = ..., synchronous: bool = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ..., status: _Optional[str] = ..., periodic: _Optional[_Union[PeriodicConfig, _Mapping]] = ..., executor: _Optional[str] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[_Union[CatchUp, _Mapping]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., timeout: _Optional[str] = ..., delivery: _Optional[str] = ..., dst: _Optional[_Union[Dst, _Mapping]] = ..., match: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., strategy: _Optional[str] = ..., owner: _Optional[str] = ..., revision: _Optional[int] = ..., clear: _Optional[_Iterable[str]] = ..., dry_run: bool = ...) -> None: ...
 
 class SchedulePlanUpdateResponse(_message.Message):
     __slots__ = ("header", "data")
@@ -663,6 +669,20 @@ class PlanRunResponse(_message.Message):
     header: ResponseHeader
     data: Job
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Union[Job, _Mapping]] = ...) -> None: ...
+
+class JobRerunRequest(_message.Message):
+    __slots__ = ("id", "parameters", "idempotency_key", "overlap", "created_by")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BY_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    parameters: str
+    idempotency_key: str
+    overlap: str
+    created_by: str
+    def __init__(self, id: _Optional[str] = ..., parameters: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., overlap: _Optional[str] = ..., created_by: _Optional[str] = ...) -> None: ...
 
 class PlanPauseRequest(_message.Message):
     __slots__ = ("id", "namespace", "by", "note", "until", "revision")
@@ -991,32 +1011,36 @@ class JobCancelResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Union[Job, _Mapping]] = ...) -> None: ...
 
 class JobLogsRequest(_message.Message):
-    __slots__ = ("id", "offset", "limit", "attempt")
+    __slots__ = ("id", "offset", "limit", "attempt", "follow")
     ID_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
     id: str
     offset: int
     limit: int
     attempt: int
-    def __init__(self, id: _Optional[str] = ..., offset: _Optional[int] = ..., limit: _Optional[int] = ..., attempt: _Optional[int] = ...) -> None: ...
+    follow: bool
+    def __init__(self, id: _Optional[str] = ..., offset: _Optional[int] = ..., limit: _Optional[int] = ..., attempt: _Optional[int] = ..., follow: bool = ...) -> None: ...
 
 class JobLogsResponse(_message.Message):
-    __slots__ = ("header", "data", "next_offset", "size", "complete", "truncated")
+    __slots__ = ("header", "data", "next_offset", "size", "complete", "truncated", "attempt")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     NEXT_OFFSET_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     COMPLETE_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     header: ResponseHeader
     data: bytes
     next_offset: int
     size: int
     complete: bool
     truncated: bool
-    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[bytes] = ..., next_offset: _Optional[int] = ..., size: _Optional[int] = ..., complete: bool = ..., truncated: bool = ...) -> None: ...
+    attempt: int
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[bytes] = ..., next_offset: _Optional[int] = ..., size: _Optional[int] = ..., complete: bool = ..., truncated: bool = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class ScheduleEvalAddRequest(_message.Message):
     __slots__ = ("id", "namespace", "priority", "type", "triggered_by", "plan_id", "job_id", "node_id", "status", "status_description", "previous_eval", "eval_token")
@@ -1763,16 +1787,18 @@ class ServerReportsAck(_message.Message):
     def __init__(self, sequence: _Optional[int] = ...) -> None: ...
 
 class ServerLogRequest(_message.Message):
-    __slots__ = ("request_id", "allocation_id", "offset", "limit")
+    __slots__ = ("request_id", "allocation_id", "offset", "limit", "wait_ms")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ALLOCATION_ID_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
+    WAIT_MS_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     allocation_id: str
     offset: int
     limit: int
-    def __init__(self, request_id: _Optional[int] = ..., allocation_id: _Optional[str] = ..., offset: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+    wait_ms: int
+    def __init__(self, request_id: _Optional[int] = ..., allocation_id: _Optional[str] = ..., offset: _Optional[int] = ..., limit: _Optional[int] = ..., wait_ms: _Optional[int] = ...) -> None: ...
 
 class AgentLogChunk(_message.Message):
     __slots__ = ("request_id", "data", "next_offset", "size", "complete", "truncated", "error")
@@ -1799,6 +1825,58 @@ class AgentDrain(_message.Message):
 class SnapshotSaveRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class ScheduleWatchRequest(_message.Message):
+    __slots__ = ("kinds", "namespace", "plan_id", "id", "after", "snapshot")
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    PLAN_ID_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    kinds: _containers.RepeatedScalarFieldContainer[str]
+    namespace: str
+    plan_id: str
+    id: str
+    after: str
+    snapshot: bool
+    def __init__(self, kinds: _Optional[_Iterable[str]] = ..., namespace: _Optional[str] = ..., plan_id: _Optional[str] = ..., id: _Optional[str] = ..., after: _Optional[str] = ..., snapshot: bool = ...) -> None: ...
+
+class ScheduleChange(_message.Message):
+    __slots__ = ("kind", "action", "n", "namespace", "id", "plan", "job", "node", "namespace_item", "server")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    N_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_ITEM_FIELD_NUMBER: _ClassVar[int]
+    SERVER_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    action: str
+    n: int
+    namespace: str
+    id: str
+    plan: Plan
+    job: Job
+    node: Node
+    namespace_item: NameSpace
+    server: Server
+    def __init__(self, kind: _Optional[str] = ..., action: _Optional[str] = ..., n: _Optional[int] = ..., namespace: _Optional[str] = ..., id: _Optional[str] = ..., plan: _Optional[_Union[Plan, _Mapping]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., node: _Optional[_Union[Node, _Mapping]] = ..., namespace_item: _Optional[_Union[NameSpace, _Mapping]] = ..., server: _Optional[_Union[Server, _Mapping]] = ...) -> None: ...
+
+class ScheduleWatchResponse(_message.Message):
+    __slots__ = ("header", "data", "position", "reset")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    RESET_FIELD_NUMBER: _ClassVar[int]
+    header: ResponseHeader
+    data: _containers.RepeatedCompositeFieldContainer[ScheduleChange]
+    position: str
+    reset: bool
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[ScheduleChange, _Mapping]]] = ..., position: _Optional[str] = ..., reset: bool = ...) -> None: ...
 
 class SnapshotPiece(_message.Message):
     __slots__ = ("data",)

@@ -131,6 +131,7 @@ def job_message(run: Run, plan: Plan | None) -> pb.Job:
         executor=run.executor,
         plan_version=run.plan_version,
         created_by=run.created_by,
+        rerun_of=run.rerun_of,
         time_zone=plan.periodic.time_zone if plan is not None and plan.periodic is not None else "",
     )
     if run.started_at is not None:

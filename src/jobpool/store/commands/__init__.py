@@ -36,7 +36,7 @@ from jobpool.store.commands.plan_rules import (
 from jobpool.store.commands.plans import AddPlan, DeletePlan, StillCatchingUp, SwitchPlan, UpdatePlan
 from jobpool.store.commands.reports import LoseAttempt, ReportAttempt, Reported
 from jobpool.store.commands.restored import EndSurvivor, MarkRestored, VouchAttempt, is_lost, vouchers
-from jobpool.store.commands.runs import CancelRun, ReportRun, StartRun, TimeOutRun
+from jobpool.store.commands.runs import CancelRun, ReportRun, RerunJob, StartRun, TimeOutRun
 from jobpool.store.commands.servers import FoundCluster, JoinServer, RemoveServer
 from jobpool.store.commands.ticks import DecideTicks, ExpirePlan
 from jobpool.store.commands.unreachable import ReleaseAttempt, releases
@@ -88,6 +88,7 @@ __all__ = [
     "ReportAttempt",
     "ReportRun",
     "Reported",
+    "RerunJob",
     "ResumePlan",
     "ResumeScheduling",
     "RetryPatch",

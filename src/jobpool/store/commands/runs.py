@@ -37,7 +37,8 @@ REPORTABLE = frozenset(
 class StartRun(Struct, frozen=True):
     """Run a plan now. `mark` names the idempotency record, "" = none; the answer is the id of the run it stands for.
 
-    The plan's overlap policy holds unless `ignore_overlap`; the plan's own next tick does not move.
+    The plan's overlap policy holds unless `ignore_overlap`; the plan's own next tick does not move. `rerun_of` is the
+    job that the run repeats.
     """
 
     namespace: str
@@ -47,13 +48,21 @@ class StartRun(Struct, frozen=True):
     mark: str = ""
     ignore_overlap: bool = False
     created_by: str = ""
+    rerun_of: str = ""
 
-    def decide(self, view: ClusterView, now: Millis) -> Decided[str]:
+    def made(self, view: ClusterView, now: Millis) -> str | None:
+        """The run that there is already for the request, which was sent before."""
         known = view.idempotency_mark(self.mark, now) if self.mark else None
         if known is not None:
-            return Decided(known.made)
+            return known.made
         if view.run(self.job_id) is not None or view.recently_finished(self.job_id):
-            return Decided(self.job_id)  # the request was sent again
+            return self.job_id
+        return None
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[str]:
+        made = self.made(view, now)
+        if made is not None:
+            return Decided(made)
         plan = view.plan(self.namespace, self.plan_id)
         cursor = view.cursor(self.namespace, self.plan_id)
         if plan is None or cursor is None:
@@ -61,10 +70,12 @@ class StartRun(Struct, frozen=True):
         if self.parameters is not None:
             check_parameters(plan.executor, self.parameters)
         self._refuse_overlap(plan, view)
+        trigger = Trigger.RERUN if self.rerun_of else Trigger.MANUAL
         run = replace(
-            new_run(plan, self.job_id, Trigger.MANUAL, now, now, era=view.era),
+            new_run(plan, self.job_id, trigger, now, now, era=view.era),
             parameters=self.parameters,
             created_by=self.created_by,
+            rerun_of=self.rerun_of,
         )
         run = started(run, now, holds_slot=_slot_or_wait(plan, view))
         moved = replace(cursor, last_job=run.id, last_job_at=now)
@@ -81,6 +92,65 @@ class StartRun(Struct, frozen=True):
                 "wait for it, cancel it, or run with overlap=allow",
                 field="overlap",
             )
+
+
+class RerunJob(Struct, frozen=True):
+    """Run the plan of a job again, as the plan is now, with the parameters that the job had unless others are given.
+
+    `job` may have ended long ago, or run still. Raises FailedPrecondition when its plan is gone, and when the
+    parameters that it had of its plan are not known any more.
+    """
+
+    job: Run
+    job_id: str
+    parameters: str | None = None
+    mark: str = ""
+    ignore_overlap: bool = False
+    created_by: str = ""
+
+    def decide(self, view: ClusterView, now: Millis) -> Decided[str]:
+        job = self.job
+        start = StartRun(
+            job.namespace,
+            job.plan_id,
+            self.job_id,
+            mark=self.mark,
+            ignore_overlap=self.ignore_overlap,
+            created_by=self.created_by,
+            rerun_of=job.id,
+        )
+        if start.made(view, now) is None:
+            start = replace(start, parameters=self._parameters(view))
+        return start.decide(view, now)
+
+    def _parameters(self, view: ClusterView) -> str | None:
+        """Those of the new run; None = what the plan has now."""
+        job, plan = self.job, view.plan(*self.job.plan_key)
+        if plan is None:
+            raise FailedPrecondition(
+                f"plan {job.namespace}/{job.plan_id}, which job {job.id} is a run of, is gone; "
+                "a job runs again by its plan: add the plan again first",
+                field="id",
+            )
+        if self.parameters is not None:
+            return self.parameters
+        had = job.parameters
+        if had is None:
+            begun = view.plan_version(job.namespace, job.plan_id, job.plan_version)
+            if begun is None:
+                raise FailedPrecondition(
+                    f"plan {job.namespace}/{job.plan_id} has changed since job {job.id} (revision {job.plan_version}, "
+                    f"now {plan.version}), and the parameters of then are not kept: say which to take, or run the plan",
+                    field="parameters",
+                )
+            had = begun.parameters
+        if job.executor != plan.executor:
+            raise FailedPrecondition(
+                f"job {job.id} ran by executor {job.executor!r} and plan {job.namespace}/{job.plan_id} runs by "
+                f"{plan.executor!r} now, which other parameters are for: say which to take, or run the plan",
+                field="parameters",
+            )
+        return None if had == plan.parameters else had
 
 
 def _slot_or_wait(plan: Plan, view: ClusterView) -> bool:

@@ -13,7 +13,7 @@ from jobpool.model.plan import Plan
 from jobpool.model.reasons import LedgerReason, Reason
 from jobpool.model.run import Evaluation, Run, tick_job_id
 from jobpool.model.schedule import CatchUpMode, Cursor, LedgerRange, Overlap, Periodic
-from jobpool.model.statuses import EvaluationStatus, EvaluationTrigger, JobStatus, PlanStatus, Trigger
+from jobpool.model.statuses import BY_HAND, EvaluationStatus, EvaluationTrigger, JobStatus, PlanStatus, Trigger
 from jobpool.ports import ClusterView
 from jobpool.store.change import Change, Decided, put_run
 from jobpool.store.commands.lifecycle import wants_callback, with_callback
@@ -317,7 +317,7 @@ def new_run(plan: Plan, job_id: str, trigger: Trigger, scheduled_at: Millis, now
 
 def started(run: Run, now: Millis, *, holds_slot: bool, not_before: Millis = 0) -> Run:
     """The run with its first evaluation: at once, or later, once it has a slot."""
-    trigger = EvaluationTrigger.JOB_REGISTER if run.trigger is Trigger.MANUAL else EvaluationTrigger.PERIODIC_JOB
+    trigger = EvaluationTrigger.JOB_REGISTER if run.trigger in BY_HAND else EvaluationTrigger.PERIODIC_JOB
     status, reason, description = EvaluationStatus.PENDING, Reason.NONE, ""
     if not_before > now:
         status, reason = EvaluationStatus.BLOCKED, Reason.CATCH_UP_RATE

@@ -11,7 +11,7 @@ from itertools import islice
 from jobpool.agent.task import Key, Report
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.run import split_id
-from jobpool.model.statuses import NodeStatus, Trigger
+from jobpool.model.statuses import BY_HAND, NodeStatus
 from jobpool.replica.state import State
 from jobpool.store.port import Step
 from jobpool.testing.audit import Audit, PlanKey, same_state
@@ -78,7 +78,7 @@ class Witness:
         self._check_fallen(up)
         for job_id in islice(reversed(self.audit.born), len(self.audit.born) - before):
             run = self.audit.born[job_id]
-            if run.trigger is not Trigger.MANUAL:
+            if run.trigger not in BY_HAND:
                 other = self._ticks.setdefault((run.plan_key, run.scheduled_at), job_id)
                 assert other == job_id, f"two runs of one tick: {other} and {job_id}"
 
