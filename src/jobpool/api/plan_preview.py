@@ -78,8 +78,9 @@ def _unsaved(
     for field, meant in (("id", plan_id), ("namespace", namespace)):
         if getattr(request, field) not in ("", meant):
             raise InvalidArgument(f"plan.{field}", f"is not {meant!r}, which the preview is of")
-    if request.idempotency_key:
-        raise InvalidArgument("plan.idempotency_key", "a preview stores nothing")
+    for field in ("idempotency_key", "dry_run"):
+        if getattr(request, field):
+            raise InvalidArgument(f"plan.{field}", "a preview stores nothing")
     try:
         patch = add_patch(request)
         patch = replace(patch, name=request.name or plan_id, type=request.type or "service")

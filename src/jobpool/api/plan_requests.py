@@ -2,21 +2,34 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 from msgspec.structs import replace
 
 from jobpool.api.checks import check_enum, check_name, check_span
 from jobpool.kit.pure.patches import set_fields
 from jobpool.model.errors import InvalidArgument
-from jobpool.model.schedule import CatchUpMode, DayMatch, Delivery, DstGap, DstOverlap, Overlap
+from jobpool.model.schedule import (
+    CatchUp,
+    CatchUpMode,
+    DayMatch,
+    Delivery,
+    Dst,
+    DstGap,
+    DstOverlap,
+    Overlap,
+    Retry,
+)
 from jobpool.model.statuses import PlanStatus
 from jobpool.store.commands import CatchUpPatch, DstPatch, LabelsPatch, PeriodicPatch, PlanPatch, RetryPatch
-from jobpool.store.commands.plan_rules import check_label
+from jobpool.store.commands.plan_rules import blank_plan, check_label
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import millis_of
 
 _LABEL = "labels."
 """What `clear` begins with to take a single label away."""
+
+EVERYTHING = "*"
+"""What `clear` holds to say that the request is the whole definition of the plan."""
 
 PlanRequest = pb.SchedulePlanAddRequest | pb.SchedulePlanUpdateRequest
 
@@ -38,10 +51,38 @@ def update_patch(request: pb.SchedulePlanUpdateRequest) -> PlanPatch:
         patch = replace(patch, type=request.type)
     if request.status:
         patch = replace(patch, status=check_enum("status", request.status, PlanStatus))
+    if EVERYTHING in request.clear:
+        if set(request.clear) != {EVERYTHING}:
+            raise InvalidArgument("clear", f"{EVERYTHING!r} says all that can be cleared; found others beside it")
+        return _whole(patch)
     unlabelled, fields = _split(request.clear)
     for field in fields:
         patch = _cleared(patch, field)
     return patch if not unlabelled else replace(patch, labels=_unlabelled(patch.labels, unlabelled))
+
+
+_CLEARED_WHOLE = ("description", "parameters", "priority", "executor", "synchronous", "overlap", "timeout", "delivery")
+_BLANK_PLAN = blank_plan("", "", version=0, now=0)
+_BLANK: Mapping[str, object] = {
+    field: getattr(_BLANK_PLAN, field) for field in (*_CLEARED_WHOLE, "match", "strategy", "owner")
+}
+_WHOLE_PARTS: Mapping[str, Struct] = {
+    "periodic": PeriodicPatch(spec="", time_zone="", start_time=None, end_time=None),
+    "catch_up": CatchUpPatch(**structs.asdict(CatchUp())),
+    "retry": RetryPatch(**structs.asdict(Retry())),
+    "dst": DstPatch(**structs.asdict(Dst())),
+}
+
+
+def _whole(patch: PlanPatch) -> PlanPatch:
+    """What the patch does not give has the model's default again; operators' switches stay as they are."""
+    given = set_fields(patch)
+    laid: dict[str, object] = {**_BLANK, **given}
+    for part, blank in _WHOLE_PARTS.items():
+        said = given.get(part)
+        laid[part] = replace(blank, **set_fields(said)) if isinstance(said, Struct) else None
+    labels = LabelsPatch() if patch.labels is UNSET else patch.labels
+    return replace(patch, **(laid | {"labels": replace(labels, emptied=True)}))
 
 
 def _split(clear: Iterable[str]) -> tuple[tuple[str, ...], list[str]]:

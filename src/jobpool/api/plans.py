@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from jobpool.api.checks import (
     check_name,
     check_namespace,
@@ -52,6 +54,9 @@ class Plans:
         patch = add_patch(request)
         mark = mark_of(request, call, namespace)
         command = AddPlan(namespace, plan_id, patch, self._context.default_time_zone, mark)
+        if request.dry_run:
+            plan = replace(self._would_add(command), version=0)
+            return pb.SchedulePlanAddResponse(header=self._context.header(), data=plan_message(plan, None))
         added = await self._context.write(command, call)
         return pb.SchedulePlanAddResponse(header=self._context.header(), data=self._message(added))
 
@@ -60,6 +65,9 @@ class Plans:
         patch = update_patch(request)
         zone = self._context.default_time_zone
         command = UpdatePlan(namespace, plan_id, patch, zone, _revision(request))
+        if request.dry_run:
+            plan = command.outcome(self._context.state, self._context.clock.now())
+            return pb.SchedulePlanUpdateResponse(header=self._context.header(), data=plan_message(plan, None))
         updated = await self._caught_up(namespace, plan_id, call, lambda: self._context.write(command, call))
         return pb.SchedulePlanUpdateResponse(header=self._context.header(), data=self._message(updated))
 
@@ -128,6 +136,11 @@ class Plans:
 
     async def preview(self, request: pb.PlanPreviewRequest, call: Call) -> pb.PlanPreviewResponse:
         return await preview(self._context, request)
+
+    def _would_add(self, command: AddPlan) -> Plan:
+        if command.mark is not None:
+            raise InvalidArgument("idempotency_key", "a dry run stores nothing, so there is nothing to repeat")
+        return command.decide(self._context.state, self._context.clock.now()).result
 
     # ---- what they share
 

@@ -84,15 +84,17 @@ class UpdatePlan(Struct, frozen=True):
     default_time_zone: str
     revision: int | None = None
 
+    def outcome(self, view: ClusterView, now: Millis) -> Plan:
+        """The plan as this would leave it, under its present version. Raises what `decide` raises of the request."""
+        plan, _ = existing(view, self.namespace, self.plan_id, revision=self.revision)
+        updated = self._on(plan, view)
+        if _timing(updated) != _timing(plan):
+            _first_due(updated, now)
+        return updated
+
     def decide(self, view: ClusterView, now: Millis) -> Decided[Plan]:
         plan, cursor = existing(view, self.namespace, self.plan_id, revision=self.revision)
-        updated = self.patch.on(plan)
-        if self.patch.status is PlanStatus.DEAD:
-            updated = _enabled(replace(updated, stop=True), False)
-        elif isinstance(self.patch.status, PlanStatus) and updated.status is not plan.status:
-            updated = self._revived(updated)
-        updated = settled(updated, view, self.default_time_zone)
-        check_plan(updated)
+        updated = self._on(plan, view)
         if updated == plan:
             return Decided(plan)
         updated = replace(updated, version=fresh_version(*plan.key, view), updated_at=now)
@@ -102,6 +104,16 @@ class UpdatePlan(Struct, frozen=True):
             moved = replace(moved, next_due=_first_due(updated, now), open_range=None, era=view.era)
         changes = (*decided.changes, *changed(plan, updated, moved))
         return Decided(updated, changes, decided.ended, grows=_words(updated) > _words(plan))
+
+    def _on(self, plan: Plan, view: ClusterView) -> Plan:
+        updated = self.patch.on(plan)
+        if self.patch.status is PlanStatus.DEAD:
+            updated = _enabled(replace(updated, stop=True), False)
+        elif isinstance(self.patch.status, PlanStatus) and updated.status is not plan.status:
+            updated = self._revived(updated)
+        updated = settled(updated, view, self.default_time_zone)
+        check_plan(updated)
+        return updated
 
     def _revived(self, plan: Plan) -> Plan:
         """A new status lifts what stopped the plan, but for what the same request says itself."""
