@@ -13,8 +13,8 @@ from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.delay_queue import DelayQueue
 from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
 from jobpool.leader.term import Term
-from jobpool.model.errors import InvalidArgument, JobpoolError
-from jobpool.model.parameters import shell_parameters
+from jobpool.model.errors import JobpoolError
+from jobpool.model.parameters import stopping_time
 from jobpool.model.run import Run
 from jobpool.replica.state import Folded, State
 from jobpool.store.change import Command
@@ -42,12 +42,9 @@ def deadline_of(run: Run, grace: Millis, *, given_at: Millis | None = None) -> M
 def time_to_stop(run: Run, state: State) -> Millis:
     """How long after its timeout the run may still be at work, when it would be in the way of the next one."""
     plan = state.plan_version(run.namespace, run.plan_id, run.plan_version)
-    if plan is None or run.executor != "shell" or not waits_for_agent(run, state):
+    if plan is None or not waits_for_agent(run, state):
         return 0
-    try:
-        return shell_parameters(plan.parameters if run.parameters is None else run.parameters).kill_after
-    except InvalidArgument:
-        return 0  # no agent can run it either
+    return stopping_time(run.executor, plan.parameters if run.parameters is None else run.parameters)
 
 
 def _end_of(run: Run, state: State) -> Command[None]:

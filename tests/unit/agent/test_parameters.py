@@ -10,8 +10,10 @@ from jobpool.model.errors import InvalidArgument
 from jobpool.model.parameters import (
     check_parameters,
     noop_parameters,
+    python_parameters,
     rest_parameters,
     shell_parameters,
+    stopping_time,
 )
 
 URL = "http://example.com/"
@@ -72,6 +74,28 @@ URL = "http://example.com/"
         ("shell", '{"command": "a", "kill_after": "2h"}', "parameters.kill_after", "wanted 0 to"),
         ("shell", '{"command": "a", "output_limit": -1}', "parameters.output_limit", "wanted 0 to"),
         ("shell", '{"command": "a", "output_limit": true}', "parameters.output_limit", "found a boolean"),
+        ("python", "", "parameters", "found nothing"),
+        ("python", "{}", "parameters.entry", "is missing"),
+        ("python", '{"entry": 5}', "parameters.entry", "wanted a text, found a number"),
+        ("python", '{"entry": "shop.reports"}', "parameters.entry", "wanted module:function"),
+        ("python", '{"entry": "shop/reports.py:daily"}', "parameters.entry", "wanted module:function"),
+        ("python", '{"entry": "shop:"}', "parameters.entry", "wanted module:function"),
+        ("python", '{"entry": "shop..a:f"}', "parameters.entry", "wanted module:function"),
+        ("python", '{"entry": "a:f()"}', "parameters.entry", "wanted module:function"),
+        ("python", '{"entry": "a:class"}', "parameters.entry", "wanted module:function"),
+        ("python", '{"entry": "a:f", "args": {}}', "parameters.args", "wanted an array, found an object"),
+        ("python", '{"entry": "a:f", "kwargs": []}', "parameters.kwargs", "wanted an object, found an array"),
+        ("python", '{"entry": "a:f", "interpreter": "python3"}', "parameters.interpreter", "absolute"),
+        ("python", '{"entry": "a:f", "venv": ".venv"}', "parameters.venv", "absolute"),
+        ("python", '{"entry": "a:f", "venv": "/v", "interpreter": "/p"}', "parameters.venv", "one of the two"),
+        ("python", '{"entry": "a:f", "path": "/srv"}', "parameters.path", "wanted a list"),
+        ("python", '{"entry": "a:f", "path": ["srv"]}', "parameters.path", "absolute"),
+        ("python", '{"entry": "a:f", "path": [""]}', "parameters.path", "empty"),
+        ("python", '{"entry": "a:f", "cwd": "here"}', "parameters.cwd", "absolute"),
+        ("python", '{"entry": "a:f", "env": {"JOBPOOL_FENCE": "1"}}', "parameters.env.JOBPOOL_FENCE", "set by jobpool"),
+        ("python", '{"entry": "a:f", "kill_after": "1s"}', "parameters.kill_after", "did you mean 'killAfter'?"),
+        ("python", '{"entry": "a:f", "killAfter": "2h"}', "parameters.killAfter", "wanted 0 to"),
+        ("python", '{"entry": "a:f", "outputLimit": -1}', "parameters.outputLimit", "wanted 0 to"),
         ("noop", '{"sleep": 5}', "parameters.sleep", "wanted a duration"),
         ("noop", '{"fail": 5}', "parameters.fail", "wanted true, false or a reason"),
         ("noop", '{"wait": "5s"}', "parameters.wait", "unknown"),
@@ -94,6 +118,9 @@ def test_what_is_left_out_has_its_default() -> None:
     shell = shell_parameters('{"command": "echo $HOME"}')
     assert shell.command == ("/bin/sh", "-c", "echo $HOME")
     assert (shell.kill_after, shell.output_limit, shell.cwd) == (10_000, 10 << 20, "")
+    python = python_parameters('{"entry": "shop.reports:Daily.run", "args": [1, {"a": null}], "kwargs": {"b": "c"}}')
+    assert (python.entry, python.args, python.kwargs) == ("shop.reports:Daily.run", (1, {"a": None}), {"b": "c"})
+    assert (python.kill_after, python.output_limit, python.interpreter, python.venv) == (10_000, 10 << 20, "", "")
     assert noop_parameters("") == noop_parameters("{}")
     check_parameters("plugin", "")
 
@@ -104,15 +131,34 @@ def test_a_body_makes_a_post_and_json_is_kept_as_text() -> None:
     assert [rest.expects(status) for status in (200, 201, 204, 206, 207)] == [False, True, True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("executor", "parameters", "span"),
+    [
+        ("shell", '{"command": "a", "kill_after": "5m"}', 300_000),
+        ("python", '{"entry": "a:f", "killAfter": "5m"}', 300_000),
+        ("python", '{"entry": "a:f"}', 10_000),
+        ("python", "{}", 0),
+        ("rest", '{"url": "http://example.com/"}', 0),
+    ],
+)
+def test_what_is_stopped_has_the_time_that_its_parameters_give(executor: str, parameters: str, span: int) -> None:
+    assert stopping_time(executor, parameters) == span
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-_KEYS = st.sampled_from(["url", "method", "body", "headers", "timeout", "expected_status", "command", "env", "sleep"])
+_KEYS = st.sampled_from(
+    ["url", "method", "body", "headers", "timeout", "expected_status", "command", "env", "sleep", "entry"]
+)
 
 
-@given(st.sampled_from(["rest", "shell", "noop", "plugin"]), st.text() | st.dictionaries(_KEYS, _JSON).map(json.dumps))
+@given(
+    st.sampled_from(["rest", "shell", "python", "noop", "plugin"]),
+    st.text() | st.dictionaries(_KEYS, _JSON).map(json.dumps),
+)
 def test_nothing_but_a_refusal_comes_of_bad_input(executor: str, parameters: str) -> None:
     try:
         check_parameters(executor, parameters)
