@@ -10,42 +10,34 @@ from collections.abc import Sequence
 
 import click
 
-from jobpool.cli.ctl_care import alarm, defrag, move_leader
-from jobpool.cli.ctl_endpoint import endpoint, version
-from jobpool.cli.ctl_errors import BAD_ARGUMENTS, FAILED, INTERRUPTED, report, report_usage
-from jobpool.cli.ctl_eval import allocation, evaluation
-from jobpool.cli.ctl_job import job
-from jobpool.cli.ctl_member import member
-from jobpool.cli.ctl_namespace import namespace
-from jobpool.cli.ctl_node import node, queue
+from jobpool.cli.ctl_errors import BAD_ARGUMENTS, FAILED, INTERRUPTED, report, report_io, report_usage
 from jobpool.cli.ctl_options import PrefixGroup, Settings
-from jobpool.cli.ctl_plan import plan
-from jobpool.cli.ctl_snapshot import snapshot
 from jobpool.model.errors import JobpoolError
 
-GROUPS = (
-    namespace,
-    plan,
-    job,
-    evaluation,
-    allocation,
-    node,
-    queue,
-    snapshot,
-    endpoint,
-    member,
-    move_leader,
-    alarm,
-    defrag,
-    version,
-)
+COMMANDS = {
+    "alarm": "jobpool.cli.ctl_care:alarm",
+    "allocation": "jobpool.cli.ctl_eval:allocation",
+    "defrag": "jobpool.cli.ctl_care:defrag",
+    "endpoint": "jobpool.cli.ctl_endpoint:endpoint",
+    "eval": "jobpool.cli.ctl_eval:evaluation",
+    "job": "jobpool.cli.ctl_job:job",
+    "member": "jobpool.cli.ctl_member:member",
+    "move-leader": "jobpool.cli.ctl_care:move_leader",
+    "namespace": "jobpool.cli.ctl_namespace:namespace",
+    "node": "jobpool.cli.ctl_node:node",
+    "plan": "jobpool.cli.ctl_plan:plan",
+    "queue": "jobpool.cli.ctl_node:queue",
+    "snapshot": "jobpool.cli.ctl_snapshot:snapshot",
+    "version": "jobpool.cli.ctl_endpoint:version",
+}
+"""Where each command is: only the one that is called is imported."""
 
 root = PrefixGroup(
     name="jobpoolctl",
     root=True,
+    lazy=COMMANDS,
     help="See and steer jobpool's plans and runs. Commands may be shortened: `jobpoolctl na l`.",
     epilog="Environment: JOBPOOLCTL_ENDPOINTS and so on for every global option (ETCDCTL_… too).",
-    commands={command.name: command for command in GROUPS if command.name is not None},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 
@@ -59,9 +51,16 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         return _run(words)
     except BrokenPipeError:
-        # Whoever read us has enough. What is still buffered must not fail again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read us has enough
         return FAILED
+    except OSError as error:
+        _drop_output()
+        return report_io(error)
+
+
+def _drop_output() -> None:
+    """What is still buffered must not fail again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(words: Sequence[str]) -> int:

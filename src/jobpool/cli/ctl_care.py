@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from jobpool.cli.ctl_lists import show_items
 from jobpool.cli.ctl_options import Leaf, PrefixGroup, Settings
 from jobpool.cli.ctl_session import ask_each, endpoints_of, run, why
-from jobpool.cli.output import Lines, View, fields_of, note, show_json, show_plain_json, show_table
+from jobpool.cli.formats import refuse_protobuf, shown_plain, shown_whole
+from jobpool.cli.output import Lines, View, fields_of, note, show_plain_json, show_table
 from jobpool.kit.pure.durations import MINUTE, Millis
 from jobpool.model.errors import JobpoolError, Unavailable
 
@@ -33,8 +34,7 @@ def list_alarms(settings: Settings) -> None:
     from jobpool.wire import jobpool_pb2 as pb
 
     answer = run(settings, lambda client: client.alarm_list(pb.AlarmListRequest()))
-    if settings.write_out == "json":
-        show_plain_json({"data": []} | fields_of(answer))
+    if _alarms_shown(settings, answer):
         return
     show_items(settings, list(answer.data), ALARMS)
     if not answer.data:
@@ -56,11 +56,18 @@ def disarm_alarms(settings: Settings, *, kind: str) -> None:
     from jobpool.wire import jobpool_pb2 as pb
 
     answer = run(settings, lambda client: client.alarm_disarm(pb.AlarmDisarmRequest(alarm=kind)))
-    if settings.write_out == "json":
-        show_plain_json({"data": []} | fields_of(answer))
+    if _alarms_shown(settings, answer):
         return
     show_items(settings, list(answer.data), ALARMS)
     note(f"disarmed: {len(answer.data)}")
+
+
+def _alarms_shown(settings: Settings, answer: "pb.AlarmListResponse | pb.AlarmDisarmResponse") -> bool:
+    """As JSON, `data` is there even when no alarm is."""
+    if settings.write_out == "json" and not settings.compat:
+        show_plain_json({"data": []} | fields_of(answer))
+        return True
+    return shown_whole(settings, answer)
 
 
 @click.command(cls=Leaf)
@@ -71,11 +78,10 @@ def defrag(ctx: click.Context, *, cluster: bool) -> None:
 
     Servers do so themselves before it is needed.
     """
+    refuse_protobuf(ctx.obj)
     settings = replace(ctx.obj, command_timeout=max(ctx.obj.command_timeout, _PATIENCE))
     found = asyncio.run(_defragment(ctx.obj, settings, cluster=cluster))
-    if settings.write_out == "json":
-        show_plain_json([_defragmented(*one) for one in found])
-    else:
+    if not shown_plain(settings, [_defragmented(*one) for one in found]):
         from jobpool.cli.ctl_status import size
 
         cells = [
@@ -152,9 +158,7 @@ def move_leader(settings: Settings, server: str, *, raft: bool) -> None:
     else:
         answer = run(settings, lambda client: client.move_leader(pb.MoveLeaderRequest(to=server)))
         said = f"server {answer.data.name} leads"
-    if settings.write_out == "json":
-        show_json(answer)
-    else:
+    if not shown_whole(settings, answer):
         Lines().show([(said,)])
 
 

@@ -10,7 +10,8 @@ import msgspec
 import jobpool
 from jobpool.cli.ctl_options import Leaf, PrefixGroup, Settings
 from jobpool.cli.ctl_session import ask_each, endpoints_of, tls_of, why
-from jobpool.cli.output import Lines, note, show_plain_json, show_table
+from jobpool.cli.formats import refuse_protobuf, shown_plain
+from jobpool.cli.output import Lines, note, show_table
 from jobpool.kit.effects.clock import SystemClock
 from jobpool.kit.pure.durations import Millis, format_duration
 from jobpool.model.errors import DeadlineExceeded, JobpoolError, Unavailable
@@ -45,9 +46,10 @@ _cluster = click.option(
 def health(ctx: click.Context, *, cluster: bool) -> None:
     """Ask each server whether it is healthy; exit code 1 when one is not."""
     settings: Settings = ctx.obj
+    refuse_protobuf(settings)
     found = asyncio.run(_ask_all(settings, cluster=cluster))
-    if settings.write_out == "json":
-        show_plain_json([_as_fields(one) for one in found])
+    if shown_plain(settings, [_as_fields(one) for one in found]):
+        pass
     elif settings.write_out == "table":
         show_table(("Endpoint", "Health", "Took", "Error"), [_as_row(one) for one in found])
     else:
@@ -65,14 +67,15 @@ def status(ctx: click.Context, *, cluster: bool) -> None:
     from jobpool.cli.ctl_status import COLUMNS, fields_of, line_of, row_of, status_of
 
     settings: Settings = ctx.obj
+    refuse_protobuf(settings)
 
     async def ask() -> "list[tuple[str, pb.ServerStatusResponse | JobpoolError]]":
         endpoints = await endpoints_of(settings, cluster=cluster)
         return list(zip(endpoints, await ask_each(settings, endpoints, status_of), strict=True))
 
     found = asyncio.run(ask())
-    if settings.write_out == "json":
-        show_plain_json([fields_of(*one) for one in found])
+    if shown_plain(settings, [fields_of(*one) for one in found]):
+        pass
     elif settings.write_out == "table":
         show_table(COLUMNS, [row_of(*one) for one in found])
     else:
@@ -91,9 +94,10 @@ def hashkv(ctx: click.Context, *, cluster: bool, rev: int) -> None:
     from jobpool.cli.ctl_status import HASH_COLUMNS, differ, hash_fields, hash_line, hash_row, hashes_of
 
     settings: Settings = ctx.obj
+    refuse_protobuf(settings)
     found = asyncio.run(hashes_of(settings, cluster=cluster, revision=rev))
-    if settings.write_out == "json":
-        show_plain_json([hash_fields(*one) for one in found])
+    if shown_plain(settings, [hash_fields(*one) for one in found]):
+        pass
     elif settings.write_out == "table":
         show_table(HASH_COLUMNS, [hash_row(*one) for one in found])
     else:
@@ -119,12 +123,12 @@ def _say_silent(found: "Sequence[tuple[str, object]]") -> None:
 def version(ctx: click.Context, *, server: bool) -> None:
     """Print the version of jobpoolctl."""
     settings: Settings = ctx.obj
+    refuse_protobuf(settings)
     found = asyncio.run(_versions(settings)) if server else []
-    if settings.write_out == "json":
-        shown: dict[str, object] = {"jobpoolctl": jobpool.__version__}
-        servers = [_fields_of(*one) for one in found]
-        show_plain_json(shown | {"servers": servers} if server else shown)
-    else:
+    shown: dict[str, object] = {"jobpoolctl": jobpool.__version__}
+    if server:
+        shown["servers"] = [_fields_of(*one) for one in found]
+    if not shown_plain(settings, shown):
         click.echo(f"jobpoolctl version: {jobpool.__version__}")
         Lines().show([(there, _told(answer)) for there, answer in found if not isinstance(answer, JobpoolError)])
         _say_silent(found)

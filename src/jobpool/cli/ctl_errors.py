@@ -5,6 +5,7 @@ import traceback
 
 import click
 
+from jobpool.cli.ctl_kinds import BAD_FEATURE, UnsupportedFormat
 from jobpool.model.errors import (
     AlreadyExists,
     DeadlineExceeded,
@@ -22,6 +23,7 @@ FAILED = 1
 BAD_CONNECTION = 2
 INVALID_INPUT = 3
 INTERRUPTED = 5
+IO = 6
 BAD_ARGUMENTS = 128
 
 LISTS = {"plan": "plan", "job": "job", "evaluation": "eval", "allocation": "allocation", "node": "node"}
@@ -59,7 +61,14 @@ def report_usage(error: click.ClickException) -> int:
     click.echo(f"Error: {error.format_message()}", err=True)
     context = error.ctx if isinstance(error, click.UsageError) else None
     click.echo(f"Hint: `{context.command_path if context else 'jobpoolctl'} --help` shows what it takes", err=True)
-    return BAD_ARGUMENTS
+    return BAD_FEATURE if isinstance(error, UnsupportedFormat) else BAD_ARGUMENTS
+
+
+def report_io(error: OSError) -> int:
+    """A file or stream of this machine failed us."""
+    where = f"{error.filename}: " if error.filename else ""
+    click.echo(f"Error: {where}{error.strerror or error}", err=True)
+    return IO
 
 
 def exit_code(error: JobpoolError) -> int:

@@ -7,7 +7,8 @@ import click
 from jobpool.cli.ctl_lists import show_items
 from jobpool.cli.ctl_options import PrefixGroup, Settings
 from jobpool.cli.ctl_session import run
-from jobpool.cli.output import Row, View, fields_of, note, show_json, show_plain_json, span
+from jobpool.cli.formats import shown_whole
+from jobpool.cli.output import Row, View, fields_of, note, show_plain_json, span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,10 +41,12 @@ def list_members(settings: Settings) -> None:
 
     answer, servers = run(settings, ask)
     bare = [one for one in servers if not one.member_id]
-    if settings.write_out == "json":
+    if settings.write_out == "json" and not settings.compat:
         members = [fields_of(one) | {"is_learner": one.is_learner, "status": _status(one)} for one in answer.data]
         shown = {"data": members, "servers": [_fields(one) for one in servers]}
         show_plain_json(fields_of(answer) | shown)
+        return
+    if shown_whole(settings, answer):
         return
     show_items(settings, list(answer.data), MEMBERS)
     if bare and answer.data:
@@ -62,8 +65,7 @@ def add_member(settings: Settings, name: str, *, peer_urls: str, learner: bool) 
 
     request = pb.MemberAddRequest(peer_urls=_split(peer_urls), is_learner=learner)
     answer = run(settings, lambda client: _add(client, name, request))
-    if settings.write_out == "json":
-        show_json(answer)
+    if shown_whole(settings, answer):
         return
     note(f"member {answer.member.id} added{' as a learner' if learner else ''}; into the configuration of {name}:")
     click.echo(_configuration(name, answer))
@@ -148,8 +150,7 @@ def _show_rest(
     *,
     said: str,
 ) -> None:
-    if settings.write_out == "json":
-        show_json(answer)
+    if shown_whole(settings, answer):
         return
     show_items(settings, list(answer.data), MEMBERS)
     note(said)

@@ -9,7 +9,8 @@ from jobpool.cli.ctl_lists import done, show_changed, show_items, show_list, sho
 from jobpool.cli.ctl_options import DURATION, MAX_PAGE, Paging, PrefixGroup, Settings, paged
 from jobpool.cli.ctl_session import run
 from jobpool.cli.ctl_views import JOB_MAP, NODES, PAUSES, QUEUES
-from jobpool.cli.output import Lines, note, show_json, stamp
+from jobpool.cli.formats import shown_whole
+from jobpool.cli.output import Lines, note, stamp
 from jobpool.kit.effects.clock import SystemClock
 from jobpool.kit.pure.durations import MINUTE, SECOND, Millis, format_duration
 from jobpool.model.errors import DeadlineExceeded, FailedPrecondition, NotFound, Unavailable
@@ -201,9 +202,7 @@ def _show_queue(settings: Settings, kind: str) -> None:
     from jobpool.wire import jobpool_pb2 as pb
 
     answer = run(settings, lambda client: client.queue_detail(pb.QueueDetailRequest(type=kind)))
-    if settings.write_out == "json":
-        show_json(answer)
-    else:
+    if not shown_whole(settings, answer):
         show_items(settings, [answer.data], QUEUES)
 
 
@@ -252,8 +251,7 @@ def job_map(settings: Settings, namespace: str) -> None:
 
     request = pb.QueueJobViewRequest(namespace=namespace)
     answer = run(settings, lambda client: client.queue_job_view_detail(request))
-    if settings.write_out == "json":
-        show_json(answer)
+    if shown_whole(settings, answer):
         return
     show_items(settings, [answer.data], JOB_MAP)
     if settings.write_out == "simple":

@@ -1,33 +1,51 @@
-"""What every command of `jobpoolctl` shares: prefixes of names, global flags anywhere, kinds of values."""
+"""What every command of `jobpoolctl` shares: prefixes of names, global flags anywhere, pages."""
 
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from importlib import import_module
+from typing import Any, NoReturn, TypeVar
 
 import click
 import msgspec
 
-from jobpool.kit.effects.clock import SystemClock
-from jobpool.kit.pure.durations import SECOND, Millis, parse_duration
+from jobpool.cli.ctl_kinds import DURATION as DURATION
+from jobpool.cli.ctl_kinds import ENDPOINTS, FORMAT, INSTANT, Switch, bare_flags
+from jobpool.cli.ctl_kinds import FORMATS as FORMATS
+from jobpool.cli.ctl_kinds import START as START
+from jobpool.cli.ctl_kinds import UnsupportedFormat as UnsupportedFormat
+from jobpool.kit.pure.durations import SECOND, Millis
 
-FORMATS = ("simple", "table", "json")
 MAX_PAGE = 1000
+MAX_NUMBER = 2_147_483_647
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The global flags; timeouts in ms."""
+    """The global flags; timeouts in ms. `write_out` is one of FORMATS, `compat` its shape as the original has it.
+
+    `user` (`name` or `name:password`) and `password` are for the commands on an etcd's own keys and users, as is `hex`
+    for the bytes that those print.
+    """
 
     endpoints: tuple[str, ...] = ("127.0.0.1:2379",)
     write_out: str = "simple"
+    compat: bool = False
+    hex: bool = False
     command_timeout: Millis = 5 * SECOND
     dial_timeout: Millis = 2 * SECOND
+    keepalive_time: Millis = 2 * SECOND
+    keepalive_timeout: Millis = 6 * SECOND
     cacert: str = ""
     cert: str = ""
     key: str = ""
     insecure_skip_tls_verify: bool = False
+    insecure_transport: bool = True
+    insecure_discovery: bool = True
+    user: str = ""
+    password: str = ""
+    discovery_srv: str = ""
+    discovery_srv_name: str = ""
     debug: bool = False
 
 
@@ -39,113 +57,53 @@ class Paging(msgspec.Struct, frozen=True):
     everything: bool
 
 
-class DurationType(click.ParamType):  # type: ignore[type-arg]  # generic only in newer clicks
-    """`90s`, `1h30m`, as ms."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Millis:
-        if isinstance(value, int):
-            return value
-        try:
-            return parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class InstantType(click.ParamType):  # type: ignore[type-arg]
-    """A time with an offset, a local time, or how long ago (`90m`); as an aware datetime."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            ago = parse_duration(value)
-        except ValueError:
-            return self._written_out(value, param, ctx)
-        return datetime.fromtimestamp((SystemClock().now() - ago) / 1000, UTC)
-
-    def _written_out(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        try:
-            return datetime.fromisoformat(value).astimezone()
-        except (ValueError, OverflowError, OSError):
-            self.fail(
-                f"wanted 2026-01-31T09:00:00+01:00, a local time or a span such as 2h, found {value!r}", param, ctx
-            )
-
-
-class StartType(click.ParamType):  # type: ignore[type-arg]
-    """Where a preview starts: a time with an offset, one without (a naive datetime), or a span from now on (`2h`)."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            return datetime.fromtimestamp((SystemClock().now() + parse_duration(value)) / 1000, UTC)
-        except ValueError:
-            pass
-        try:
-            return datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(
-                f"wanted 2026-01-31T09:00:00+01:00, a time in the plan's zone or a span such as 2h, found {value!r}",
-                param,
-                ctx,
-            )
-
-
-class EndpointsType(click.ParamType):  # type: ignore[type-arg]
-    """A comma list."""
-
-    name = "host:port,…"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        if isinstance(value, tuple):
-            return value
-        endpoints = tuple(part.strip() for part in value.split(",") if part.strip())
-        if not endpoints:
-            self.fail("wanted host:port, or several with commas between, found nothing", param, ctx)
-        return endpoints
-
-
-DURATION = DurationType()
-INSTANT = InstantType()
-START = StartType()
-
 _GLOBAL: Sequence[tuple[tuple[str, ...], dict[str, Any]]] = (
-    (("--endpoints",), {"type": EndpointsType(), "help": "Servers, tried in order.  [default: 127.0.0.1:2379]"}),
-    (("-w", "--write-out"), {"type": click.Choice(FORMATS), "help": "How to print.  [default: simple]"}),
+    (("--endpoints",), {"type": ENDPOINTS, "help": "Servers, tried in order.  [default: 127.0.0.1:2379]"}),
+    (("-w", "--write-out"), {"type": FORMAT, "help": "How to print.  [default: simple]"}),
+    (("--compat",), {"help": "Print in the shapes of the original's jobpoolctl."}),
+    (("--hex",), {"help": "Print bytes as hexadecimal digits."}),
     (("--command-timeout",), {"type": DURATION, "help": "For each call.  [default: 5s]"}),
     (("--dial-timeout",), {"type": DURATION, "help": "For each connection.  [default: 2s]"}),
+    (("--keepalive-time",), {"type": DURATION, "help": "Ask a silent server whether it lives, 10s at least."}),
+    (("--keepalive-timeout",), {"type": DURATION, "help": "For its answer to that.  [default: 6s]"}),
     (("--cacert",), {"metavar": "FILE", "help": "Authorities to trust, PEM; turns TLS on."}),
     (("--cert",), {"metavar": "FILE", "help": "Our certificate, PEM; turns TLS on."}),
     (("--key",), {"metavar": "FILE", "help": "The key of --cert, PEM."}),
-    (
-        ("--insecure-skip-tls-verify",),
-        {"is_flag": True, "help": "TLS, whoever answers. For tests only."},
-    ),
-    (("--debug",), {"is_flag": True, "help": "Say on stderr what is tried; tracebacks."}),
+    (("--insecure-skip-tls-verify",), {"help": "TLS, whoever answers. For tests only."}),
+    (("--insecure-transport",), {"help": "No TLS where nothing asks for it; =false: TLS.  [default: true]"}),
+    (("--user",), {"metavar": "NAME[:PASSWORD]", "help": "For commands on the etcd's own keys and users."}),
+    (("--password",), {"metavar": "PASSWORD", "help": "Of --user."}),
+    (("-d", "--discovery-srv"), {"metavar": "DOMAIN", "help": "Refused: name the servers by --endpoints."}),
+    (("--discovery-srv-name",), {"metavar": "NAME", "help": "Goes with --discovery-srv."}),
+    (("--insecure-discovery",), {"help": "Goes with --discovery-srv.  [default: true]"}),
+    (("--debug",), {"help": "Say on stderr what is tried; tracebacks."}),
 )
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     """Nearer to the command wins: these run from the root down, and only what was given is put over it."""
-    if value is not None and param.name is not None:
-        ctx.obj = msgspec.structs.replace(ctx.obj, **{param.name: value})
-        if param.name == "debug" and value:
-            logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+    if value is None or param.name is None:
+        return
+    if param.name in ("discovery_srv", "discovery_srv_name") and value:
+        raise click.UsageError(
+            f"--{param.name.replace('_', '-')} is not supported: this program cannot look up SRV records of DNS; "
+            "name the servers by --endpoints",
+            ctx,
+        )
+    ctx.obj = msgspec.structs.replace(ctx.obj, **{param.name: value})
+    if param.name == "debug" and value:
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
 
 
 def _global_options(*, root: bool) -> list[click.Option]:
-    options = []
+    options: list[click.Option] = []
     for names, rest in _GLOBAL:
-        variable = names[-1].removeprefix("--").replace("-", "_").upper()
+        bare = names[-1].removeprefix("--")
+        variable = bare.replace("-", "_").upper()
         where = [f"JOBPOOLCTL_{variable}", f"ETCDCTL_{variable}"] if root else None
-        options.append(click.Option(names, expose_value=False, callback=_remember, envvar=where, default=None, **rest))
+        shared: dict[str, Any] = {"expose_value": False, "callback": _remember, "envvar": where, "default": None} | rest
+        is_value = "type" in rest or "metavar" in rest
+        options.append(click.Option(names, **shared) if is_value else Switch([f"--{bare}/--no-{bare}"], **shared))
     return options
 
 
@@ -157,6 +115,9 @@ class _WithGlobals(click.Command):
     def add_globals(self, *, root: bool) -> None:
         self.own = len(self.params)
         self.params.extend(_global_options(root=root))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, bare_flags(self.params, args))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         every = self.get_params(ctx)
@@ -180,27 +141,52 @@ class Leaf(_WithGlobals):
 
 
 class PrefixGroup(_WithGlobals, click.Group):
-    """A group whose commands answer to every unique beginning of their names."""
+    """A group whose commands answer to every unique beginning of their names.
+
+    `lazy`: where commands are that are imported only when they are called: their names and `module:variable`.
+    """
 
     command_class = Leaf
     group_class = type
 
-    def __init__(self, *args: Any, root: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, root: bool = False, lazy: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.add_globals(root=root)
+        self._lazy = dict(lazy or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*self.commands, *self._lazy})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        exact = super().get_command(ctx, cmd_name)
-        if exact is not None:
-            return exact
-        matches = [name for name in self.list_commands(ctx) if name.startswith(cmd_name)]
+        names = self.list_commands(ctx)
+        if cmd_name in names:
+            return self._loaded(cmd_name)
+        matches = [name for name in names if name.startswith(cmd_name)]
         if len(matches) > 1:
             ctx.fail(f"{cmd_name!r} could be {' or '.join(matches)}")
-        return super().get_command(ctx, matches[0]) if matches else None
+        return self._loaded(matches[0]) if matches else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            _suggest(self.list_commands(ctx), error)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         _WithGlobals.format_options(self, ctx, formatter)
         self.format_commands(ctx, formatter)
+
+    def _loaded(self, name: str) -> click.Command:
+        if name not in self.commands:
+            module, _, variable = self._lazy[name].partition(":")
+            self.commands[name] = getattr(import_module(module), variable)
+        return self.commands[name]
+
+
+def _suggest(names: Sequence[str], error: click.exceptions.NoSuchCommand) -> NoReturn:
+    raise click.exceptions.NoSuchCommand(error.command_name, possibilities=names, ctx=error.ctx) from error
 
 
 def paged(function: Function) -> Function:
@@ -215,7 +201,12 @@ def paged(function: Function) -> Function:
             "--size", type=click.IntRange(1, MAX_PAGE), default=10, show_default=True, is_eager=True, help="Page size."
         ),
         click.option(
-            "--number", type=click.IntRange(1), default=1, show_default=True, is_eager=True, help="Page, from 1."
+            "--number",
+            type=click.IntRange(1, MAX_NUMBER),
+            default=1,
+            show_default=True,
+            is_eager=True,
+            help="Page, from 1.",
         ),
     ):
         function = decorate(function)

@@ -12,7 +12,8 @@ from jobpool.cli.ctl_plan_flags import fields_of, plan_flags, text_of
 from jobpool.cli.ctl_plan_switch import in_the_plans_zone, offline, online, pause, resume
 from jobpool.cli.ctl_session import run
 from jobpool.cli.ctl_views import JOBS, PLANS, TICKS, zone_of
-from jobpool.cli.output import Lines, note, show_json
+from jobpool.cli.formats import shown_whole
+from jobpool.cli.output import Lines, note
 from jobpool.model.errors import InvalidArgument, JobpoolError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def add(
         requests = [("", add_request(fields, pending=pending))]
     else:
         requests = _from_file(path, {"id": plan_id, "namespace": namespace} | flags, pending=pending)
-    run(settings, lambda client: _add_all(client, requests, settings.write_out))
+    run(settings, lambda client: _add_all(client, requests, settings))
 
 
 def _from_file(path: str, flags: dict[str, Any], *, pending: bool) -> "list[tuple[str, pb.SchedulePlanAddRequest]]":
@@ -69,7 +70,9 @@ def _from_file(path: str, flags: dict[str, Any], *, pending: bool) -> "list[tupl
     return requests
 
 
-async def _add_all(client: "Client", requests: "list[tuple[str, pb.SchedulePlanAddRequest]]", form: str) -> None:
+async def _add_all(
+    client: "Client", requests: "list[tuple[str, pb.SchedulePlanAddRequest]]", settings: Settings
+) -> None:
     executors = set()
     for number, (source, request) in enumerate(requests):
         try:
@@ -80,9 +83,7 @@ async def _add_all(client: "Client", requests: "list[tuple[str, pb.SchedulePlanA
                     f"{request.id or request.name} ({source}) was not added; {number} of {len(requests)} were before it"
                 )
             raise
-        if form == "json":
-            show_json(answer)
-        else:
+        if not shown_whole(settings, answer):
             await _say_added(client, answer.data)
             executors.add(answer.data.executor)
     if executors:
@@ -176,7 +177,7 @@ def update(settings: Settings, /, plan_id: str, *, namespace: str, clear: tuple[
     if not fields and not clear:
         raise click.UsageError("nothing to change is given")
     request = update_request({"id": plan_id, "namespace": namespace} | fields, clear)
-    if settings.write_out != "simple":
+    if settings.write_out != "simple" or settings.compat:
         show_changed(settings, run(settings, lambda client: client.plan_update(request)), view=PLANS)
         return
     fires = run(settings, lambda client: _update(client, request, settings))
@@ -258,8 +259,7 @@ def preview(settings: Settings, plan_id: str, *, namespace: str, count: int, aft
         return await client.plan_preview(request)
 
     answer = run(settings, ask)
-    if settings.write_out == "json":
-        show_json(answer)
+    if shown_whole(settings, answer):
         return
     show_items(settings, list(answer.data), TICKS)
     if not answer.data:

@@ -4,43 +4,27 @@ What servers send is printed without its control characters: a job's text must n
 """
 
 import json
-import sys
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 import click
 import msgspec
 
+from jobpool.cli.grid import Row as Row
+from jobpool.cli.grid import cells as cells
+from jobpool.cli.grid import printable as printable
+from jobpool.cli.grid import show_table as show_table
 from jobpool.kit.pure.durations import format_duration
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
     from google.protobuf.timestamp_pb2 import Timestamp
-    from rich.box import Box
-    from rich.table import Table
 
 Item = TypeVar("Item")
-Row = Sequence[str]
 
-STYLES = {
-    "complete": "green",
-    "ready": "green",
-    "running": "cyan",
-    "failed": "red",
-    "expired": "red",
-    "dead": "red",
-    "down": "red",
-    "unknown": "magenta",
-    "skipped": "yellow",
-    "cancelled": "yellow",
-    "blocked": "yellow",
-    "ineligible": "yellow",
-}
-WIDE = 100_000
-"""Columns where no terminal says how many there are."""
 SPANS = ("timeout", "lateness_ms")
 """Number fields that hold milliseconds."""
 MICROSECONDS = ("status_update_at",)
@@ -66,45 +50,12 @@ class Lines:
         for row in clean:
             self._widths += [0] * (len(row) - len(self._widths))
             self._widths = [max(wide, cells(cell)) for wide, cell in zip(self._widths, row, strict=True)]
+        lines = []
         for row in clean:
             padded = (cell + " " * (wide - cells(cell)) for cell, wide in zip(row, self._widths, strict=True) if wide)
-            click.echo("  ".join(padded).rstrip())
-
-
-def show_table(columns: Row, rows: Sequence[Row]) -> None:
-    """A grid: of lines and in colours on a terminal; plain ASCII and as wide as need be elsewhere.
-
-    On a terminal that is too narrow for it each row becomes a grid of its own, with the titles at its left.
-    """
-    from rich import box
-    from rich.console import Console
-    from rich.measure import Measurement
-
-    there = sys.stdout.isatty()
-    console = Console(file=sys.stdout, width=None if there else WIDE, no_color=None if there else True)
-    style = box.SQUARE if there else box.ASCII2
-    table = _grid(columns, rows, style)
-    if Measurement.get(console, console.options.update(max_width=WIDE), table).maximum <= console.width:
-        console.print(table)
-        return
-    for row in rows:
-        pairs = [(title, cell) for title, cell in zip(columns, row, strict=True) if cell]
-        console.print(_grid((), pairs, style))
-
-
-def _grid(columns: Row, rows: Sequence[Row], style: "Box") -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=style, show_header=bool(columns))
-    for title in columns:
-        table.add_column(Text(title), overflow="fold")
-    if not columns:
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column(overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell), style=STYLES.get(cell, "")) for cell in row))
-    return table
+            lines.append("  ".join(padded).rstrip())
+        if lines:
+            click.echo("\n".join(lines))
 
 
 def show_fields(message: "Message", zone: tzinfo | None) -> None:
@@ -153,6 +104,7 @@ def stamp(message: "Message", field: str, zone: tzinfo | None = None) -> str:
     return moment(getattr(message, field), zone) if message.HasField(field) else ""
 
 
+@lru_cache(maxsize=256)
 def zone_named(name: str) -> tzinfo | None:
     """The zone, or None = local when this machine does not know it."""
     try:
@@ -164,26 +116,6 @@ def zone_named(name: str) -> tzinfo | None:
 def span(millis: int) -> str:
     """A duration for people; nothing for 0, `-` before a negative one."""
     return "" if millis == 0 else format_duration(millis) if millis > 0 else f"-{format_duration(-millis)}"
-
-
-def printable(text: str) -> str:
-    """The text with every control and other invisible character written out (`\\x1b`)."""
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-
-
-def cells(text: str) -> int:
-    """How many columns of a terminal the text takes: a Chinese character two, a combining accent none."""
-    if text.isascii():
-        return len(text)
-    return sum(_cell(sign) for sign in text)
-
-
-def _cell(sign: str) -> int:
-    if unicodedata.combining(sign):
-        return 0
-    return 2 if unicodedata.east_asian_width(sign) in "WF" else 1
 
 
 def _pairs(message: "Message", zone: tzinfo | None, path: str) -> Iterable[tuple[str, str]]:
