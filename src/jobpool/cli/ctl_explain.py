@@ -3,13 +3,13 @@
 import click
 
 from jobpool.cli.ctl_lists import show_changed
-from jobpool.cli.ctl_options import Settings
+from jobpool.cli.ctl_options import Leaf, Settings
 from jobpool.cli.ctl_plan_flags import text_of
 from jobpool.cli.ctl_session import run
 from jobpool.cli.ctl_views import JOBS
 
 
-@click.command("rerun")
+@click.command("rerun", cls=Leaf)
 @click.argument("job_id")
 @click.option("--parameters", metavar="JSON|@FILE", help="Instead of the job's.")
 @click.option("--idempotency-key", default="", help="The same key within 24 h names the same run.")

@@ -18,6 +18,7 @@ from jobpool.kit.pure.durations import SECOND, Millis
 
 MAX_PAGE = 1000
 MAX_NUMBER = 2_147_483_647
+MAX_REVISION = 9_223_372_036_854_775_807
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -232,6 +233,16 @@ def in_namespace(function: Function) -> Function:
         "--ns", "--namespace", "namespace", callback=choose, help="The namespace.  [default: default]"
     )(function)
     return click.argument("placed_namespace", metavar="[NAMESPACE]", required=False, is_eager=True)(function)
+
+
+def at_revision(function: Function) -> Function:
+    """Adds --revision."""
+    return click.option(
+        "--revision",
+        type=click.IntRange(0, MAX_REVISION),
+        metavar="N",
+        help="Only while the plan is of this revision, as `plan detail` shows it; else exit code 1.",
+    )(function)
 
 
 def given(values: Mapping[str, object]) -> dict[str, Any]:

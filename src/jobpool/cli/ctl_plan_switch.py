@@ -1,79 +1,98 @@
 """`jobpoolctl plan online|offline|pause|resume`: whether a plan's ticks run."""
 
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from jobpool.cli.ctl_lists import show_changed, timestamp
-from jobpool.cli.ctl_options import START, Settings, in_namespace
+from jobpool.cli.ctl_options import START, Leaf, Settings, at_revision, in_namespace
 from jobpool.cli.ctl_session import run
 from jobpool.cli.ctl_views import PLANS, zone_of
+from jobpool.model.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from jobpool.client import Client
     from jobpool.wire import jobpool_pb2 as pb
 
 
-@click.command("online")
+_why = click.option("--description", default="", help="Why.")
+
+
+@click.command("online", cls=Leaf)
 @click.argument("plan_id")
-@click.option("--description", default="", help="Why.")
+@_why
+@at_revision
 @in_namespace
 @click.pass_obj
-def online(settings: Settings, plan_id: str, *, namespace: str, description: str) -> None:
+def online(settings: Settings, plan_id: str, *, namespace: str, description: str, revision: int | None) -> None:
     """Start a plan's ticks."""
     from jobpool.wire import jobpool_pb2 as pb
 
-    request = pb.SchedulePlanOnlineRequest(id=plan_id, namespace=namespace, description=description)
-    answer = run(settings, lambda client: client.plan_online(request))
-    show_changed(settings, answer, view=PLANS)
+    request = pb.SchedulePlanOnlineRequest(id=plan_id, namespace=namespace, description=description, revision=revision)
+    _switch(settings, lambda client: client.plan_online(request))
 
 
-@click.command("offline")
+@click.command("offline", cls=Leaf)
 @click.argument("plan_id")
-@click.option("--description", default="", help="Why.")
+@_why
+@at_revision
 @in_namespace
 @click.pass_obj
-def offline(settings: Settings, plan_id: str, *, namespace: str, description: str) -> None:
+def offline(settings: Settings, plan_id: str, *, namespace: str, description: str, revision: int | None) -> None:
     """Stop a plan's ticks; its runs go on."""
     from jobpool.wire import jobpool_pb2 as pb
 
-    request = pb.SchedulePlanOfflineRequest(id=plan_id, namespace=namespace, description=description)
-    answer = run(settings, lambda client: client.plan_offline(request))
-    show_changed(settings, answer, view=PLANS)
+    request = pb.SchedulePlanOfflineRequest(id=plan_id, namespace=namespace, description=description, revision=revision)
+    _switch(settings, lambda client: client.plan_offline(request))
 
 
-@click.command("pause")
+def _switch(settings: Settings, ask: "Callable[[Client], Coroutine[Any, Any, pb.SchedulePlanDetailResponse]]") -> None:
+    show_changed(settings, run(settings, ask), view=PLANS)
+
+
+@click.command("pause", cls=Leaf)
 @click.argument("plan_id")
 @click.option("--by", default="", help="Who.  [default: the address you call from]")
 @click.option("--note", default="", help="Why.")
 @click.option("--until", type=START, help="Resume it by itself at this time in the plan's zone, or in 2h.")
+@at_revision
 @in_namespace
 @click.pass_obj
-def pause(settings: Settings, plan_id: str, *, namespace: str, by: str, note: str, until: datetime | None) -> None:
+def pause(
+    settings: Settings,
+    plan_id: str,
+    *,
+    namespace: str,
+    by: str,
+    note: str,
+    until: datetime | None,
+    revision: int | None,
+) -> None:
     """Hold a plan's ticks back for a while; its runs go on."""
     from jobpool.wire import jobpool_pb2 as pb
 
     async def ask(client: "Client") -> "pb.SchedulePlanDetailResponse":
         end = timestamp(await in_the_plans_zone(client, until, plan_id=plan_id, namespace=namespace))
-        request = pb.PlanPauseRequest(id=plan_id, namespace=namespace, by=by, note=note, until=end)
+        request = pb.PlanPauseRequest(id=plan_id, namespace=namespace, by=by, note=note, until=end, revision=revision)
         return await client.plan_pause(request)
 
-    show_changed(settings, run(settings, ask), view=PLANS)
+    _switch(settings, ask)
 
 
-@click.command("resume")
+@click.command("resume", cls=Leaf)
 @click.argument("plan_id")
 @click.option("--catch-up", is_flag=True, help="Let the plan's catch-up policy decide about what was due meanwhile.")
+@at_revision
 @in_namespace
 @click.pass_obj
-def resume(settings: Settings, plan_id: str, *, namespace: str, catch_up: bool) -> None:
+def resume(settings: Settings, plan_id: str, *, namespace: str, catch_up: bool, revision: int | None) -> None:
     """Let a paused plan go on; what was due meanwhile does not run."""
     from jobpool.wire import jobpool_pb2 as pb
 
-    request = pb.PlanResumeRequest(id=plan_id, namespace=namespace, catch_up=catch_up)
-    answer = run(settings, lambda client: client.plan_resume(request))
-    show_changed(settings, answer, view=PLANS)
+    request = pb.PlanResumeRequest(id=plan_id, namespace=namespace, catch_up=catch_up, revision=revision)
+    _switch(settings, lambda client: client.plan_resume(request))
 
 
 async def in_the_plans_zone(client: "Client", at: datetime | None, *, plan_id: str, namespace: str) -> datetime | None:
@@ -83,4 +102,7 @@ async def in_the_plans_zone(client: "Client", at: datetime | None, *, plan_id: s
     if at is None or at.tzinfo is not None:
         return at
     detail = await client.plan_detail(pb.SchedulePlanDetailRequest(id=plan_id, namespace=namespace))
-    return at.replace(tzinfo=zone_of(detail.data)).astimezone(UTC)
+    try:
+        return at.replace(tzinfo=zone_of(detail.data)).astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidArgument("time", f"wanted one of the years 1 to 9999 in UTC, found {at.isoformat()}") from error

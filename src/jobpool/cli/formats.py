@@ -184,7 +184,7 @@ def _around(answer: "Message") -> "tuple[Message, Message]":
 def _dict_of(message: "Message") -> dict[str, Any]:
     from google.protobuf.json_format import MessageToDict
 
-    return cast("dict[str, Any]", MessageToDict(message, preserving_proto_field_name=True))
+    return MessageToDict(message, preserving_proto_field_name=True)
 
 
 def _indented(value: object, by: int) -> str:
