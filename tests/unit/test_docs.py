@@ -20,8 +20,8 @@ from jobpool.api.service import METHODS
 from jobpool.cli import agent as agent_program
 from jobpool.cli.ctl import root
 from jobpool.cli.ctl_plan_file import read_documents
-from jobpool.cli.ctl_plan_request import add_request
 from jobpool.cli.server_flags import FLAGS
+from jobpool.declare.requests import add_request
 from jobpool.kit.pure.settings import parse_yaml
 from jobpool.leader import SERVICES
 from jobpool.model import transitions

@@ -44,7 +44,7 @@ def add(
 ) -> None:
     """Add a plan from flags, or plans from a file; they run at once unless --pending is given."""
     if path is None:
-        from jobpool.cli.ctl_plan_request import add_request
+        from jobpool.declare.requests import add_request
 
         fields = {"id": plan_id, "namespace": namespace} | fields_of(flags)
         requests = [("", add_request(fields, pending=pending))]
@@ -56,7 +56,7 @@ def add(
 def _from_file(path: str, flags: dict[str, Any], *, pending: bool) -> "list[tuple[str, pb.SchedulePlanAddRequest]]":
     """Every plan is checked before the first is sent."""
     from jobpool.cli.ctl_plan_file import read_documents
-    from jobpool.cli.ctl_plan_request import add_request
+    from jobpool.declare.requests import add_request
 
     beside = [name for name, value in flags.items() if value is not None and value != ()]
     if beside:
@@ -171,7 +171,7 @@ def detail(settings: Settings, plan_id: str, *, namespace: str) -> None:
 @click.pass_obj
 def update(settings: Settings, /, plan_id: str, *, namespace: str, clear: tuple[str, ...], **flags: Any) -> None:
     """Change what is given; all else stays."""
-    from jobpool.cli.ctl_plan_request import update_request
+    from jobpool.declare.requests import update_request
 
     fields = fields_of(flags)
     if not fields and not clear:
