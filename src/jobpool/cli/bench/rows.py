@@ -81,10 +81,12 @@ async def lateness_at_once(directory: Path, scale: Scale, setup: Setup) -> list[
 async def lateness_idle(directory: Path, scale: Scale, setup: Setup) -> list[Row]:
     """From due to started of one plan, while nothing else happens."""
     places = posts(directory, setup)
-    await load_plans(places, [("plan", PeriodicPatch(spec=_EVERY_SECOND, time_zone="UTC"))])
+    start = _start_after(setup, 0)
+    await load_plans(places, [("plan", PeriodicPatch(spec=_EVERY_SECOND, time_zone="UTC", start_time=start))])
     async with running(places, agents=1) as bench:
-        first = await bench.ended()
-        await until_ended(bench, first + scale.seconds * 2)
+        if _CLOCK.now() >= start:
+            raise RuntimeError(f"the servers were ready {_CLOCK.now() - start} ms after the plan was due")
+        await until_ended(bench, scale.seconds * 2)
         late = await _lateness(bench, scale.seconds * 2)
     detail = f"p50 {part(late, 0.5):.0f} ms over {len(late)} runs"
     return [Row("due to started, one plan, idle, p99", part(late, 0.99), "ms", "50", "15", detail)]
