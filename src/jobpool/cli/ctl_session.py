@@ -32,6 +32,7 @@ def run(settings: Settings, action: "Callable[[Client], Coroutine[Any, Any, Resu
             tls_of(settings),
             timeout=settings.command_timeout,
             dial_timeout=settings.dial_timeout,
+            hasty=True,
         ) as client:
             return await action(client)
 
@@ -50,9 +51,9 @@ async def _one(
 ) -> Result | JobpoolError:
     from jobpool.client import Client
 
-    tls, timeout = tls_of(settings), settings.command_timeout
+    tls, timeout, dial = tls_of(settings), settings.command_timeout, settings.dial_timeout
     try:
-        async with Client([endpoint], tls, timeout=timeout, dial_timeout=settings.dial_timeout) as client:
+        async with Client([endpoint], tls, timeout=timeout, dial_timeout=dial, hasty=True) as client:
             return await action(client)
     except JobpoolError as error:
         return error
@@ -68,8 +69,8 @@ async def endpoints_of(settings: Settings, *, cluster: bool) -> list[str]:
 
     if not cluster:
         return [parse_endpoint(text, secure=tls_of(settings) is not None).url for text in settings.endpoints]
-    tls, timeout = tls_of(settings), settings.command_timeout
-    async with Client(settings.endpoints, tls, timeout=timeout, dial_timeout=settings.dial_timeout) as client:
+    tls, timeout, dial = tls_of(settings), settings.command_timeout, settings.dial_timeout
+    async with Client(settings.endpoints, tls, timeout=timeout, dial_timeout=dial, hasty=True) as client:
         servers = (await client.server_list(pb.ServerListRequest())).data
     silent = [server.name for server in servers if not server.url]
     if silent:

@@ -4,9 +4,9 @@ The difference that matters to a caller is whether the request can have arrived:
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 from grpclib.client import Stream
@@ -27,6 +27,11 @@ DEAD_AFTER: Millis = 10_000
 _GARBLED = (KeyError, NotImplementedError, AssertionError)
 """What grpclib raises for an answer without status, a compressed one, and a message that is cut short."""
 
+Metadata: TypeAlias = Mapping[str, str]
+"""What goes beside a request, by lower-case names."""
+
+NOTHING_BESIDE: Metadata = {}
+
 Asked = TypeVar("Asked", bound=Message)
 Reply = TypeVar("Reply", bound=Message)
 
@@ -41,7 +46,14 @@ class Link:
         self._channel: LiveChannel | None = None
 
     async def call(
-        self, rpc: str, request: Message, *, reply: type[Reply], timeout: Millis, if_lost: str = ""
+        self,
+        rpc: str,
+        request: Message,
+        *,
+        reply: type[Reply],
+        timeout: Millis,
+        if_lost: str = "",
+        metadata: Metadata = NOTHING_BESIDE,
     ) -> Reply:
         """The answer, within `timeout` ms; `if_lost` is added to what an error says when the answer was lost.
 
@@ -49,10 +61,16 @@ class Link:
         server answered.
         """
         channel = await self._dial(min(timeout, self._dial_timeout))
-        path = f"/{SERVICE}/{rpc}"
-        seconds = timeout / 1000
+        opened = channel.request(
+            f"/{SERVICE}/{rpc}",
+            Cardinality.UNARY_UNARY,
+            type(request),
+            reply,
+            timeout=timeout / 1000,
+            metadata=metadata,
+        )
         with self._told(rpc, timeout, if_lost):
-            async with channel.request(path, Cardinality.UNARY_UNARY, type(request), reply, timeout=seconds) as stream:
+            async with opened as stream:
                 await stream.send_message(request, end=True)
                 answer = await stream.recv_message()
         if answer is None:
@@ -60,13 +78,14 @@ class Link:
         return answer
 
     async def stream(
-        self, rpc: str, request: Message, *, reply: type[Reply], patience: Millis
+        self, rpc: str, request: Message, *, reply: type[Reply], patience: Millis, metadata: Metadata = NOTHING_BESIDE
     ) -> AsyncGenerator[Reply, None]:
         """The answers to one request, as they come; `patience` ms for each. Raises what `call` raises."""
         channel = await self._dial(min(patience, self._dial_timeout))
         path = f"/{SERVICE}/{rpc}"
+        opened = channel.request(path, Cardinality.UNARY_STREAM, type(request), reply, metadata=metadata)
         with self._told(rpc, patience):
-            async with channel.request(path, Cardinality.UNARY_STREAM, type(request), reply) as stream:
+            async with opened as stream:
                 async with asyncio.timeout(patience / 1000):
                     await stream.send_message(request, end=True)
                 while True:

@@ -42,11 +42,13 @@ class _Server(Server):
 class FakeApi:
     """Serves every unary call of the service on 127.0.0.1. Unscripted calls answer an empty message.
 
-    `port` 0 takes a free one. `requests` lists all that came, as (call, request), in order.
+    `port` 0 takes a free one. `requests` lists all that came, as (call, request), in order, and `metadata` what was
+    beside each.
     """
 
     def __init__(self, *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[tuple[str, Message]] = []
+        self.metadata: list[dict[str, str]] = []
         self._answers: dict[str, list[Answer]] = defaultdict(list)
         self._server = _Server([self])
         self.port = port
@@ -94,6 +96,7 @@ class FakeApi:
             request = await stream.recv_message()
             assert request is not None
             self.requests.append((rpc, request))
+            self.metadata.append({name: str(value) for name, value in (stream.metadata or {}).items()})
             await stream.send_message(await self._answer(rpc, request, reply_type))
 
         return Handler(handle, Cardinality.UNARY_UNARY, request_type, reply_type)

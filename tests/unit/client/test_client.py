@@ -6,7 +6,7 @@ import socket
 import pytest
 from google.protobuf.message import Message
 
-from jobpool.client import Client, Unreachable
+from jobpool.client import Client, Headers, Unreachable
 from jobpool.model.errors import (
     AlreadyExists,
     DeadlineExceeded,
@@ -97,14 +97,14 @@ async def test_an_error_without_a_class_names_its_code() -> None:
 
 async def test_no_server_names_the_endpoint_and_what_to_do() -> None:
     endpoint = dead_endpoint()
-    async with Client([endpoint]) as client:
+    async with Client([endpoint], hasty=True) as client:
         with pytest.raises(Unreachable, match=f"http://{endpoint} \\(connection refused\\).*start one"):
             await client.plan_list(LIST)
 
 
 async def test_no_server_at_all_names_each() -> None:
     first, second = dead_endpoint(), dead_endpoint()
-    async with Client([first, second]) as client:
+    async with Client([first, second], hasty=True) as client:
         with pytest.raises(Unreachable) as raised:
             await client.plan_list(LIST)
     assert [endpoint.authority for endpoint, _ in raised.value.failures] == [first, second]
@@ -174,7 +174,7 @@ async def test_a_broken_connection_is_told_apart() -> None:
 
     server = await asyncio.start_server(slam, "127.0.0.1", 0)
     endpoint = "{}:{}".format(*server.sockets[0].getsockname())
-    async with server, Client([endpoint]) as client:
+    async with server, Client([endpoint], timeout=300) as client:
         with pytest.raises(Unavailable, match=f"{endpoint} broke before it answered PlanAdd; the change may"):
             await client.plan_add(ADD)
         with pytest.raises(Unavailable, match=r"broke before it answered PlanList$"):
@@ -186,11 +186,18 @@ async def test_a_restarted_server_is_found_again() -> None:
     async with api:
         client = Client([api.endpoint])
         await client.plan_list(LIST)
-    with pytest.raises(Unavailable):
-        await client.plan_list(LIST)
-    async with FakeApi(port=api.port) as again, client:
-        await client.plan_list(LIST)
-        assert len(again.requests) == 1
+    clock = FakeClock()
+    async with Client([api.endpoint], timeout=20_000, clock=clock) as patient, asyncio.TaskGroup() as group:
+        waiting = group.create_task(patient.plan_list(LIST))
+        for _ in range(3):
+            await clock.advance(1000)
+        assert not waiting.done()
+        async with FakeApi(port=api.port) as again, client:
+            await client.plan_list(LIST)
+            while not waiting.done():
+                await clock.advance(1000)
+                await asyncio.sleep(0.01)
+            assert len(again.requests) == 2
 
 
 async def test_no_time_left() -> None:
@@ -198,6 +205,77 @@ async def test_no_time_left() -> None:
         with pytest.raises(DeadlineExceeded, match="no time was left for PlanList"):
             await client.plan_list(LIST)
     assert not api.requests
+
+
+async def test_a_read_outlasts_a_change_of_the_leader() -> None:
+    async with FakeApi() as one, FakeApi() as two, Client([one.endpoint, two.endpoint]) as client:
+        for api in (one, two):
+            api.answers("QueueDetail", Unavailable("no leader"), Unavailable("no leader"), pb.QueueDetailResponse())
+        await client.queue_detail(pb.QueueDetailRequest())
+        assert (len(one.requests), len(two.requests)) == (3, 2)
+
+
+async def test_a_change_outlasts_that_nobody_leads() -> None:
+    nobody = Unavailable("there is no leader; try again", field="leader")
+    async with FakeApi() as one, FakeApi() as two, Client([one.endpoint, two.endpoint]) as client:
+        one.answers("PlanAdd", nobody, pb.SchedulePlanAddResponse(data=pb.Plan(id="a")))
+        two.answers("PlanAdd", nobody)
+        assert (await client.plan_add(ADD)).data.id == "a"
+        assert (len(one.requests), len(two.requests)) == (2, 1)
+
+
+async def test_a_silent_server_takes_only_its_share_of_a_change_with_a_key() -> None:
+    keyed = pb.SchedulePlanAddRequest(id="a", idempotency_key="k")
+    async with FakeApi() as one, FakeApi() as two, Client([one.endpoint, two.endpoint], timeout=400) as client:
+        one.answers("PlanAdd", silent)
+        await client.plan_add(keyed)
+    assert two.requests == [("PlanAdd", keyed)]
+
+
+async def test_what_goes_beside_a_request() -> None:
+    async with FakeApi() as api, Client([api.endpoint], headers=Headers(language="zh")) as client:
+        await client.plan_list(LIST)
+        bound = client.bound(request_id="r-1", token="t0k", idempotency_key="k")
+        await bound.plan_add(ADD)
+        await client.bound(language="en").plan_list(LIST)
+    names = ("idempotency-key", "accept-language", "x-request-id", "x-jobpool-token")
+    assert [[beside.get(name) for name in names] for beside in api.metadata] == [
+        [None, "zh", None, None],
+        ["k", "zh", "r-1", "t0k"],
+        [None, "en", None, None],
+    ]
+
+
+async def test_a_key_beside_a_request_makes_it_safe_to_send_again() -> None:
+    async with FakeApi() as one, FakeApi() as two, Client([one.endpoint, two.endpoint]) as client:
+        one.answers("PlanAdd", Unavailable("the store is away"))
+        await client.bound(idempotency_key="k").plan_add(ADD)
+    assert [api.metadata[0]["idempotency-key"] for api in (one, two)] == ["k", "k"]
+
+
+async def test_a_key_where_servers_look_at_none_is_refused() -> None:
+    async with FakeApi() as api, Client([api.endpoint]) as client:
+        with pytest.raises(InvalidArgument, match="idempotency_key: PlanDelete takes none"):
+            await client.bound(idempotency_key="k").plan_delete(pb.SchedulePlanDeleteRequest(id="a"))
+    assert not api.requests
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"idempotency_key": "k" * 256}, "idempotency_key"),
+        ({"idempotency_key": " k"}, "idempotency_key"),
+        ({"language": "中文"}, "language"),
+        ({"token": "a\r\nb: c"}, "token"),
+        ({"request_id": "a b"}, "request_id"),
+        ({"request_id": "r" * 129}, "request_id"),
+    ],
+)
+async def test_what_no_header_can_hold_is_refused(given: dict[str, str], field: str) -> None:
+    async with Client(["127.0.0.1:1"]) as client:
+        with pytest.raises(InvalidArgument) as refused:
+            client.bound(**given)
+    assert refused.value.field == field
 
 
 async def test_calls_share_one_connection() -> None:

@@ -70,19 +70,31 @@ ANSWERS: list[tuple[list[Header], bytes, list[Header]]] = [
 
 @pytest.mark.parametrize(("headers", "body", "trailers"), [*ANSWERS, (GRPC, b"", [])])
 async def test_an_answer_that_is_none_is_an_error(headers: list[Header], body: bytes, trailers: list[Header]) -> None:
-    async with asyncio.timeout(20), somebody(headers, body, trailers) as endpoint, Client([endpoint]) as client:
+    async with (
+        asyncio.timeout(20),
+        somebody(headers, body, trailers) as endpoint,
+        Client([endpoint], hasty=True) as client,
+    ):
         with pytest.raises(JobpoolError):
             await client.plan_list(pb.SchedulePlanListRequest())
 
 
 @pytest.mark.parametrize(("headers", "body", "trailers"), ANSWERS)
 async def test_so_are_pieces_that_are_none(headers: list[Header], body: bytes, trailers: list[Header]) -> None:
-    async with asyncio.timeout(20), somebody(headers, body, trailers) as endpoint, Client([endpoint]) as client:
+    async with (
+        asyncio.timeout(20),
+        somebody(headers, body, trailers) as endpoint,
+        Client([endpoint], hasty=True) as client,
+    ):
         with pytest.raises(JobpoolError):
             await anext(client.snapshot_save())
 
 
 async def test_a_change_that_was_answered_oddly_may_have_been_made() -> None:
-    async with asyncio.timeout(20), somebody(GRPC, b"\0\0\0\0\3a", []) as endpoint, Client([endpoint]) as client:
+    async with (
+        asyncio.timeout(20),
+        somebody(GRPC, b"\0\0\0\0\3a", []) as endpoint,
+        Client([endpoint], hasty=True) as client,
+    ):
         with pytest.raises(Unavailable, match="answers PlanAdd as no server of jobpool does; the change may have been"):
             await client.plan_add(pb.SchedulePlanAddRequest())

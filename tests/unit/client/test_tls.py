@@ -48,7 +48,7 @@ def server_context(folder: Path, *, demand_certificate: bool) -> ssl.SSLContext:
 async def attempt(folder: Path, tls: TlsConfig | None, *, demand: bool = False, scheme: str = "https://") -> None:
     async with (
         FakeApi(tls=server_context(folder, demand_certificate=demand)) as api,
-        Client([scheme + api.endpoint], tls) as client,
+        Client([scheme + api.endpoint], tls, hasty=True) as client,
     ):
         await client.plan_list(LIST)
 
@@ -81,7 +81,7 @@ async def test_a_server_that_wants_a_certificate_says_so_and_has_taken_nothing(a
     tls = server_tls(str(cert), str(authority / "key.pem"), trusted_ca_file=str(cert), client_cert_auth=True)
     async with Listener(service, Gateway(service), ListenerConfig(urls=("https://127.0.0.1:0",)), tls=tls) as listener:
         url = f"https://127.0.0.1:{listener.addresses[0][1]}"
-        async with Client([url], TlsConfig(ca_file=str(cert))) as client:
+        async with Client([url], TlsConfig(ca_file=str(cert)), hasty=True) as client:
             with pytest.raises(Unreachable, match="it wants a certificate of us, and is shown none") as refused:
                 await client.plan_add(pb.SchedulePlanAddRequest())
             assert "--cert and --key" in hint(refused.value)
@@ -94,7 +94,7 @@ async def test_a_server_that_closes_without_a_word_may_have_refused_us(authority
 
 
 async def test_tls_to_a_clear_server_says_so() -> None:
-    async with FakeApi() as api, Client([f"https://{api.endpoint}"]) as client:
+    async with FakeApi() as api, Client([f"https://{api.endpoint}"], hasty=True) as client:
         with pytest.raises(Unreachable, match="no TLS handshake"):
             await client.plan_list(LIST)
 
