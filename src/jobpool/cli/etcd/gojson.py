@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
@@ -35,8 +36,7 @@ def as_go(message: Message) -> dict[str, object]:
 
 def _value(field: FieldDescriptor, value: object) -> object:
     if field.is_repeated:
-        assert isinstance(value, list) or hasattr(value, "__iter__")
-        return [_single(one) for one in value]
+        return [_single(one) for one in cast("Sequence[object]", value)]
     return _single(value)
 
 

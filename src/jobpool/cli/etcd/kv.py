@@ -131,7 +131,7 @@ def delete(settings: Settings, /, **asked: object) -> None:
 
     request = delete_request(**asked)
     if asked["range_end"] is not None and not asked["meant"]:
-        note(f"Deleting all keys from {asked['key']!r} up to {asked['range_end']!r} (--range: no word of it).")
+        note(f"Deleting all keys from {asked['first']!r} up to {asked['range_end']!r} (--range: no word of it).")
     answer = run(settings, lambda etcd: etcd.call("DeleteRange", request, reply=pb.DeleteRangeResponse))
     show(settings, answer, simple=lambda: delete_lines(answer, settings), fields=lambda: delete_fields(answer))
 
