@@ -27,6 +27,11 @@ from jobpool.wire import jobpool_pb2 as pb
 
 WELCOME_WITHIN: Millis = 10 * SECOND
 _LOG_REQUESTS = 64
+_TOO_MANY = "the agent has too many log requests; ask again"
+_LONGEST_LOG_WAIT: Millis = 30 * SECOND
+_FIRST_LOOK: Millis = 25
+_LAST_LOOK: Millis = 200
+"""A run's output is written by its own process, which tells nobody: its file is looked at, less and less often."""
 _SILENT_BEATS = 3
 _GARBLED = (DecodeError, NotImplementedError, AssertionError, KeyError)
 """What grpclib raises for bytes that are no message, compressed ones, a message cut short, an answer without status."""
@@ -90,6 +95,7 @@ class Session:
         self._drained = False
         self._heard: Millis = 0
         self._log_requests: asyncio.Queue[pb.ServerLogRequest] = asyncio.Queue(_LOG_REQUESTS)
+        self._log_waits = 0
         self._answers: deque[pb.AgentMessage] = deque()
         self._log = get_logger("session")
 
@@ -210,12 +216,35 @@ class Session:
         try:
             self._log_requests.put_nowait(request)
         except asyncio.QueueFull:
-            self._answer(messages.log_error(request.request_id, "the agent has too many log requests; ask again"))
+            self._answer(messages.log_error(request.request_id, _TOO_MANY))
 
     async def _read_logs(self) -> None:
-        while True:
-            request = await self._log_requests.get()
-            self._answer(await self._read_log(request))
+        async with asyncio.TaskGroup() as waiting:
+            while True:
+                request = await self._log_requests.get()
+                answer = await self._read_log(request)
+                if request.wait_ms <= 0 or _says_something(answer.log):
+                    self._answer(answer)
+                elif self._log_waits >= _LOG_REQUESTS:
+                    self._answer(messages.log_error(request.request_id, _TOO_MANY))
+                else:
+                    self._log_waits += 1
+                    waiting.create_task(self._wait_for_log(request, answer), name="session log wait")
+
+    async def _wait_for_log(self, request: pb.ServerLogRequest, answer: pb.AgentMessage) -> None:
+        """Answer when there is something to tell, or nothing within the time that was asked for."""
+        ends = self._clock.monotonic() + min(request.wait_ms, _LONGEST_LOG_WAIT)
+        rest = _FIRST_LOOK
+        try:
+            while (left := ends - self._clock.monotonic()) > 0:
+                await self._clock.sleep(min(rest, left))
+                answer = await self._read_log(request)
+                if _says_something(answer.log):
+                    break
+                rest = min(2 * rest, _LAST_LOOK)
+            self._answer(answer)
+        finally:
+            self._log_waits -= 1
 
     async def _read_log(self, request: pb.ServerLogRequest) -> pb.AgentMessage:
         # Asked before the file is read: a run that ends in between is complete only for the next request.
@@ -238,3 +267,7 @@ class Session:
     def _answer(self, message: pb.AgentMessage) -> None:
         self._answers.append(message)
         self._mailbag.changed.set()
+
+
+def _says_something(chunk: pb.AgentLogChunk) -> bool:
+    return bool(chunk.data or chunk.complete or chunk.error)

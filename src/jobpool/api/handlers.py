@@ -1,8 +1,9 @@
 """The table of calls: which noun answers which RPC."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from jobpool.api.allocation_records import AllocationRecords
+from jobpool.api.changes import Changes
 from jobpool.api.context import Context
 from jobpool.api.eval_queue import EvalQueue
 from jobpool.api.eval_records import EvalRecords
@@ -12,14 +13,17 @@ from jobpool.api.jobs import Jobs
 from jobpool.api.logs import Logs, Outputs
 from jobpool.api.namespaces import Namespaces
 from jobpool.api.nodes import Nodes, Queues
+from jobpool.api.open_streams import OpenStreams
 from jobpool.api.operations import Operations
 from jobpool.api.pauses import Pauses
 from jobpool.api.plans import Plans
 from jobpool.api.pollers import Pollers
 from jobpool.api.reruns import Reruns
-from jobpool.api.service import Handler, Route, Service
+from jobpool.api.run_waits import RunWaits
+from jobpool.api.service import Handler, Route, ServerStream, Service
 from jobpool.api.sessions import Sessions
 from jobpool.api.snapshots import Snapshots
+from jobpool.api.watch import Watch
 
 
 def build_service(
@@ -30,16 +34,29 @@ def build_service(
     operations: Operations | None = None,
     outputs: Outputs | None = None,
     route: Route | None = None,
+    streams: OpenStreams | None = None,
+    is_behind: Callable[[], bool] = lambda: False,
 ) -> Service:
-    """Without `operations` the calls of an administrator are not served, without `outputs` only output that is here."""
-    handlers = {**_handlers(context, outputs or sessions), **(operations.handlers if operations is not None else {})}
-    return Service(handlers, agent_session=sessions.serve, streams={"SnapshotSave": snapshots.save}, route=route)
+    """Without `operations` the calls of an administrator are not served, without `outputs` only output that is here.
+
+    `streams` ends the streams when the server stops; `is_behind` tells whether this server is known not to have folded
+    all there is.
+    """
+    streams = OpenStreams() if streams is None else streams
+    logs = Logs(context, outputs or sessions, streams, RunWaits(context.replica))
+    watch = Watch(context, Changes(context.replica), streams, is_behind=is_behind)
+    handlers = {**_handlers(context, logs), **(operations.handlers if operations is not None else {})}
+    streamed: Mapping[str, ServerStream] = {
+        "Watch": watch.serve,
+        **{"JobLogsFollow": logs.follow, "SnapshotSave": snapshots.save},  # by gRPC only
+    }
+    return Service(handlers, agent_session=sessions.serve, streams=streamed, route=route)
 
 
-def _handlers(context: Context, outputs: Outputs) -> Mapping[str, Handler]:
+def _handlers(context: Context, logs: Logs) -> Mapping[str, Handler]:
     plans, namespaces, jobs = Plans(context), Namespaces(context), Jobs(context)
     evaluations, allocations = Evaluations(context), Allocations(context)
-    nodes, logs = Nodes(context), Logs(context, outputs)
+    nodes = Nodes(context)
     queues, pauses = Queues(context), Pauses(context)
     taken, added, placed = EvalQueue(context), EvalRecords(context), AllocationRecords(context)
     return {

@@ -11,6 +11,7 @@ from jobpool.api.openapi_schemas import Json, Schemas, query_parameters
 from jobpool.api.rest_routes import Route, RouteTable
 from jobpool.api.revisions import checks_revision
 from jobpool.api.service import METHODS
+from jobpool.api.sse import EVENTS
 from jobpool.wire.comments import comment
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
@@ -167,11 +168,20 @@ def _answer(route: Route, routes: Collection[Route], schemas: Schemas) -> Json:
     made: Json = {
         "description": "Done." if route.verb != "GET" else "Found.",
         "headers": headers,
-        "content": {"application/json": {"schema": schemas.answer(output)}},
+        "content": _content(route, schemas),
     }
     if links := _links(route, routes):
         made["links"] = links
     return made
+
+
+def _content(route: Route, schemas: Schemas) -> Json:
+    """Streams are server-sent events, whose data is the answer as JSON."""
+    events: Json = {EVENTS: {"schema": {"type": "string"}}}
+    if METHODS[route.rpc].server_streaming:
+        return events
+    content: Json = {"application/json": {"schema": schemas.answer(METHODS[route.rpc].output_type)}}
+    return content | events if route.rpc == "JobLogs" else content
 
 
 def _links(route: Route, routes: Collection[Route]) -> Json:

@@ -23,6 +23,7 @@ from jobpool.api.rest_guard import Guard
 from jobpool.api.rest_routes import Route, RouteTable, split_path
 from jobpool.api.revisions import expect, tag_of
 from jobpool.api.service import Call, Service
+from jobpool.api.sse import EventStream, resume, streamed
 from jobpool.api.status import http_body, http_headers, http_status
 from jobpool.api.texts_zh import chinese
 from jobpool.kit.effects.logging import get_logger, logged_with
@@ -76,6 +77,9 @@ class Gateway:
             answer = await self._answer(scope, headers, body)
             if answer is None:
                 await self._plain(scope, receive, tracked)
+            elif isinstance(answer, EventStream):
+                await answer.send(tracked, receive, head_only=scope["method"] == "HEAD")
+                return
         except ClientGone:
             return
         except JobpoolError as error:
@@ -91,7 +95,7 @@ class Gateway:
             with self._service.outgoing.sending(len(answer.body)):
                 await send_answer(tracked, await compressed(answer, headers.get("accept-encoding", "")), body)
 
-    async def _answer(self, scope: Scope, headers: Mapping[str, str], body: Body) -> Answer | None:
+    async def _answer(self, scope: Scope, headers: Mapping[str, str], body: Body) -> Answer | EventStream | None:
         """None when the path is none of the API's."""
         verb = "GET" if scope["method"] == "HEAD" else scope["method"]
         segments = split_path(scope["raw_path"])
@@ -111,6 +115,9 @@ class Gateway:
         expect(request, route.rpc, headers.get("if-match"))
         client = scope.get("client")
         call = Call(transport="rest", peer=f"{client[0]}:{client[1]}" if client else "", metadata=headers)
+        if name := streamed(route.rpc, request):
+            resume(request, headers.get("last-event-id", ""))
+            return EventStream(self._service.stream(name, request, call), self._service.outgoing)
         response = await self._service.call(route.rpc, request, call)
         tag = tag_of(response)
         return Answer(200, encode(response), (("etag", tag),) if tag else ())

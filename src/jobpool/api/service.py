@@ -132,8 +132,8 @@ class Service:
 
     @property
     def served(self) -> frozenset[str]:
-        """The unary calls that have a handler."""
-        return frozenset(self._handlers)
+        """The calls that have a handler, but for the agents' streams."""
+        return frozenset((*self._handlers, *self._streams))
 
     async def call(self, name: str, request: Message, call: Call) -> Message:
         """Answer one unary call. Raises JobpoolError, nothing else."""

@@ -33,6 +33,8 @@ from jobpool.wire import jobpool_pb2 as pb
 _MAX_REPORTS = 1_000
 _MAX_UNACKED = 1_000
 _MAX_LOG_REQUESTS = 64
+_MAX_LOG_WAITS = 48
+"""Who follows output leaves room for those who only read it."""
 _MOST_SAID = 16
 """Messages of an agent that wait for the leader; ours has two reports on their way at most."""
 _HELLO_WITHIN: Millis = 10 * SECOND
@@ -390,28 +392,32 @@ class Sessions:
 
     # ---- output of runs
 
-    async def read_log(self, node_id: str, allocation: str, *, offset: int, limit: int) -> pb.AgentLogChunk:
-        """Output of an allocation, from its agent.
+    async def read_log(
+        self, node_id: str, allocation: str, *, offset: int, limit: int, wait: Millis = 0
+    ) -> pb.AgentLogChunk:
+        """Output of an allocation, from its agent, which waits so long until there is some, or the run has ended.
 
-        Raises Unavailable when the agent is not connected or silent, NoOutput when it has none to give.
+        Raises Unavailable when the agent is not connected or silent, NoOutput when it has none to give,
+        ResourceExhausted when too many ask.
         """
         session = self._sessions.get(node_id)
         if session is None:
             raise Unavailable(f"the output is with the agent of node {node_id}, which is not connected")
-        if len(session.logs) >= _MAX_LOG_REQUESTS:
+        if len(session.logs) >= (_MAX_LOG_WAITS if wait else _MAX_LOG_REQUESTS):
             raise ResourceExhausted(f"{len(session.logs)} requests for output of node {node_id} wait; try again")
         self._requests += 1
         number = self._requests
         answer: asyncio.Future[pb.AgentLogChunk] = asyncio.get_running_loop().create_future()
         session.logs[number] = answer
         session.outbox.ask_log(
-            pb.ServerLogRequest(request_id=number, allocation_id=allocation, offset=offset, limit=limit)
+            pb.ServerLogRequest(request_id=number, allocation_id=allocation, offset=offset, limit=limit, wait_ms=wait)
         )
+        within = _LOG_WITHIN + wait
         try:
-            async with deadline(self._context.clock, _LOG_WITHIN):
+            async with deadline(self._context.clock, within):
                 return await answer
         except TimeoutError:
-            raise Unavailable(f"the agent of node {node_id} did not answer within {_LOG_WITHIN // SECOND} s") from None
+            raise Unavailable(f"the agent of node {node_id} did not answer within {within // SECOND} s") from None
         finally:
             session.outbox.forget_log(number)
             del session.logs[number]

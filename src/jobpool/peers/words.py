@@ -173,12 +173,16 @@ class HoldAgents(Struct, frozen=True, array_like=True, tag="hold"):
 
 
 class ReadOutput(Struct, frozen=True, array_like=True, tag="output"):
-    """Output of an allocation, by the server whose agent has it. Answer: bytes, an AgentLogChunk in protobuf."""
+    """Output of an allocation, by the server whose agent has it. Answer: bytes, an AgentLogChunk in protobuf.
+
+    `wait`: how long the agent waits for some, in ms.
+    """
 
     node_id: str
     allocation: str
     offset: int
     limit: int
+    wait: Millis = 0
 
 
 Question: TypeAlias = (

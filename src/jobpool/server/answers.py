@@ -152,7 +152,7 @@ class Answers:
 
     async def _output(self, question: ReadOutput, server_id: str) -> bytes:
         chunk = await self.sessions.read_log(
-            question.node_id, question.allocation, offset=question.offset, limit=question.limit
+            question.node_id, question.allocation, offset=question.offset, limit=question.limit, wait=question.wait
         )
         return chunk.SerializeToString()
 

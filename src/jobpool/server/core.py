@@ -9,6 +9,7 @@ from msgspec import Struct
 from jobpool.api.agent_desk import LocalDesk
 from jobpool.api.context import Context, History, Identity
 from jobpool.api.handlers import build_service
+from jobpool.api.open_streams import OpenStreams
 from jobpool.api.operations import Operations
 from jobpool.api.sessions import Sessions
 from jobpool.api.snapshots import Snapshots
@@ -121,6 +122,7 @@ class Core:
         self.membership.connect(self.mesh, path=path, desk=cluster_desk, answers=self.answers, sessions=self.sessions)
         self.evaluators = [self._evaluator(at, path, local, clock=clock, dice=dice) for at in range(config.evaluators)]
         self.seen = ServersSeen(me, self.leadership, replica, self.membership, self.sessions, clock=clock)
+        self.streams = OpenStreams()
         self.service = build_service(
             context,
             self.sessions,
@@ -128,6 +130,8 @@ class Core:
             operations=Operations(context, engine, self.seen),
             outputs=ClusterOutputs(self.sessions, replica, self.mesh, me=me.id),
             route=Forwarding(path, clock=clock, dice=dice, member_id=config.identity.member_id),
+            streams=self.streams,
+            is_behind=lambda: self.membership.cut_off or self.seen.lag > 0,
         )
         self.answers.service, self.answers.sessions = self.service, self.sessions
 

@@ -187,6 +187,7 @@ class Server:
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
             self.core.sessions.close()
+            self.core.streams.close()
             self._etcd.stop()
             await self._listener.close(0)
             await self._etcd.close()
@@ -231,6 +232,7 @@ class Server:
         if len(self.leadership.heard) > 1:
             await self.leadership.hand_over()
         self.core.sessions.close()  # before the listener: an open stream would hold up its drain for the whole grace
+        self.core.streams.close()
         self.core.mesh.close()
         self._etcd.stop()
         await self._listener.close(_GRACE)

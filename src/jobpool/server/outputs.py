@@ -19,11 +19,13 @@ class ClusterOutputs:
         self._mesh = mesh
         self._me = me
 
-    async def read_log(self, node_id: str, allocation: str, *, offset: int, limit: int) -> pb.AgentLogChunk:
+    async def read_log(
+        self, node_id: str, allocation: str, *, offset: int, limit: int, wait: Millis = 0
+    ) -> pb.AgentLogChunk:
         """Raises what `Sessions.read_log` raises, LinkDown when the agent's server cannot be asked."""
         node = self._replica.state.node(node_id)
         if node is None or node.server in ("", self._me):
-            return await self._sessions.read_log(node_id, allocation, offset=offset, limit=limit)
-        question = ReadOutput(node_id, allocation, offset, limit)
-        told = await self._mesh.ask(node.server, question, bytes, timeout=_WITHIN)
+            return await self._sessions.read_log(node_id, allocation, offset=offset, limit=limit, wait=wait)
+        question = ReadOutput(node_id, allocation, offset, limit, wait)
+        told = await self._mesh.ask(node.server, question, bytes, timeout=_WITHIN + wait)
         return pb.AgentLogChunk.FromString(told.value)

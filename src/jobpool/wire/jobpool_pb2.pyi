@@ -670,6 +670,127 @@ class PlanRunResponse(_message.Message):
     data: Job
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Union[Job, _Mapping]] = ...) -> None: ...
 
+class PlanLedgerRequest(_message.Message):
+    __slots__ = ("id", "namespace", "start_time", "end_time", "decisions", "limit")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    CONTINUE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    namespace: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    decisions: _containers.RepeatedScalarFieldContainer[str]
+    limit: int
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decisions: _Optional[_Iterable[str]] = ..., limit: _Optional[int] = ..., **kwargs: object) -> None: ...
+
+class LedgerEntry(_message.Message):
+    __slots__ = ("decision", "first", "last", "count", "job_id", "status", "reason", "lateness_ms", "trigger")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    LATENESS_MS_FIELD_NUMBER: _ClassVar[int]
+    TRIGGER_FIELD_NUMBER: _ClassVar[int]
+    decision: str
+    first: _timestamp_pb2.Timestamp
+    last: _timestamp_pb2.Timestamp
+    count: int
+    job_id: str
+    status: str
+    reason: str
+    lateness_ms: int
+    trigger: str
+    def __init__(self, decision: _Optional[str] = ..., first: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., count: _Optional[int] = ..., job_id: _Optional[str] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ..., lateness_ms: _Optional[int] = ..., trigger: _Optional[str] = ...) -> None: ...
+
+class PlanLedgerResponse(_message.Message):
+    __slots__ = ("header", "data", "known_from", "time_zone")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    CONTINUE_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_FROM_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    header: ResponseHeader
+    data: _containers.RepeatedCompositeFieldContainer[LedgerEntry]
+    known_from: _timestamp_pb2.Timestamp
+    time_zone: str
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[LedgerEntry, _Mapping]]] = ..., known_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., time_zone: _Optional[str] = ..., **kwargs: object) -> None: ...
+
+class Finding(_message.Message):
+    __slots__ = ("code", "text", "blocks", "since", "until", "facts", "remedy", "remedy_text")
+    class FactsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    REMEDY_FIELD_NUMBER: _ClassVar[int]
+    REMEDY_TEXT_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    text: str
+    blocks: bool
+    since: _timestamp_pb2.Timestamp
+    until: _timestamp_pb2.Timestamp
+    facts: _containers.ScalarMap[str, str]
+    remedy: str
+    remedy_text: str
+    def __init__(self, code: _Optional[str] = ..., text: _Optional[str] = ..., blocks: bool = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., facts: _Optional[_Mapping[str, str]] = ..., remedy: _Optional[str] = ..., remedy_text: _Optional[str] = ...) -> None: ...
+
+class PlanExplainRequest(_message.Message):
+    __slots__ = ("id", "namespace")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    namespace: str
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ...) -> None: ...
+
+class PlanExplainResponse(_message.Message):
+    __slots__ = ("header", "verdict", "data", "next_time", "last_job", "time_zone")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    NEXT_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_JOB_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    header: ResponseHeader
+    verdict: str
+    data: _containers.RepeatedCompositeFieldContainer[Finding]
+    next_time: _timestamp_pb2.Timestamp
+    last_job: str
+    time_zone: str
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., verdict: _Optional[str] = ..., data: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., next_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_job: _Optional[str] = ..., time_zone: _Optional[str] = ...) -> None: ...
+
+class JobExplainRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class JobExplainResponse(_message.Message):
+    __slots__ = ("header", "verdict", "data", "job")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    header: ResponseHeader
+    verdict: str
+    data: _containers.RepeatedCompositeFieldContainer[Finding]
+    job: Job
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., verdict: _Optional[str] = ..., data: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., job: _Optional[_Union[Job, _Mapping]] = ...) -> None: ...
+
 class JobRerunRequest(_message.Message):
     __slots__ = ("id", "parameters", "idempotency_key", "overlap", "created_by")
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -1707,7 +1828,7 @@ class ServerAssignments(_message.Message):
     def __init__(self, items: _Optional[_Iterable[_Union[Assignment, _Mapping]]] = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("allocation_id", "job_id", "plan_id", "namespace", "name", "fence", "attempt", "executor", "parameters", "synchronous", "timeout", "scheduled_time", "desired_status")
+    __slots__ = ("allocation_id", "job_id", "plan_id", "namespace", "name", "fence", "attempt", "executor", "parameters", "synchronous", "timeout", "scheduled_time", "desired_status", "callback_url", "callback_token")
     ALLOCATION_ID_FIELD_NUMBER: _ClassVar[int]
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     PLAN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -1721,6 +1842,8 @@ class Assignment(_message.Message):
     TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     SCHEDULED_TIME_FIELD_NUMBER: _ClassVar[int]
     DESIRED_STATUS_FIELD_NUMBER: _ClassVar[int]
+    CALLBACK_URL_FIELD_NUMBER: _ClassVar[int]
+    CALLBACK_TOKEN_FIELD_NUMBER: _ClassVar[int]
     allocation_id: str
     job_id: str
     plan_id: str
@@ -1734,7 +1857,9 @@ class Assignment(_message.Message):
     timeout: int
     scheduled_time: int
     desired_status: str
-    def __init__(self, allocation_id: _Optional[str] = ..., job_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., namespace: _Optional[str] = ..., name: _Optional[str] = ..., fence: _Optional[int] = ..., attempt: _Optional[int] = ..., executor: _Optional[str] = ..., parameters: _Optional[str] = ..., synchronous: bool = ..., timeout: _Optional[int] = ..., scheduled_time: _Optional[int] = ..., desired_status: _Optional[str] = ...) -> None: ...
+    callback_url: str
+    callback_token: str
+    def __init__(self, allocation_id: _Optional[str] = ..., job_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., namespace: _Optional[str] = ..., name: _Optional[str] = ..., fence: _Optional[int] = ..., attempt: _Optional[int] = ..., executor: _Optional[str] = ..., parameters: _Optional[str] = ..., synchronous: bool = ..., timeout: _Optional[int] = ..., scheduled_time: _Optional[int] = ..., desired_status: _Optional[str] = ..., callback_url: _Optional[str] = ..., callback_token: _Optional[str] = ...) -> None: ...
 
 class ServerStops(_message.Message):
     __slots__ = ("items",)
@@ -1843,12 +1968,13 @@ class ScheduleWatchRequest(_message.Message):
     def __init__(self, kinds: _Optional[_Iterable[str]] = ..., namespace: _Optional[str] = ..., plan_id: _Optional[str] = ..., id: _Optional[str] = ..., after: _Optional[str] = ..., snapshot: bool = ...) -> None: ...
 
 class ScheduleChange(_message.Message):
-    __slots__ = ("kind", "action", "n", "namespace", "id", "plan", "job", "node", "namespace_item", "server")
+    __slots__ = ("kind", "action", "n", "namespace", "id", "position", "plan", "job", "node", "namespace_item", "server")
     KIND_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
     N_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
@@ -1859,12 +1985,13 @@ class ScheduleChange(_message.Message):
     n: int
     namespace: str
     id: str
+    position: str
     plan: Plan
     job: Job
     node: Node
     namespace_item: NameSpace
     server: Server
-    def __init__(self, kind: _Optional[str] = ..., action: _Optional[str] = ..., n: _Optional[int] = ..., namespace: _Optional[str] = ..., id: _Optional[str] = ..., plan: _Optional[_Union[Plan, _Mapping]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., node: _Optional[_Union[Node, _Mapping]] = ..., namespace_item: _Optional[_Union[NameSpace, _Mapping]] = ..., server: _Optional[_Union[Server, _Mapping]] = ...) -> None: ...
+    def __init__(self, kind: _Optional[str] = ..., action: _Optional[str] = ..., n: _Optional[int] = ..., namespace: _Optional[str] = ..., id: _Optional[str] = ..., position: _Optional[str] = ..., plan: _Optional[_Union[Plan, _Mapping]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., node: _Optional[_Union[Node, _Mapping]] = ..., namespace_item: _Optional[_Union[NameSpace, _Mapping]] = ..., server: _Optional[_Union[Server, _Mapping]] = ...) -> None: ...
 
 class ScheduleWatchResponse(_message.Message):
     __slots__ = ("header", "data", "position", "reset")

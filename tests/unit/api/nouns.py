@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from jobpool.api.agent_desk import AgentDesk, LocalDesk
 from jobpool.api.context import Context, Identity
 from jobpool.api.handlers import build_service
+from jobpool.api.open_streams import OpenStreams
 from jobpool.api.service import Call
 from jobpool.api.sessions import Sessions
 from jobpool.api.snapshots import Snapshots
@@ -141,6 +142,8 @@ class World:
         self.clock = clock
         self.history = MemoryHistory(core.replica)
         self.tasks: list[asyncio.Task[Any]] = []
+        self.streams = OpenStreams()
+        self.behind = False
         self.use(self.history)
 
     def use(self, history) -> None:
@@ -155,7 +158,13 @@ class World:
             default_time_zone="UTC",
         )
         self.sessions = self.another_server(SERVER)
-        self.service = build_service(self.context, self.sessions, Snapshots(self.store, self.clock, allow_remote=False))
+        self.service = build_service(
+            self.context,
+            self.sessions,
+            Snapshots(self.store, self.clock, allow_remote=False),
+            streams=self.streams,
+            is_behind=lambda: self.behind,
+        )
 
     @property
     def state(self):

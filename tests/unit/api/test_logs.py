@@ -27,7 +27,7 @@ async def test_a_piece_of_output_is_read_from_the_agent(world: World) -> None:
     agent.stream.say(log=chunk)
     response: pb.JobLogsResponse = await task
     assert response == pb.JobLogsResponse(
-        header=world.context.header(), data=b"\xffdata", next_offset=15, size=99, truncated=True
+        header=world.context.header(), data=b"\xffdata", next_offset=15, size=99, truncated=True, attempt=1
     )
 
 

@@ -1,0 +1,65 @@
+"""What goes on by itself: watching what changes, following a run's output, waiting for its end."""
+
+from collections.abc import AsyncGenerator, Iterable
+from typing import Protocol
+
+from jobpool.client.calls import Calls
+from jobpool.client.follow import followed
+from jobpool.client.resume import Resuming
+from jobpool.client.watch import Change, changes, ended_job
+from jobpool.kit.effects.clock import deadline
+from jobpool.kit.pure.durations import Millis, format_duration
+from jobpool.model.errors import DeadlineExceeded
+from jobpool.wire import jobpool_pb2 as pb
+
+
+class Streams(Calls, Protocol):
+    """Each is asked of the first server that answers, and goes on at the next one when that goes away.
+
+    They raise what a server refuses them with; Unreachable, Unavailable or DeadlineExceeded when no server takes them,
+    or when none has answered for 5 minutes since the last word. Close what is not read to its end (`aclosing`).
+    """
+
+    def resuming(self) -> Resuming:
+        """How streams of this client go on."""
+        ...
+
+    def watch(
+        self,
+        kinds: Iterable[str] = (),
+        *,
+        namespace: str = "",
+        plan_id: str = "",
+        id: str = "",
+        after: str = "",
+        snapshot: bool = False,
+    ) -> AsyncGenerator[Change, None]:
+        """What changes from now on, or since `after` (a position, or a revision), each change once and without end.
+
+        `kinds` of plan, job, node, namespace, server; empty = all. `snapshot`: what there is comes first.
+        """
+        request = pb.ScheduleWatchRequest(
+            kinds=kinds, namespace=namespace, plan_id=plan_id, id=id, after=after, snapshot=snapshot
+        )
+        return changes(self.resuming(), request)
+
+    def follow_logs(
+        self, job_id: str, *, attempt: int = 0, offset: int = 0
+    ) -> AsyncGenerator[pb.JobLogsResponse, None]:
+        """The output of a run as it is written, until the run has ended.
+
+        From an attempt on (0 = the newest), and from a byte of it on. `attempt` of a piece says whose it is,
+        `complete` that it is the last of that attempt.
+        """
+        return followed(self.resuming(), pb.JobLogsRequest(id=job_id, attempt=attempt, offset=offset))
+
+    async def wait(self, job_id: str, *, timeout: Millis | None = None) -> pb.Job:
+        """The run once it has ended, however that is. Raises DeadlineExceeded after `timeout` ms."""
+        resuming = self.resuming()
+        if timeout is None:
+            return await ended_job(resuming, job_id, self.job_detail)
+        try:
+            async with deadline(resuming.clock, timeout):
+                return await ended_job(resuming, job_id, self.job_detail)
+        except TimeoutError:
+            raise DeadlineExceeded(f"job {job_id} has not ended within {format_duration(timeout)}") from None
