@@ -11,6 +11,7 @@ from jobpool.cli.ctl_lists import show_changed, show_list, show_one, timestamp
 from jobpool.cli.ctl_options import Paging, PrefixGroup, Settings, paged, since_until
 from jobpool.cli.ctl_session import run
 from jobpool.cli.ctl_views import JOBS
+from jobpool.cli.ctl_wait import follow, wait
 from jobpool.cli.output import note, zone_named
 from jobpool.model.statuses import JobStatus
 
@@ -27,6 +28,7 @@ def job() -> None:
 
 
 job.add_command(rerun)
+job.add_command(wait)
 
 
 @job.command("list")
@@ -109,11 +111,15 @@ def cancel(settings: Settings, job_id: str, *, description: str) -> None:
 @click.argument("job_id")
 @click.option("--attempt", type=click.IntRange(1), help="Of this attempt.  [default: the newest]")
 @click.option("--offset", type=click.IntRange(0), default=0, show_default=True, help="From this byte on.")
+@click.option("-f", "--follow", "follows", is_flag=True, help="As it is written, until the run has ended.")
 @click.pass_obj
-def logs(settings: Settings, job_id: str, *, attempt: int | None, offset: int) -> None:
+def logs(settings: Settings, job_id: str, *, attempt: int | None, offset: int, follows: bool) -> None:
     """Print a run's output, byte for byte, as far as it is written."""
     from jobpool.wire import jobpool_pb2 as pb
 
+    if follows:
+        follow(settings, job_id, attempt=attempt, offset=offset)
+        return
     first = pb.JobLogsRequest(id=job_id, offset=offset, limit=LOG_PIECE, attempt=attempt or 0)
     last = run(settings, lambda client: _pour(client, first))
     if last.truncated:

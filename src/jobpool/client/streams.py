@@ -13,6 +13,10 @@ from jobpool.model.errors import DeadlineExceeded
 from jobpool.wire import jobpool_pb2 as pb
 
 
+class StillRunning(DeadlineExceeded):
+    """A run has not ended within the time that was given to wait for it."""
+
+
 class Streams(Calls, Protocol):
     """Each is asked of the first server that answers, and goes on at the next one when that goes away.
 
@@ -54,7 +58,7 @@ class Streams(Calls, Protocol):
         return followed(self.resuming(), pb.JobLogsRequest(id=job_id, attempt=attempt, offset=offset))
 
     async def wait(self, job_id: str, *, timeout: Millis | None = None) -> pb.Job:
-        """The run once it has ended, however that is. Raises DeadlineExceeded after `timeout` ms."""
+        """The run once it has ended, however that is. Raises StillRunning after `timeout` ms."""
         resuming = self.resuming()
         if timeout is None:
             return await ended_job(resuming, job_id, self.job_detail)
@@ -62,4 +66,4 @@ class Streams(Calls, Protocol):
             async with deadline(resuming.clock, timeout):
                 return await ended_job(resuming, job_id, self.job_detail)
         except TimeoutError:
-            raise DeadlineExceeded(f"job {job_id} has not ended within {format_duration(timeout)}") from None
+            raise StillRunning(f"job {job_id} has not ended within {format_duration(timeout)}") from None

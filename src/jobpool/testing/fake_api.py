@@ -1,9 +1,10 @@
 """A gRPC server with scripted answers, for tests of clients: real sockets, real status details, no engine behind."""
 
+import asyncio
 import socket
 import ssl
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Self, TypeAlias
 
@@ -20,6 +21,10 @@ SERVICE = pb.DESCRIPTOR.services_by_name["Schedule"]
 
 Answer: TypeAlias = Message | JobpoolError | Callable[[Message], Awaitable[Message]]
 """What a call gets: a message, an error, or what a coroutine makes of the request."""
+
+
+Said: TypeAlias = Message | JobpoolError | None
+"""Part of a stream: a message, the error that ends it, or nothing more while the caller is there."""
 
 
 class _Server(Server):
@@ -40,7 +45,7 @@ class _Server(Server):
 
 
 class FakeApi:
-    """Serves every unary call of the service on 127.0.0.1. Unscripted calls answer an empty message.
+    """Serves the service on 127.0.0.1, but for streams of requests. Unscripted calls answer an empty message or stream.
 
     `port` 0 takes a free one. `requests` lists all that came, as (call, request), in order, and `metadata` what was
     beside each.
@@ -50,6 +55,7 @@ class FakeApi:
         self.requests: list[tuple[str, Message]] = []
         self.metadata: list[dict[str, str]] = []
         self._answers: dict[str, list[Answer]] = defaultdict(list)
+        self._streams: dict[str, list[Sequence[Said]]] = defaultdict(list)
         self._server = _Server([self])
         self.port = port
         self._tls = tls
@@ -63,6 +69,12 @@ class FakeApi:
         if rpc not in SERVICE.methods_by_name:
             raise ValueError(f"the service has no call {rpc!r}")
         self._answers[rpc] = list(answers)
+
+    def streams(self, rpc: str, *streams: Sequence[Said]) -> None:
+        """Script a call that answers with a stream: each call gets the next one, the last one for ever."""
+        if rpc not in SERVICE.methods_by_name:
+            raise ValueError(f"the service has no call {rpc!r}")
+        self._streams[rpc] = list(streams)
 
     def received(self, rpc: str) -> list[Message]:
         return [request for name, request in self.requests if name == rpc]
@@ -84,7 +96,7 @@ class FakeApi:
         return {
             f"/{SERVICE.full_name}/{name}": self._handler(name)
             for name, method in SERVICE.methods_by_name.items()
-            if not method.client_streaming and not method.server_streaming
+            if not method.client_streaming
         }
 
     def _handler(self, rpc: str) -> Handler:
@@ -97,9 +109,24 @@ class FakeApi:
             assert request is not None
             self.requests.append((rpc, request))
             self.metadata.append({name: str(value) for name, value in (stream.metadata or {}).items()})
-            await stream.send_message(await self._answer(rpc, request, reply_type))
+            if method.server_streaming:
+                await self._stream(rpc, stream)
+            else:
+                await stream.send_message(await self._answer(rpc, request, reply_type))
 
-        return Handler(handle, Cardinality.UNARY_UNARY, request_type, reply_type)
+        cardinality = Cardinality.UNARY_STREAM if method.server_streaming else Cardinality.UNARY_UNARY
+        return Handler(handle, cardinality, request_type, reply_type)
+
+    async def _stream(self, rpc: str, stream: Stream[Message, Message]) -> None:
+        script = self._streams[rpc]
+        said = (script.pop(0) if len(script) > 1 else script[0]) if script else ()
+        for part in said:
+            if part is None:
+                await asyncio.Event().wait()
+            elif isinstance(part, JobpoolError):
+                raise grpc_error(part)
+            else:
+                await stream.send_message(part)
 
     async def _answer(self, rpc: str, request: Message, reply_type: type[Message]) -> Message:
         script = self._answers[rpc]
