@@ -16,6 +16,8 @@ from jobpool.history.queries import (
     ListAllocations,
     ListEvaluations,
     ListJobs,
+    ListTicks,
+    TickPage,
 )
 from jobpool.kit.effects.clock import Clock, deadline
 from jobpool.kit.effects.dice import Dice
@@ -46,6 +48,8 @@ class History(Protocol):
     def query(self, query: ListEvaluations) -> Awaitable[EvaluationPage]: ...
     @overload
     def query(self, query: ListAllocations) -> Awaitable[AllocationPage]: ...
+    @overload
+    def query(self, query: ListTicks) -> Awaitable[TickPage]: ...
     @overload
     def query(self, query: JobExists) -> Awaitable[bool]: ...
     @overload

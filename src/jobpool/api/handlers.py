@@ -8,8 +8,10 @@ from jobpool.api.context import Context
 from jobpool.api.eval_queue import EvalQueue
 from jobpool.api.eval_records import EvalRecords
 from jobpool.api.evaluations import Allocations, Evaluations
+from jobpool.api.explain import Explain
 from jobpool.api.job_records import JobRecords
 from jobpool.api.jobs import Jobs
+from jobpool.api.ledger import Ledger, Ranges
 from jobpool.api.logs import Logs, Outputs
 from jobpool.api.namespaces import Namespaces
 from jobpool.api.nodes import Nodes, Queues
@@ -32,20 +34,31 @@ def build_service(
     snapshots: Snapshots,
     *,
     operations: Operations | None = None,
+    ranges: Ranges | None = None,
     outputs: Outputs | None = None,
     route: Route | None = None,
     streams: OpenStreams | None = None,
     is_behind: Callable[[], bool] = lambda: False,
+    has_leader: Callable[[], bool] = lambda: True,
 ) -> Service:
     """Without `operations` the calls of an administrator are not served, without `outputs` only output that is here.
 
-    `streams` ends the streams when the server stops; `is_behind` tells whether this server is known not to have folded
-    all there is.
+    Without `ranges` there is no ledger of a plan. `streams` ends the streams when the server stops; `is_behind` tells
+    whether this server is known not to have folded all there is, `has_leader` whether it knows of one.
     """
     streams = OpenStreams() if streams is None else streams
     logs = Logs(context, outputs or sessions, streams, RunWaits(context.replica))
     watch = Watch(context, Changes(context.replica), streams, is_behind=is_behind)
     handlers = {**_handlers(context, logs), **(operations.handlers if operations is not None else {})}
+    explain = Explain(context, has_leader=has_leader)
+    handlers |= {
+        "PlanExplain": explain.plan,
+        "JobExplain": explain.job,
+    }
+    if ranges is not None:
+        handlers |= {
+            "PlanLedger": Ledger(context, ranges).read,
+        }
     streamed: Mapping[str, ServerStream] = {
         "Watch": watch.serve,
         **{"JobLogsFollow": logs.follow, "SnapshotSave": snapshots.save},  # by gRPC only

@@ -64,7 +64,7 @@ def check_seek(request: Message, *kinds: type) -> Seek | None:
     if not limit and not token:
         return None
     for field in ("pageNumber", "pageSize"):
-        if getattr(request, field):
+        if getattr(request, field, 0):
             raise InvalidArgument(
                 field, "pages, and limit with continue, are two ways to read a list; take one of them"
             )
@@ -72,6 +72,11 @@ def check_seek(request: Message, *kinds: type) -> Seek | None:
         raise InvalidArgument("limit", f"must be 1 to {MAX_PAGE} (0 = {MAX_PAGE}), found {limit}", engine_code=1007)
     digest = _digest(request)
     return Seek(limit or MAX_PAGE, _after(token, digest, kinds) if token else None, digest)
+
+
+def sought(request: Message, *kinds: type) -> Seek:
+    """As `check_seek`, of a list that has no pages. Raises InvalidArgument."""
+    return check_seek(request, *kinds) or Seek(MAX_PAGE, None, _digest(request))
 
 
 def _after(token: str, digest: bytes, kinds: tuple[type, ...]) -> Key:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobpool.cli.ctl_explain import rerun
+from jobpool.cli.ctl_explain import explain_job, rerun
 from jobpool.cli.ctl_lists import show_changed, show_list, show_one, timestamp
 from jobpool.cli.ctl_options import Paging, PrefixGroup, Settings, paged, since_until
 from jobpool.cli.ctl_session import run
@@ -27,6 +27,7 @@ def job() -> None:
     """Runs of plans."""
 
 
+job.add_command(explain_job)
 job.add_command(rerun)
 job.add_command(wait)
 

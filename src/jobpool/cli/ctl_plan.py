@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from jobpool.cli.ctl_explain import explain_plan, ledger
 from jobpool.cli.ctl_lists import done, show_changed, show_items, show_list, show_one, timestamp
 from jobpool.cli.ctl_options import START, Paging, PrefixGroup, Settings, in_namespace, paged
 from jobpool.cli.ctl_plan_flags import fields_of, plan_flags, text_of
@@ -28,8 +29,8 @@ def plan() -> None:
     """What to run, and when."""
 
 
-for _switch in (online, offline, pause, resume):
-    plan.add_command(_switch)
+for _command in (online, offline, pause, resume, explain_plan, ledger):
+    plan.add_command(_command)
 
 
 @plan.command("add")

@@ -183,6 +183,15 @@ class Calls(Protocol):
     async def plan_preview(self, request: pb.PlanPreviewRequest) -> pb.PlanPreviewResponse:
         return await self.call("PlanPreview", request, reply=pb.PlanPreviewResponse, repeatable=True)
 
+    async def plan_explain(self, request: pb.PlanExplainRequest) -> pb.PlanExplainResponse:
+        return await self.call("PlanExplain", request, reply=pb.PlanExplainResponse, repeatable=True)
+
+    async def job_explain(self, request: pb.JobExplainRequest) -> pb.JobExplainResponse:
+        return await self.call("JobExplain", request, reply=pb.JobExplainResponse, repeatable=True)
+
+    async def plan_ledger(self, request: pb.PlanLedgerRequest) -> pb.PlanLedgerResponse:
+        return await self.call("PlanLedger", request, reply=pb.PlanLedgerResponse, repeatable=True)
+
     async def job_cancel(self, request: pb.JobCancelRequest) -> pb.JobCancelResponse:
         return await self.call("JobCancel", request, reply=pb.JobCancelResponse)
 

@@ -27,11 +27,12 @@ CREATE TABLE counts (
 CREATE TABLE runs (
   row INTEGER PRIMARY KEY, id TEXT NOT NULL, created_at INTEGER NOT NULL, namespace INTEGER NOT NULL,
   plan INTEGER NOT NULL, status INTEGER NOT NULL, name INTEGER NOT NULL, node INTEGER NOT NULL,
-  record BLOB NOT NULL -- behind its checksum
+  record BLOB NOT NULL, -- behind its checksum
+  tick INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX by_id ON runs (id);
 CREATE INDEX by_time ON runs (created_at, id, namespace, status, name, node);
-CREATE INDEX by_plan ON runs (plan, created_at);
+CREATE INDEX by_plan ON runs (plan, created_at, tick);
 CREATE TABLE evaluations (
   created_at INTEGER NOT NULL, id TEXT NOT NULL, namespace INTEGER NOT NULL, status INTEGER NOT NULL,
   run INTEGER NOT NULL, PRIMARY KEY (created_at, id)

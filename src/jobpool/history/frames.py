@@ -16,8 +16,10 @@ from jobpool.history.queries import (
     ListAllocations,
     ListEvaluations,
     ListJobs,
+    ListTicks,
     RetentionCut,
 )
+from jobpool.kit.pure.durations import Millis
 
 HEADER = 4
 MAX_FRAME = 256 * 1024 * 1024
@@ -49,6 +51,7 @@ Request: TypeAlias = (
     | ListJobs
     | ListEvaluations
     | ListAllocations
+    | ListTicks
     | JobExists
     | GetJob
     | GetPart
@@ -76,6 +79,13 @@ class Rows(Struct, frozen=True, array_like=True, tag="rows"):
     items: tuple[tuple[bytes, int], ...]
 
 
+class Ticks(Struct, frozen=True, array_like=True, tag="of-plan"):
+    """Encoded runs of one plan, and since when none is missing."""
+
+    known_from: Millis
+    records: tuple[bytes, ...]
+
+
 class Found(Struct, frozen=True, array_like=True, tag="found"):
     exists: bool
 
@@ -84,8 +94,8 @@ class Cut(Struct, frozen=True, array_like=True, tag="cut"):
     n: int | None
 
 
-Answer: TypeAlias = Rows | Found | Cut
-Reply: TypeAlias = Hello | Damaged | Rows | Found | Cut
+Answer: TypeAlias = Rows | Ticks | Found | Cut
+Reply: TypeAlias = Hello | Damaged | Rows | Ticks | Found | Cut
 
 _encoder = Encoder()
 _requests: Decoder[Request] = Decoder(Request)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import overload
 
-from jobpool.history.frames import Cut, DeleteBefore, Found, Hello, Ingest, Reset, Rows
+from jobpool.history.frames import Cut, DeleteBefore, Found, Hello, Ingest, Reset, Rows, Ticks
 from jobpool.history.link import Link, open_link
 from jobpool.history.queries import (
     AllocationPage,
@@ -23,8 +23,10 @@ from jobpool.history.queries import (
     ListAllocations,
     ListEvaluations,
     ListJobs,
+    ListTicks,
     Query,
     RetentionCut,
+    TickPage,
 )
 from jobpool.history.questions import Question, Waiting
 from jobpool.history.records import read_run
@@ -117,6 +119,8 @@ class HistoryProcess:
     def query(self, query: ListEvaluations) -> Awaitable[EvaluationPage]: ...
     @overload
     def query(self, query: ListAllocations) -> Awaitable[AllocationPage]: ...
+    @overload
+    def query(self, query: ListTicks) -> Awaitable[TickPage]: ...
     @overload
     def query(self, query: JobExists) -> Awaitable[bool]: ...
     @overload
@@ -241,6 +245,8 @@ async def _read(question: Question, query: Query) -> object:
             return exists
         case Cut(n):
             return n
+        case Ticks(known_from, records):
+            return TickPage(known_from, tuple(map(read_run, records)))
         case Rows(total, items):
             read = [(read_run(record), number) for record, number in items]
     match query:

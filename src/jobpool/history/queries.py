@@ -193,6 +193,35 @@ class ListAllocations(Struct, frozen=True, array_like=True, tag="allocations"):
         _check_instant("before", None if self.before is None else self.before[0])
 
 
+class ListTicks(Struct, frozen=True, array_like=True, tag="ticks"):
+    """The runs of one plan by (scheduled_at, id) descending, at most `limit`.
+
+    Those with `since` <= scheduled_at <= `until` (None binds nothing) that come after the place `before`; None = from
+    the first.
+    """
+
+    namespace: str
+    plan_id: str
+    limit: int
+    since: Millis | None = None
+    until: Millis | None = None
+    before: tuple[Millis, str] | None = None
+
+    def __post_init__(self) -> None:
+        _check_count("limit", self.limit)
+        _check_instant("since", self.since)
+        _check_instant("until", self.until)
+        _check_instant("before", None if self.before is None else self.before[0])
+
+    def matches(self, run: Run) -> bool:
+        return (
+            run.plan_key == (self.namespace, self.plan_id)
+            and (self.since is None or run.scheduled_at >= self.since)
+            and (self.until is None or run.scheduled_at <= self.until)
+            and (self.before is None or (run.scheduled_at, run.id) < self.before)
+        )
+
+
 class JobExists(Struct, frozen=True, array_like=True, tag="exists"):
     """Whether any run matches."""
 
@@ -226,7 +255,9 @@ class RetentionCut(Struct, frozen=True, array_like=True, tag="cut"):
         _check_count("keep_runs", self.keep_runs)
 
 
-Query: TypeAlias = ListJobs | ListEvaluations | ListAllocations | JobExists | GetJob | GetPart | RetentionCut
+Query: TypeAlias = (
+    ListJobs | ListEvaluations | ListAllocations | ListTicks | JobExists | GetJob | GetPart | RetentionCut
+)
 
 
 class JobPage(Struct, frozen=True):
@@ -244,3 +275,10 @@ class EvaluationPage(Struct, frozen=True):
 class AllocationPage(Struct, frozen=True):
     total: int
     items: tuple[tuple[Run, Attempt], ...]
+
+
+class TickPage(Struct, frozen=True):
+    """`known_from`: every run of the plan whose tick is not before it is there, as far as it has ended; 0 = all are."""
+
+    known_from: Millis
+    runs: tuple[Run, ...]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jobpool.history.counts import Counts
 from jobpool.history.database import open_database, wipe
-from jobpool.history.frames import Answer, Cut, Found, Hello
+from jobpool.history.frames import Answer, Cut, Found, Hello, Ticks
 from jobpool.history.queries import (
     GetJob,
     GetPart,
@@ -16,6 +16,7 @@ from jobpool.history.queries import (
     ListAllocations,
     ListEvaluations,
     ListJobs,
+    ListTicks,
     Query,
     RetentionCut,
 )
@@ -113,6 +114,9 @@ class ReadModel:
                 return self._reader.evaluations(query)
             case ListAllocations():
                 return self._reader.allocations(query)
+            case ListTicks():
+                plan, records = self._reader.ticks(query)
+                return Ticks(self._retention.known_from(plan), records)
             case JobExists(wanted):
                 return Found(self._reader.exists(wanted))
             case GetJob(job_id):

@@ -19,6 +19,7 @@ from jobpool.history.queries import (
     ListAllocations,
     ListEvaluations,
     ListJobs,
+    ListTicks,
 )
 from jobpool.history.records import read_run, unsealed
 from jobpool.history.where import Value, Where, allocations_where, evaluations_where, jobs_where
@@ -34,6 +35,7 @@ _Match: TypeAlias = tuple[Millis, str, bytes, int]
 """Created at, id, the run's record, the number of its evaluation or attempt (0 for the run itself)."""
 
 _REMEMBERED_TOTALS = 256
+_EARLIEST, _LATEST = -(1 << 63), (1 << 63) - 1
 
 
 class _Scan(NamedTuple):
@@ -86,6 +88,29 @@ class Reader:
             return False
         found = _sql("SELECT 1 FROM", scan.source, "WHERE", where.sql, "LIMIT 1")
         return self._database.execute(found, where.values).fetchone() is not None
+
+    def ticks(self, query: ListTicks) -> tuple[int | None, tuple[bytes, ...]]:
+        """The plan's number, None where no run of it is known, and the encoded runs.
+
+        The index alone tells how far back the page goes; only runs of the page, and of its first tick, are looked up.
+        """
+        plan = self._words.find(Kind.PLAN, f"{query.namespace}/{query.plan_id}")
+        if plan is None or not query.limit:
+            return plan, ()
+        since = _EARLIEST if query.since is None else query.since
+        until = _LATEST if query.until is None else query.until
+        place = (_LATEST, "") if query.before is None else query.before
+        furthest = self._database.execute(
+            "SELECT tick FROM runs INDEXED BY by_plan WHERE plan = ? AND tick >= ? AND tick <= ? AND tick < ? "
+            "ORDER BY tick DESC LIMIT 1 OFFSET ?",
+            (plan, since, until, place[0], query.limit - 1),
+        ).fetchone()
+        page = self._database.execute(
+            "SELECT row FROM runs INDEXED BY by_plan WHERE plan = ? AND tick >= ? AND tick <= ? "
+            "AND (tick < ? OR (tick = ? AND id < ?)) ORDER BY tick DESC, id DESC LIMIT ?",
+            (plan, since if furthest is None else furthest[0], until, place[0], *place, query.limit),
+        ).fetchall()
+        return plan, tuple(self._record(row) for (row,) in page)
 
     def evaluations(self, query: ListEvaluations) -> Rows:
         wanted = query.filter

@@ -10,6 +10,7 @@ from jobpool.history.counts import Counts
 from jobpool.history.queries import RetentionCut
 from jobpool.history.words import Kind
 from jobpool.history.writer import Writer
+from jobpool.kit.pure.durations import Millis
 
 RUNS_PER_PLAN = 10_000
 
@@ -44,6 +45,18 @@ class Retention:
             remaining -= runs
         walk.close()
         return cut
+
+    def known_from(self, plan: int | None) -> Millis:
+        """Of the plan's runs none is missing whose tick is not before this; 0 = none has gone."""
+        known = 0
+        if self.floor:
+            oldest = "SELECT at FROM segments WHERE n >= ? ORDER BY n LIMIT 1"
+            found = self._database.execute(oldest, (self.floor,)).fetchone()
+            known = 0 if found is None else found[0]
+        if plan is not None and self._counts.uses(plan) >= self._runs_per_plan:
+            first = "SELECT min(created_at) FROM runs INDEXED BY by_plan WHERE plan = ?"
+            known = max(known, self._database.execute(first, (plan,)).fetchone()[0] or 0)
+        return known
 
     def raise_floor(self, n: int) -> None:
         if n > self.floor:

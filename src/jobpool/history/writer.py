@@ -21,7 +21,7 @@ _JOB_STATUS = {status: number for number, status in enumerate(JOB_STATUSES)}
 _EVALUATION_STATUS = {status: number for number, status in enumerate(EVALUATION_STATUSES)}
 _ALLOCATION_STATUS = {status: number for number, status in enumerate(ALLOCATION_STATUSES)}
 
-_RunRow: TypeAlias = tuple[int, str, int, int, int, int, int, int, bytes]
+_RunRow: TypeAlias = tuple[int, str, int, int, int, int, int, int, bytes, int]
 _EvaluationRow: TypeAlias = tuple[int, str, int, int, int]
 _AttemptRow: TypeAlias = tuple[int, str, int, int, int, int, int]
 
@@ -57,7 +57,7 @@ class Writer:
             runs.append(line)
             evaluations += [_evaluation_row(line, run, place) for place in range(len(run.evaluations))]
             attempts += [self._attempt_row(line, run, place) for place in range(len(run.attempts))]
-        self._database.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", runs)
+        self._database.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", runs)
         self._database.executemany("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?)", evaluations)
         self._database.executemany("INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?)", attempts)
         aliases = [(alias.part, alias.id, row) for row, run in newest.values() for alias in run.aliases]
@@ -115,6 +115,7 @@ class Writer:
             number(Kind.NAME, run.name),
             number(Kind.NODE, node_of(run)),
             sealed(run),
+            run.scheduled_at,
         )
 
     def _attempt_row(self, line: _RunRow, run: Run, place: int) -> _AttemptRow:

@@ -34,6 +34,7 @@ from jobpool.server.desk import ClusterDesk
 from jobpool.server.evaluations import ClusterEvaluations, gives_way
 from jobpool.server.forwarding import Forwarding
 from jobpool.server.leader_path import LeaderPath
+from jobpool.server.ledger import StoredRanges
 from jobpool.server.local import LocalLeader
 from jobpool.server.membership import Membership
 from jobpool.server.outputs import ClusterOutputs
@@ -128,6 +129,8 @@ class Core:
             self.sessions,
             Snapshots(store, clock, allow_remote=config.allow_remote_snapshot),
             operations=Operations(context, engine, self.seen),
+            ranges=StoredRanges(store, keep=config.leader.job_gc_threshold),
+            has_leader=lambda: self.leadership.leader is not None,
             outputs=ClusterOutputs(self.sessions, replica, self.mesh, me=me.id),
             route=Forwarding(path, clock=clock, dice=dice, member_id=config.identity.member_id),
             streams=self.streams,

@@ -14,6 +14,8 @@ from jobpool.history.queries import (
     ListAllocations,
     ListEvaluations,
     ListJobs,
+    ListTicks,
+    TickPage,
 )
 from jobpool.history.writer import without
 from jobpool.model.errors import JobpoolError
@@ -22,7 +24,7 @@ from jobpool.replica.replica import Replica
 from jobpool.replica.state import Folded
 
 T = TypeVar("T")
-HistoryQuery = ListJobs | ListEvaluations | ListAllocations | JobExists | GetJob | GetPart
+HistoryQuery = ListJobs | ListEvaluations | ListAllocations | ListTicks | JobExists | GetJob | GetPart
 
 
 class MemoryHistory:
@@ -59,6 +61,8 @@ class MemoryHistory:
     @overload
     def query(self, query: ListAllocations) -> Awaitable[AllocationPage]: ...
     @overload
+    def query(self, query: ListTicks) -> Awaitable[TickPage]: ...
+    @overload
     def query(self, query: JobExists) -> Awaitable[bool]: ...
     @overload
     def query(self, query: GetJob | GetPart) -> Awaitable[Run | None]: ...
@@ -81,6 +85,9 @@ class MemoryHistory:
                 return next((run for run in runs for it in run.aliases if (it.part, it.id) == (part, alias)), None)
             case JobExists(wanted):
                 return any(wanted.matches(run) for run in runs)
+            case ListTicks():
+                found = _ordered((run.scheduled_at, run.id, run) for run in runs if query.matches(run))
+                return TickPage(0, tuple(run for _, _, run in found[: query.limit]))
             case ListJobs(wanted_jobs):
                 jobs = _ordered((run.created_at, run.id, run) for run in runs if wanted_jobs.matches(run))
                 return JobPage(*_page(jobs, query))
@@ -103,7 +110,7 @@ class MemoryHistory:
 
 
 def _ordered(found: Iterable[tuple[int, str, T]]) -> list[tuple[int, str, T]]:
-    """By (created_at, id) descending."""
+    """By the two first descending."""
     return sorted(found, key=lambda entry: entry[:2], reverse=True)
 
 

@@ -19,6 +19,7 @@ from jobpool.api.snapshots import Snapshots
 from jobpool.kit.effects.dice import Dice
 from jobpool.leader.term import LeaderConfig
 from jobpool.model.errors import JobpoolError
+from jobpool.server.ledger import StoredRanges
 from jobpool.server.local import LocalLeader
 from jobpool.testing.clock import FakeClock, settle
 from jobpool.testing.harness import SERVER, Core, running_core
@@ -162,6 +163,7 @@ class World:
             self.context,
             self.sessions,
             Snapshots(self.store, self.clock, allow_remote=False),
+            ranges=StoredRanges(self.store, keep=10 * MINUTE),
             streams=self.streams,
             is_behind=lambda: self.behind,
         )
