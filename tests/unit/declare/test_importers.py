@@ -1,0 +1,98 @@
+"""What other schedulers had, as documents and warnings: golden files, and that the API takes every document."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from jobpool.declare import Document, parse_documents, survey, write_documents
+from jobpool.declare.importers import IMPORTERS, Imported, ImportOptions
+from jobpool.model.errors import InvalidArgument
+from jobpool.wire import jobpool_pb2 as pb
+from tests.unit.api.nouns import world_of
+from tests.unit.declare.direct import Direct
+
+SAMPLES = Path(__file__).parent / "imports"
+KINDS = {"crontab-system": ("crontab", ImportOptions(system=True))}
+FILES = sorted(path.stem for path in SAMPLES.glob("*.txt"))
+
+
+def imported(name: str) -> Imported:
+    kind, options = KINDS.get(name, (name, ImportOptions(time_zone="Europe/Berlin")))
+    return IMPORTERS[kind]((SAMPLES / f"{name}.txt").read_text(), options)
+
+
+def read(kind: str, text: str, zone: str = "UTC") -> Imported:
+    return IMPORTERS[kind](text, ImportOptions(time_zone=zone))
+
+
+def codes(found: Imported) -> list[str]:
+    return [warning.code for warning in found.warnings]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_documents_and_warnings_are_as_they_were(name: str) -> None:
+    found = imported(name)
+    told = "".join(
+        f"# {warning.line} {warning.item} | {warning.field} | {warning.code} | {warning.text}\n"
+        for warning in found.warnings
+    )
+    shown = told + write_documents(found.documents)
+    path = SAMPLES / f"{name}.golden"
+    if os.environ.get("REWRITE"):
+        path.write_text(shown)
+    assert shown == path.read_text()
+
+
+def test_every_importer_has_a_sample() -> None:
+    assert {KINDS.get(name, (name,))[0] for name in FILES} == set(IMPORTERS)
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_the_server_takes_every_document(name: str) -> None:
+    async with world_of() as world:
+        await world.ask("NameSpaceAdd", pb.ScheduleNameSpaceAddRequest(name="ops"))
+        documents = [Document(fields, name) for fields in imported(name).documents]
+        found = await survey(Direct(world), documents)
+    assert [(step.plan_id, str(step.error)) for step in found.failed] == []
+    assert len(found.steps) == len(documents) > 0
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_written_is_read_again(name: str) -> None:
+    found = imported(name)
+    read_again = parse_documents(write_documents(found.documents), "plans.yaml")
+    assert [document.fields for document in read_again] == list(found.documents)
+
+
+@pytest.mark.parametrize("kind", ["dkron", "k8s-cronjob", "original", "xxl-job"])
+@pytest.mark.parametrize("text", ["[1]", '"text"', "[[]]", "{", "a: b: c"])
+def test_what_is_no_record_is_refused(kind: str, text: str) -> None:
+    with pytest.raises(InvalidArgument):
+        read(kind, text)
+
+
+@pytest.mark.parametrize("kind", ["dkron", "k8s-cronjob", "original", "xxl-job"])
+@pytest.mark.parametrize("text", ["{}", "[{}]", '[{"name": 5, "schedule": [], "spec": "x", "executor_config": []}]'])
+def test_records_that_say_nothing_make_no_trouble(kind: str, text: str) -> None:
+    found = read(kind, text)
+    assert found.documents == () or kind == "original"
+
+
+def test_without_a_zone_one_warning_says_so() -> None:
+    assert codes(read("crontab", "0 1 * * * a\n0 2 * * * b\n", zone="")) == ["no-time-zone"]
+    assert codes(read("crontab", "0 1 * * * a\n", zone="Europe/Berlin")) == []
+
+
+def test_the_same_name_twice_gets_a_number() -> None:
+    found = read("crontab", "0 1 * * * /bin/sync a\n0 2 * * * /bin/sync b\n")
+    assert [document["id"] for document in found.documents] == ["sync", "sync-2"]
+
+
+def test_six_fields_are_seconds_first_with_dkron_and_no_crontab() -> None:
+    config = '"executor": "shell", "executor_config": {"command": "a"}'
+    found = read("dkron", f'[{{"name": "a", "schedule": "*/15 * * * * *", {config}}}]')
+    assert found.documents[0]["periodic"] == {"spec": "*/15 * * * * *", "time_zone": "UTC"}
+    in_cron = read("crontab", "*/15 * * * * * echo\n").documents[0]
+    assert in_cron["periodic"] == {"spec": "*/15 * * * *", "time_zone": "UTC"}
+    assert in_cron["parameters"] == {"command": "* echo", "env": {"PATH": "/usr/bin:/bin"}}
