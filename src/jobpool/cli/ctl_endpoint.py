@@ -1,14 +1,16 @@
 """`jobpoolctl endpoint` and `jobpoolctl version`: the same question to each server."""
 
 import asyncio
+import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 import msgspec
 
 import jobpool
-from jobpool.cli.ctl_options import Leaf, PrefixGroup, Settings
+from jobpool.cli.compat import show_old_table
+from jobpool.cli.ctl_options import MAX_REVISION, Leaf, PrefixGroup, Settings
 from jobpool.cli.ctl_session import ask_each, endpoints_of, tls_of, why
 from jobpool.cli.formats import refuse_protobuf, shown_plain
 from jobpool.cli.output import Lines, note, show_table
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
     from jobpool.client import Endpoint
     from jobpool.client.probe import Answer
     from jobpool.wire import jobpool_pb2 as pb
+
+
+Answered = TypeVar("Answered")
+OLD_FORMS = ("simple", "table", "json")
+OLD_VERSION = "etcdctl version: 3.5.7\nAPI version: 3.5"
+"""What the original says of itself."""
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -48,13 +56,17 @@ def health(ctx: click.Context, *, cluster: bool) -> None:
     settings: Settings = ctx.obj
     refuse_protobuf(settings)
     found = asyncio.run(_ask_all(settings, cluster=cluster))
-    if shown_plain(settings, [_as_fields(one) for one in found]):
+    if settings.compat and settings.write_out == "json":
+        click.echo(json.dumps([_as_fields(one) for one in found], ensure_ascii=False, separators=(",", ":")))
+    elif shown_plain(settings, [_as_fields(one) for one in found]):
         pass
+    elif settings.write_out == "table" and settings.compat:
+        show_old_table(("endpoint", "health", "took", "error"), [_as_row(one) for one in found])
     elif settings.write_out == "table":
         show_table(("Endpoint", "Health", "Took", "Error"), [_as_row(one) for one in found])
     else:
         for one in found:
-            _say(one)
+            _say(one, compat=settings.compat)
     if any(one.error for one in found):
         ctx.exit(1)
 
@@ -74,7 +86,12 @@ def status(ctx: click.Context, *, cluster: bool) -> None:
         return list(zip(endpoints, await ask_each(settings, endpoints, status_of), strict=True))
 
     found = asyncio.run(ask())
-    if shown_plain(settings, [fields_of(*one) for one in found]):
+    if settings.compat and settings.write_out in OLD_FORMS:
+        from jobpool.cli.compat_servers import show_old_statuses
+
+        show_old_statuses(_answered(found), settings.write_out)
+        _say_silent(found)
+    elif shown_plain(settings, [fields_of(*one) for one in found]):
         pass
     elif settings.write_out == "table":
         show_table(COLUMNS, [row_of(*one) for one in found])
@@ -87,7 +104,13 @@ def status(ctx: click.Context, *, cluster: bool) -> None:
 
 @endpoint.command("hashkv")
 @_cluster
-@click.option("--rev", type=click.IntRange(min=0), default=0, help="Of this revision.  [default: the newest]")
+@click.option(
+    "--rev",
+    type=click.IntRange(0, MAX_REVISION),
+    metavar="N",
+    default=0,
+    help="Of this revision.  [default: the newest]",
+)
 @click.pass_context
 def hashkv(ctx: click.Context, *, cluster: bool, rev: int) -> None:
     """Compare what the servers' databases hold; exit code 1 when they differ or one does not answer."""
@@ -96,7 +119,12 @@ def hashkv(ctx: click.Context, *, cluster: bool, rev: int) -> None:
     settings: Settings = ctx.obj
     refuse_protobuf(settings)
     found = asyncio.run(hashes_of(settings, cluster=cluster, revision=rev))
-    if shown_plain(settings, [hash_fields(*one) for one in found]):
+    if settings.compat and settings.write_out in OLD_FORMS:
+        from jobpool.cli.compat_servers import show_old_hashes
+
+        show_old_hashes(_answered(found), settings.write_out)
+        _say_silent(found)
+    elif shown_plain(settings, [hash_fields(*one) for one in found]):
         pass
     elif settings.write_out == "table":
         show_table(HASH_COLUMNS, [hash_row(*one) for one in found])
@@ -108,6 +136,10 @@ def hashkv(ctx: click.Context, *, cluster: bool, rev: int) -> None:
         ctx.exit(1)
     if any(isinstance(answer, JobpoolError) for _, answer in found):
         ctx.exit(1)
+
+
+def _answered(found: "Sequence[tuple[str, Answered | JobpoolError]]") -> "list[tuple[str, Answered]]":
+    return [(there, answer) for there, answer in found if not isinstance(answer, JobpoolError)]
 
 
 def _say_silent(found: "Sequence[tuple[str, object]]") -> None:
@@ -128,7 +160,9 @@ def version(ctx: click.Context, *, server: bool) -> None:
     shown: dict[str, object] = {"jobpoolctl": jobpool.__version__}
     if server:
         shown["servers"] = [_fields_of(*one) for one in found]
-    if not shown_plain(settings, shown):
+    if settings.compat and not server and settings.write_out == "simple":
+        click.echo(OLD_VERSION)
+    elif not shown_plain(settings, shown):
         click.echo(f"jobpoolctl version: {jobpool.__version__}")
         Lines().show([(there, _told(answer)) for there, answer in found if not isinstance(answer, JobpoolError)])
         _say_silent(found)
@@ -201,8 +235,9 @@ def _as_row(one: Health) -> tuple[str, ...]:
     return (one.endpoint, "false" if one.error else "true", format_duration(one.took), one.error)
 
 
-def _say(one: Health) -> None:
+def _say(one: Health, *, compat: bool) -> None:
     if one.error:
-        note(f"{one.endpoint} is unhealthy: {one.error}")
+        note(f"{one.endpoint} is unhealthy: {'failed to commit proposal: ' if compat else ''}{one.error}")
     else:
-        click.echo(f"{one.endpoint} is healthy: took {format_duration(one.took)}")
+        took = "successfully committed proposal: took =" if compat else "took"
+        click.echo(f"{one.endpoint} is healthy: {took} {format_duration(one.took)}")

@@ -41,7 +41,12 @@ def list_members(settings: Settings) -> None:
 
     answer, servers = run(settings, ask)
     bare = [one for one in servers if not one.member_id]
-    if settings.write_out == "json" and not settings.compat:
+    if settings.compat and settings.write_out in ("simple", "table", "json"):
+        from jobpool.cli.compat_servers import show_old_members
+
+        show_old_members(answer, settings.write_out)
+        return
+    if settings.write_out == "json":
         members = [fields_of(one) | {"is_learner": one.is_learner, "status": _status(one)} for one in answer.data]
         shown = {"data": members, "servers": [_fields(one) for one in servers]}
         show_plain_json(fields_of(answer) | shown)

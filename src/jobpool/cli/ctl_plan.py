@@ -8,7 +8,7 @@ import click
 
 from jobpool.cli.ctl_explain import explain_plan, ledger
 from jobpool.cli.ctl_lists import done, show_changed, show_items, show_list, show_one, timestamp
-from jobpool.cli.ctl_options import START, Paging, PrefixGroup, Settings, in_namespace, paged
+from jobpool.cli.ctl_options import START, Paging, PrefixGroup, Settings, at_revision, in_namespace, paged
 from jobpool.cli.ctl_plan_flags import fields_of, plan_flags, text_of
 from jobpool.cli.ctl_plan_switch import in_the_plans_zone, offline, online, pause, resume
 from jobpool.cli.ctl_session import run
@@ -167,10 +167,20 @@ def detail(settings: Settings, plan_id: str, *, namespace: str) -> None:
 @plan.command("update")
 @click.argument("plan_id")
 @click.option("--clear", multiple=True, metavar="FIELD", help="Empty this field (repeatable), as timeout or retry.")
+@at_revision
 @in_namespace
 @plan_flags
 @click.pass_obj
-def update(settings: Settings, /, plan_id: str, *, namespace: str, clear: tuple[str, ...], **flags: Any) -> None:
+def update(
+    settings: Settings,
+    /,
+    plan_id: str,
+    *,
+    namespace: str,
+    clear: tuple[str, ...],
+    revision: int | None,
+    **flags: Any,
+) -> None:
     """Change what is given; all else stays."""
     from jobpool.declare.requests import update_request
 
@@ -178,6 +188,8 @@ def update(settings: Settings, /, plan_id: str, *, namespace: str, clear: tuple[
     if not fields and not clear:
         raise click.UsageError("nothing to change is given")
     request = update_request({"id": plan_id, "namespace": namespace} | fields, clear)
+    if revision is not None:
+        request.revision = revision
     if settings.write_out != "simple" or settings.compat:
         show_changed(settings, run(settings, lambda client: client.plan_update(request)), view=PLANS)
         return
@@ -209,13 +221,14 @@ async def _fires(client: "Client", plan_id: str, namespace: str) -> "Sequence[pb
 
 @plan.command("delete")
 @click.argument("plan_id")
+@at_revision
 @in_namespace
 @click.pass_obj
-def delete(settings: Settings, plan_id: str, *, namespace: str) -> None:
+def delete(settings: Settings, plan_id: str, *, namespace: str, revision: int | None) -> None:
     """Delete a plan that is offline."""
     from jobpool.wire import jobpool_pb2 as pb
 
-    request = pb.SchedulePlanDeleteRequest(id=plan_id, namespace=namespace)
+    request = pb.SchedulePlanDeleteRequest(id=plan_id, namespace=namespace, revision=revision)
     done(settings, run(settings, lambda client: client.plan_delete(request)), said=f"plan {plan_id} deleted")
 
 

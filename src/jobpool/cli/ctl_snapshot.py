@@ -12,6 +12,7 @@ import click
 
 from jobpool.cli.ctl_options import PrefixGroup, Settings
 from jobpool.cli.ctl_session import run
+from jobpool.cli.formats import refuse_protobuf
 from jobpool.kit.effects.clock import SystemClock
 from jobpool.kit.pure.durations import format_duration
 
@@ -35,6 +36,7 @@ def save(settings: Settings, file: str) -> None:
     from jobpool.cli.output import note
     from jobpool.cli.snapshot_views import show_snapshot
 
+    refuse_protobuf(settings)
     clock = SystemClock()
     began = clock.monotonic()
     summary = run(settings, lambda client: _save(client, Path(file)))
@@ -56,6 +58,7 @@ async def _save(client: "Client", path: Path) -> "Summary":
 @click.pass_context
 def status(ctx: click.Context, file: str) -> None:
     """Read all of a snapshot and say what is in it; exit code 1 when it is damaged."""
+    refuse_protobuf(ctx.obj)
     ctx.exit(_jobpool(ctx.obj, "status", file))
 
 
@@ -69,6 +72,7 @@ def status(ctx: click.Context, file: str) -> None:
 @click.pass_context
 def restore(ctx: click.Context, /, *, file: str, **given: str | None) -> None:
     """Put a snapshot where a server begins: a new data directory, or an etcd that runs already."""
+    refuse_protobuf(ctx.obj)
     words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
     ctx.exit(_jobpool(ctx.obj, "restore", *words, file))
 

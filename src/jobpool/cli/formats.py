@@ -17,6 +17,7 @@ import click
 from jobpool.cli.compat import go_json, go_members, go_text_of
 from jobpool.cli.ctl_kinds import UnsupportedFormat
 from jobpool.cli.ctl_options import Settings
+from jobpool.cli.grid import say
 from jobpool.cli.output import show_json, show_plain_json
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def shown_whole(settings: Settings, answer: "Message") -> bool:
         case "json":
             show_json(answer)
         case "fields":
-            _say(field_lines(answer, as_hex=settings.hex))
+            say(field_lines(answer, as_hex=settings.hex))
         case "protobuf":
             click.echo(answer.SerializeToString(), nl=False)
         case _:
@@ -49,7 +50,7 @@ def shown_plain(settings: Settings, value: object) -> bool:
     if settings.write_out == "json":
         show_plain_json(value)
     elif settings.write_out == "fields":
-        _say(_plain_lines(value, ""))
+        say(_plain_lines(value, ""))
     return settings.write_out in ("json", "fields")
 
 
@@ -135,7 +136,7 @@ class Pages:
             click.echo(self._end_of_json(self._last))
         elif self._settings.write_out == "fields":
             _, after = _around(self._last)
-            _say(field_lines(after))
+            say(field_lines(after))
 
     def _json(self, answer: "Message", items: "list[Message]") -> None:
         compat = self._settings.compat
@@ -160,7 +161,7 @@ class Pages:
         lines = [] if self._begun else list(field_lines(_around(answer)[0]))
         for item in items:
             lines += [*field_lines(item, as_hex=self._settings.hex), ""]
-        click.echo("\n".join(lines))
+        say(lines)
 
     def _bytes(self, answer: "Message") -> None:
         """Messages that are written one after the other are read as one."""
@@ -189,9 +190,3 @@ def _dict_of(message: "Message") -> dict[str, Any]:
 
 def _indented(value: object, by: int) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False).replace("\n", "\n" + " " * by)
-
-
-def _say(lines: Iterable[str]) -> None:
-    text = "\n".join(lines)
-    if text:
-        click.echo(text)

@@ -4,7 +4,8 @@ import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TypeAlias
 
 import click
@@ -29,6 +30,7 @@ STYLES = {
 }
 WIDE = 100_000
 """Columns where no terminal says how many there are."""
+_AT_ONCE = 200
 _LEAST = 8
 """Columns for values on a terminal that has no room at all."""
 
@@ -69,11 +71,11 @@ class Grid:
             widths = _widest([self._columns, *clean], self._widths)
             self._apart = sum(widths) + 3 * len(widths) + 1 > self._room
             if not self._apart:
-                _say(self._together(clean, widths))
+                say(self._together(clean, widths))
                 return
             self._end()
         for row in clean:
-            _say(self._record(row))
+            say(self._record(row))
 
     def close(self) -> None:
         """The last rule; of a table without rows the titles too."""
@@ -83,7 +85,7 @@ class Grid:
 
     def _end(self) -> None:
         if self._widths:
-            _say([self._rule(self._signs.bottom)])
+            say([self._rule(self._signs.bottom)])
             self._widths = []
 
     def _together(self, rows: Sequence[Row], widths: list[int]) -> Iterator[str]:
@@ -173,7 +175,8 @@ def _folded(text: str, wide: int) -> Iterator[str]:
     yield piece
 
 
-def _say(lines: "Iterator[str] | Sequence[str]") -> None:
-    text = "\n".join(lines)
-    if text:
-        click.echo(text)
+def say(lines: Iterable[str]) -> None:
+    """Write the lines a few at a time: of one large write, Python does not tell that its reader has gone."""
+    left = iter(lines)
+    while piece := list(islice(left, _AT_ONCE)):
+        click.echo("\n".join(piece))

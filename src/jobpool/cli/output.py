@@ -16,6 +16,7 @@ import msgspec
 from jobpool.cli.grid import Row as Row
 from jobpool.cli.grid import cells as cells
 from jobpool.cli.grid import printable as printable
+from jobpool.cli.grid import say
 from jobpool.cli.grid import show_table as show_table
 from jobpool.kit.pure.durations import format_duration
 
@@ -54,8 +55,7 @@ class Lines:
         for row in clean:
             padded = (cell + " " * (wide - cells(cell)) for cell, wide in zip(row, self._widths, strict=True) if wide)
             lines.append("  ".join(padded).rstrip())
-        if lines:
-            click.echo("\n".join(lines))
+        say(lines)
 
 
 def show_fields(message: "Message", zone: tzinfo | None) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-FORMATS = ("simple", "table", "json")
+FORMATS = ("simple", "table", "json", "fields")
 _write_out = click.option(
     "-w", "--write-out", type=click.Choice(FORMATS), default="simple", show_default=True, help="How to print."
 )

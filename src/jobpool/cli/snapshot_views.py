@@ -4,16 +4,18 @@ from datetime import UTC, datetime
 
 import click
 
-from jobpool.cli.output import show_plain_json, show_table
+from jobpool.cli.ctl_options import Settings
+from jobpool.cli.formats import shown_plain
+from jobpool.cli.output import show_table
 from jobpool.wire.snapshot_file import Summary
 
 
 def show_snapshot(path: str, summary: Summary, write_out: str) -> None:
-    """Print it as `simple` lines, a `table` or `json`."""
+    """Print it as `simple` lines, a `table`, `json` or `fields`."""
     fields = fields_of(path, summary)
-    if write_out == "json":
-        show_plain_json(fields)
-    elif write_out == "table":
+    if shown_plain(Settings(write_out=write_out), fields):
+        return
+    if write_out == "table":
         titles = tuple(name.replace("_", " ").capitalize() for name in fields)
         show_table(titles, [tuple(str(value) for value in fields.values())])
     else:

@@ -45,7 +45,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> Ctl:
             patch.setattr(sys, "stderr", err)
             patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8"))
             code = ctl.main(words)
-        return Outcome(code, _text(out), _text(err))
+        return Outcome(code, _text(out), _text(err), _bytes(out))
 
     async def run(*words: str, stdin: bytes = b"") -> Outcome:
         return await asyncio.to_thread(invoke, words, stdin)
@@ -61,7 +61,11 @@ def run(bare: Ctl, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> Ctl:
 
 
 def _text(stream: io.TextIOWrapper) -> str:
+    return _bytes(stream).decode(errors="backslashreplace")
+
+
+def _bytes(stream: io.TextIOWrapper) -> bytes:
     stream.flush()
     buffer = stream.buffer
     assert isinstance(buffer, io.BytesIO)
-    return buffer.getvalue().decode()
+    return buffer.getvalue()

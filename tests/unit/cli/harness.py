@@ -14,6 +14,8 @@ class Outcome(Struct, frozen=True):
     code: int
     out: str
     err: str
+    raw: bytes = b""
+    """What was printed, as bytes; `out` has what is no UTF-8 in them written out."""
 
 
 Ctl: TypeAlias = Callable[..., Awaitable[Outcome]]

@@ -1,8 +1,10 @@
 """What `jobpoolctl` prints, held by golden files. Rewrite them with REWRITE=1 pytest."""
 
+import msgspec
 import pytest
 from google.protobuf.message import Message
 
+from jobpool.cli.ctl import COMMANDS
 from jobpool.testing.fake_api import FakeApi
 from jobpool.wire import jobpool_pb2 as pb
 from tests.unit.cli import samples
@@ -66,7 +68,11 @@ async def test_an_empty_list(run: Ctl) -> None:
 
 
 async def test_help(bare: Ctl) -> None:
-    check_golden("help", await bare("--help"))
+    outcome = await bare("--help")
+    above, rest = outcome.out.split("Commands:\n")
+    commands, below = rest.split("\n\n", 1)
+    check_golden("help", msgspec.structs.replace(outcome, out=above + below))
+    assert [line.split()[0] for line in commands.splitlines() if line[2] != " "] == sorted(COMMANDS)
 
 
 CHANGES: dict[str, tuple[str, Message]] = {
