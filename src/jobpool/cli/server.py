@@ -24,6 +24,7 @@ NOT_AGAIN = 4
 
 COMMANDS = {
     "dev": ("jobpool.cli.dev", "A server, an agent and a sample plan in one process, to try jobpool out."),
+    "deploy": ("jobpool.cli.deploy", "Make the plans of an app in Python what its functions say."),
     "snapshot": ("jobpool.cli.snapshot", "Check a snapshot, or restore one into a new data directory."),
     "bench": ("jobpool.cli.bench", "Measure this machine: throughput and latency of every part."),
 }
