@@ -33,13 +33,13 @@ class Callee(ThreadingHTTPServer):
             self.taken.add(job_id)
             return is_new
 
-    def report(self, job_id: str) -> None:
-        """The end of the work, told to jobpool."""
+    def report(self, job_id: str, token: str) -> None:
+        """The end of the work, told to jobpool, with the token that came with the call."""
         body = json.dumps({"status": "complete", "description": "done by callee.py", "result": "42 rows"})
         request = Request(  # noqa: S310 — the address is an option of this program
             f"{self.server_url}/v3/schedule/jobs/{job_id}/status",
             data=body.encode(),
-            headers={"Content-Type": "application/json"},
+            headers={"Content-Type": "application/json", "X-Jobpool-Token": token},
             method="POST",
         )
         try:
@@ -47,6 +47,7 @@ class Callee(ThreadingHTTPServer):
                 print(f"job {job_id}: reported complete, HTTP {answer.status}", flush=True)
         except HTTPError as error:
             # 409: the run has ended meanwhile (cancelled, timed out). Its status will not change.
+            # 403: it was tried again meanwhile, and only the newest attempt has a say.
             print(f"job {job_id}: the report was refused: {error.read().decode()}", flush=True)
 
 
@@ -70,7 +71,8 @@ class Handler(BaseHTTPRequestHandler):
             print(f"job {job_id}: {call['status']}: {call['message']}", flush=True)
         elif self.server.take(job_id):
             print(f"job {job_id}: taken", flush=True)
-            threading.Timer(self.server.work, self.server.report, [job_id]).start()
+            token = self.headers.get("X-Jobpool-Token", "")
+            threading.Timer(self.server.work, self.server.report, [job_id, token]).start()
         # `code` 200 accepts; any other code with a text in `error` ends the run as failed (rejected).
         self._answer({"code": 200})
 

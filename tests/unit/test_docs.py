@@ -27,6 +27,7 @@ from jobpool.leader import SERVICES
 from jobpool.model import transitions
 from jobpool.model.errors import HTTP_STATUS, Code, InvalidArgument
 from jobpool.model.parameters import NoopParameters, RestParameters, ShellParameters
+from jobpool.model.parameters.python import PYTHON_KEYS
 from jobpool.model.reasons import Reason
 from jobpool.server.keys import KEYS, TLS_KEYS
 from jobpool.server.load import load
@@ -225,6 +226,10 @@ def test_schedules_fire_as_the_document_says(row: list[str]) -> None:
 def test_every_parameter_is_documented(executor: str, parameters: type[RestParameters]) -> None:
     documented = first_words(table("executors.md", f"parameters: {executor}"))
     assert sorted(documented) == sorted(parameters.__struct_fields__)
+
+
+def test_every_parameter_of_a_function_is_documented() -> None:
+    assert first_words(table("executors.md", "parameters: python")) == list(PYTHON_KEYS)
 
 
 # ---- configuration

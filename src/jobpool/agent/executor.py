@@ -18,7 +18,7 @@ GROUP = "jobpool.executors"
 # As pyproject.toml lists them, so that a source tree that is not installed has them too.
 BUILT_IN = tuple(
     EntryPoint(name, f"jobpool.agent.executors.{name}:{name.capitalize()}Executor", GROUP)
-    for name in ("noop", "rest", "shell")
+    for name in ("noop", "python", "rest", "shell")
 )
 
 

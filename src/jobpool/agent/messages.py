@@ -28,6 +28,8 @@ def task_of(message: pb.Assignment) -> Task:
         max(0, message.timeout),
         message.scheduled_time,
         message.desired_status,
+        message.callback_url,
+        message.callback_token,
     )
 
 

@@ -35,7 +35,11 @@ class Status(StrEnum):
 
 
 class Task(Struct, frozen=True, array_like=True, gc=False):
-    """One allocation to run. `timeout` in milliseconds, 0 = none; `desired_status` `skip`, `fail`: a callback only."""
+    """One allocation to run. `timeout` in milliseconds, 0 = none; `desired_status` `skip`, `fail`: a callback only.
+
+    `callback_url` is where the callee of an asynchronous run says how it ended, and `callback_token` what it proves
+    there that it is the callee; both empty otherwise.
+    """
 
     allocation_id: str
     fence: int
@@ -50,6 +54,8 @@ class Task(Struct, frozen=True, array_like=True, gc=False):
     timeout: Millis
     scheduled_time: Millis
     desired_status: str = ""
+    callback_url: str = ""
+    callback_token: str = ""
 
     @property
     def key(self) -> Key:

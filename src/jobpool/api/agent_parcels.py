@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from jobpool.api.agent_outbox import Parcel
+from jobpool.api.tokens import callback_token, callback_url
 from jobpool.model.reasons import Reason
 from jobpool.model.run import Attempt, Run, allocation_id
 from jobpool.model.statuses import AllocationStatus
@@ -11,8 +12,11 @@ from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import assignment_message
 
 
-def messages_of(parcel: Parcel, state: State) -> tuple[list[pb.ServerMessage], list[pb.Report]]:
-    """The messages, in order, and the ends of attempts that nobody can be given: what they were to do is not known."""
+def messages_of(parcel: Parcel, state: State, *, url: str) -> tuple[list[pb.ServerMessage], list[pb.Report]]:
+    """The messages, in order, and the ends of attempts that nobody can be given: what they were to do is not known.
+
+    `url`: where callees reach this server.
+    """
     said = [pb.ServerMessage(reports_ack=pb.ServerReportsAck(sequence=sequence)) for sequence in parcel.acks]
     items, hopeless = [], []
     for run, attempt in parcel.assign:
@@ -20,7 +24,7 @@ def messages_of(parcel: Parcel, state: State) -> tuple[list[pb.ServerMessage], l
         if parameters is None:
             hopeless.append(_end_of(run, attempt))
         else:
-            items.append(assignment_message(run, attempt, parameters))
+            items.append(_assignment(run, attempt, parameters, state, url=url))
     if items:
         said.append(pb.ServerMessage(assignments=pb.ServerAssignments(items=items)))
     if parcel.stop:
@@ -31,6 +35,15 @@ def messages_of(parcel: Parcel, state: State) -> tuple[list[pb.ServerMessage], l
     if parcel.beat:
         said.append(pb.ServerMessage(beat=pb.ServerBeat()))
     return said, hopeless
+
+
+def _assignment(run: Run, attempt: Attempt, parameters: str, state: State, *, url: str) -> pb.Assignment:
+    """With a token when the run is handed over to somebody who is to say how it ended."""
+    message = assignment_message(run, attempt, parameters)
+    if run.executor == "rest" and not run.synchronous and not message.desired_status:
+        message.callback_token = callback_token(state.cluster, run.id, attempt.fence)
+        message.callback_url = callback_url(url, run.id) if message.callback_token else ""
+    return message
 
 
 def _parameters_of(run: Run, state: State) -> str | None:

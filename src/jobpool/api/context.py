@@ -100,7 +100,10 @@ class Identity(Struct, frozen=True):
 
 
 class Context(Struct, frozen=True):
-    """`default_time_zone` holds where neither plan nor namespace names one."""
+    """`default_time_zone` holds where neither plan nor namespace names one. `url` is where this server is reached.
+
+    `require_callback_token`: how a run ended is only taken from who has its token.
+    """
 
     replica: Replica
     leader: Leader
@@ -109,6 +112,8 @@ class Context(Struct, frozen=True):
     dice: Dice
     identity: Identity
     default_time_zone: str
+    url: str = ""
+    require_callback_token: bool = False
 
     @property
     def state(self) -> State:

@@ -6,10 +6,13 @@ exactly one of the two.
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from jobpool.api.checks import check_filter, check_id, check_page, check_statuses, check_text, optional_time
 from jobpool.api.context import Context
 from jobpool.api.keyset import Seek, check_seek
 from jobpool.api.service import Call
+from jobpool.api.tokens import check_token
 from jobpool.history.merge import merged, widened
 from jobpool.history.queries import GetJob, JobExists, JobFilter, ListJobs
 from jobpool.kit.pure.durations import Millis
@@ -85,7 +88,10 @@ class Jobs:
     async def report(
         self, request: pb.ScheduleJobStatusUpdateRequest, call: Call
     ) -> pb.ScheduleJobStatusUpdateResponse:
-        """What says again how a job ended is a success and changes nothing: callees repeat themselves."""
+        """What says again how a job ended is a success and changes nothing: callees repeat themselves.
+
+        Raises PermissionDenied and Unauthenticated as `tokens.check_token`.
+        """
         job_id = check_id("id", request.id)
         status = _reportable(request.status)
         result = request.result if request.HasField("result") else None
@@ -99,9 +105,11 @@ class Jobs:
 
     async def _reported(self, report: ReportRun, call: Call) -> Run:
         known = await find_run(self._context, report.job_id, call)
+        required = self._context.require_callback_token
+        fence = check_token(known, self._context.state.cluster, call, required=required)
         if not known.ended:
             try:
-                return await self._context.write(report, call)
+                return await self._context.write(replace(report, fence=fence), call)
             except FailedPrecondition:  # it ended meanwhile
                 known = await find_run(self._context, report.job_id, call)
                 if not known.ended:

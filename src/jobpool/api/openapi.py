@@ -254,6 +254,9 @@ def _header_parameters(route: Route, request: Descriptor) -> Iterator[Json]:
     if "idempotency_key" in request.fields_by_name:
         told = "Makes a repeat safe: the same key stands for the same outcome for 24 h."
         yield {"name": "Idempotency-Key", "in": "header", "description": told, "schema": {"type": "string"}}
+    if route.rpc == "JobUpdate":
+        told = "The token that the callee was given with its call: 403 when it is not the newest attempt's."
+        yield {"name": "X-Jobpool-Token", "in": "header", "description": told, "schema": {"type": "string"}}
 
 
 def _statuses(route: Route) -> Iterator[str]:

@@ -366,7 +366,7 @@ class Sessions:
         """Never waits for the leader: an agent that hears nothing goes away."""
         while True:
             await session.outbox.filled()
-            said, hopeless = messages_of(session.outbox.take(), self._context.state)
+            said, hopeless = messages_of(session.outbox.take(), self._context.state, url=self._context.url)
             for message in said:
                 await self._send(session, message)
             if hopeless:

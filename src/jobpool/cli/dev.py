@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jobpool.server.config import ServerConfig
     from jobpool.server.main import Server
 
-EXECUTORS = ("noop", "rest", "shell")
+EXECUTORS = ("noop", "python", "rest", "shell")
 _DEFAULTS = {"name": "dev", "listen-client-urls": "http://127.0.0.1:2379", "log-level": "warning"}
 _DRAIN = 5000
 

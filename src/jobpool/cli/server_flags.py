@@ -43,6 +43,7 @@ OWN_FLAGS: Flags = (
     ("keep-finished-runs", "N", "How many finished runs are kept at most.  [default: 1000000]"),
     ("allow-remote-snapshot", _BOOL, "Others than this machine may save snapshots.  [default: false]"),
     ("enable-etcd-api", _BOOL, "Serve clients of etcd too, with the etcd engine.  [default: true]"),
+    ("require-callback-token", _BOOL, "How a run ended is only taken from who has its token.  [default: false]"),
     ("log-level", "LEVEL", "debug, info, warning or error.  [default: info]"),
     ("log-format", "FORMAT", "text or json (a line each).  [default: text]"),
 )

@@ -53,7 +53,7 @@ class ServerConfig(Struct, frozen=True):
     `worker_number` evaluators run in this server. `job_parallelism_limit` is the
     slots of a namespace that sets none. `failover_heartbeat_ttl`: the least; a fleet that needs longer has it.
     `allow_remote_snapshot`: others than this machine may save snapshots. `enable_etcd_api`: clients of etcd are served
-    as well, where there is one.
+    as well, where there is one. `require_callback_token`: how a run ended is only taken from who has its token.
     """
 
     name: str = "default"
@@ -75,6 +75,7 @@ class ServerConfig(Struct, frozen=True):
     keep_finished_runs: int = 1_000_000
     allow_remote_snapshot: bool = False
     enable_etcd_api: bool = True
+    require_callback_token: bool = False
     log_level: str = "info"
     log_format: str = "text"
 

@@ -55,6 +55,7 @@ class CoreConfig(Struct, frozen=True, kw_only=True):
     evaluators: int = 1
     default_time_zone: str = "Asia/Shanghai"
     allow_remote_snapshot: bool = False
+    require_callback_token: bool = False
 
 
 class _Others:
@@ -105,8 +106,17 @@ class Core:
             allowance=self.allowance,
         )
         local = LocalLeader(self.leadership)
-        zone = config.default_time_zone
-        context = Context(replica, local, history, clock, dice, config.identity, default_time_zone=zone)
+        context = Context(
+            replica,
+            local,
+            history,
+            clock,
+            dice,
+            config.identity,
+            default_time_zone=config.default_time_zone,
+            url=me.url,
+            require_callback_token=config.require_callback_token,
+        )
         desk = LocalDesk(
             local, replica, clock, server_id=me.id, is_there=lambda server: server in self.leadership.heard
         )

@@ -22,6 +22,7 @@ OWN_KEYS = (
     "keep-finished-runs",
     "allow-remote-snapshot",
     "enable-etcd-api",
+    "require-callback-token",
     "log-level",
     "log-format",
 )

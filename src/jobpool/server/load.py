@@ -62,6 +62,7 @@ def _load(given: Given) -> ServerConfig:
         keep_finished_runs=settings.whole("keep-finished-runs", _DEFAULT.keep_finished_runs, low=1, high=10**9),
         allow_remote_snapshot=settings.flag("allow-remote-snapshot", default=_DEFAULT.allow_remote_snapshot),
         enable_etcd_api=settings.flag("enable-etcd-api", default=_DEFAULT.enable_etcd_api),
+        require_callback_token=settings.flag("require-callback-token", default=_DEFAULT.require_callback_token),
         log_level=settings.choice("log-level", _DEFAULT.log_level, LEVELS),
         log_format=settings.choice("log-format", _DEFAULT.log_format, FORMATS),
     )

@@ -69,6 +69,7 @@ class Server:
                 evaluators=config.worker_number,
                 default_time_zone=config.default_time_zone,
                 allow_remote_snapshot=config.allow_remote_snapshot,
+                require_callback_token=config.require_callback_token,
             ),
             history=self._history,
             retention=self._feed,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from jobpool.model.errors import InvalidArgument
 from jobpool.model.parameters import (
     check_parameters,
+    filled,
     noop_parameters,
     python_parameters,
     rest_parameters,
@@ -60,6 +61,12 @@ URL = "http://example.com/"
         ("rest", json.dumps({"url": URL, "expected_status": [99]}), "parameters.expected_status", "found 99"),
         ("rest", json.dumps({"url": URL, "expected_status": [True]}), "parameters.expected_status", "found True"),
         ("rest", json.dumps({"url": URL, "expected_status": ["300-200"]}), "parameters.expected_status", "is empty"),
+        ("rest", json.dumps({"url": URL, "template": 1}), "parameters.template", "wanted true or false"),
+        ("rest", json.dumps({"url": URL, "template": True}), "parameters.template", "without a body"),
+        ("rest", json.dumps({"url": URL, "template": True, "body": "", "method": "get"}), "parameters.template", "get"),
+        ("rest", json.dumps({"url": URL, "template": True, "body": "{{job}}"}), "parameters.body", "no {{job}}; there"),
+        ("rest", json.dumps({"url": URL, "template": True, "body": "{{job_id"}), "parameters.body", "without }}"),
+        ("rest", json.dumps({"url": URL, "template": True, "body": {"a": "{{}}"}}), "parameters.body", "no {{}}; "),
         ("shell", "", "parameters", "found nothing"),
         ("shell", "{}", "parameters.command", "is missing"),
         ("shell", '{"command": []}', "parameters.command", "is missing"),
@@ -129,6 +136,31 @@ def test_a_body_makes_a_post_and_json_is_kept_as_text() -> None:
     rest = rest_parameters(json.dumps({"url": URL, "body": {"a": [1, "ü"]}, "expected_status": [201, "204-206"]}))
     assert (rest.method, rest.body) == ("post", '{"a":[1,"ü"]}')
     assert [rest.expects(status) for status in (200, 201, 204, 206, 207)] == [False, True, True, True, False]
+
+
+VALUES: dict[str, str | int] = {"job_id": 'a"b\\c&<\n', "attempt": 2}
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "sent"),
+    [
+        ("application/json", '{"a": "x {{job_id}} y", "n": {{ attempt }}}', '{"a": "x a\\"b\\\\c&<\\n y", "n": 2}'),
+        ("application/json; charset=utf-8", '["{{attempt}}", {{job_id}}]', '["2", "a\\"b\\\\c&<\\n"]'),
+        ("application/problem+json", '["\\"", {{attempt}}, "\\\\", {{attempt}}]', '["\\"", 2, "\\\\", 2]'),
+        ("application/x-www-form-urlencoded", "id={{job_id}}&n={{attempt}}", "id=a%22b%5Cc%26%3C%0A&n=2"),
+        ("text/xml", "<a>{{job_id}}</a>", "<a>a&quot;b\\c&amp;&lt;\n</a>"),
+        ("text/plain", "{{job_id}} }} { {{attempt}}{{attempt}}", 'a"b\\c&<\n }} { 22'),
+    ],
+)
+def test_values_are_written_as_the_content_type_wants_them(kind: str, body: str, sent: str) -> None:
+    assert filled(body, VALUES, kind) == sent
+
+
+@given(st.text(), st.text())
+def test_no_value_breaks_out_of_json(value: str, around: str) -> None:
+    body = json.dumps({"a": around.replace("{{", "") + "{{job_id}}", "b": [1]}) + "\n"
+    whole = json.loads(filled(body, {"job_id": value}, "application/json"))
+    assert whole == {"a": around.replace("{{", "") + value, "b": [1]}
 
 
 @pytest.mark.parametrize(

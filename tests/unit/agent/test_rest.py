@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
 from jobpool import __version__
 from jobpool.agent.executor import Context
@@ -17,6 +18,7 @@ from jobpool.agent.lease import Lease
 from jobpool.agent.rundirs import read_output
 from jobpool.agent.task import Outcome, Status, Task
 from jobpool.model.parameters import rest_parameters
+from jobpool.model.parameters.template import NAMES
 
 
 class Callee:
@@ -300,3 +302,70 @@ def test_a_get_callback_says_its_status_in_the_query() -> None:
     task = _task("http://a/b", synchronous=False, desired="skip", method="get")
     request = prepare(task, rest_parameters(task.parameters))
     assert (request.url, request.body) == ("http://a/b?planId=nightly&jobId=job1&status=skipped", None)
+
+
+# ---- callbacks
+
+
+def _handing_over(callee: Callee, *, synchronous: bool = False, **parameters: object) -> Task:
+    task = _task(callee, synchronous=synchronous, method="post", **parameters)
+    if synchronous:
+        return task
+    return replace(task, callback_url="http://jobs:2379/v3/schedule/jobs/job1/status", callback_token="t0ken")
+
+
+async def test_an_asynchronous_callee_is_told_where_to_report_and_what_to_show_there(
+    callee: Callee, rest: RestExecutor, tmp_path: Path
+) -> None:
+    assert (await _run(rest, _handing_over(callee), tmp_path)).accepted
+    _, _, headers, body = callee.heard[0]
+    assert headers["X-Jobpool-Callback"] == "http://jobs:2379/v3/schedule/jobs/job1/status"
+    assert headers["X-Jobpool-Token"] == "t0ken"
+    assert body == '{"planId": "nightly", "jobId":"job1"}'
+
+
+async def test_without_a_token_the_headers_are_not_there(callee: Callee, rest: RestExecutor, tmp_path: Path) -> None:
+    await _run(rest, _task(callee, synchronous=False, method="post"), tmp_path)
+    assert not {"X-Jobpool-Callback", "X-Jobpool-Token"} & set(callee.heard[0][2])
+
+
+async def test_a_template_is_the_body_of_an_asynchronous_call(
+    callee: Callee, rest: RestExecutor, tmp_path: Path
+) -> None:
+    wanted = {name: f"{{{{{name}}}}}" for name in NAMES}
+    outcome = await _run(rest, _handing_over(callee, body={"all": wanted, "odd": "{ }}"}, template=True), tmp_path)
+    assert outcome.accepted
+    assert json.loads(callee.heard[0][3]) == {
+        "all": {
+            "job_id": "job1",
+            "plan_id": "nightly",
+            "namespace": "default",
+            "attempt": "2",
+            "fence": "99",
+            "scheduled_time": "1970-01-01T00:00:01.500Z",
+            "callback_url": "http://jobs:2379/v3/schedule/jobs/job1/status",
+            "token": "t0ken",
+        },
+        "odd": "{ }}",
+    }
+
+
+async def test_a_template_of_a_synchronous_call_has_no_token(
+    callee: Callee, rest: RestExecutor, tmp_path: Path
+) -> None:
+    body = "{{job_id}} [{{callback_url}}] [{{token}}]"
+    await _run(rest, _handing_over(callee, synchronous=True, body=body, template=True, contentType="a/b"), tmp_path)
+    assert callee.heard[0][3] == "job1 [] []"
+
+
+async def test_braces_are_left_alone_without_template(callee: Callee, rest: RestExecutor, tmp_path: Path) -> None:
+    await _run(rest, _task(callee, body="{{job_id}} {{x"), tmp_path)
+    assert callee.heard[0][3] == "{{job_id}} {{x"
+
+
+async def test_what_a_callee_is_told_of_a_skip_is_no_template(
+    callee: Callee, rest: RestExecutor, tmp_path: Path
+) -> None:
+    task = _task(callee, synchronous=False, desired="skip", body="{{token}}", template=True)
+    await _run(rest, task, tmp_path)
+    assert json.loads(callee.heard[0][3])["status"] == "skipped"

@@ -278,7 +278,7 @@ async def test_two_agents_cannot_share_a_data_directory(server: AgentServer, age
 async def test_an_executor_that_is_not_installed_is_refused_at_the_start(tmp_path: Path) -> None:
 
     config = AgentConfig(name="test", data_dir=tmp_path / "data", executors=("noop", "cobol"))
-    with pytest.raises(InvalidArgument, match="there is no executor 'cobol'; installed are: noop, rest, shell"):
+    with pytest.raises(InvalidArgument, match="there is no executor 'cobol'; installed are: noop, python, rest, shell"):
         await run_agent(config, stop=asyncio.Event())
 
 

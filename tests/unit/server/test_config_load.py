@@ -35,6 +35,7 @@ SAMPLES: dict[str, tuple[str, str, object]] = {
     "keep-finished-runs": ("keep_finished_runs", "1", 1),
     "allow-remote-snapshot": ("allow_remote_snapshot", "true", True),
     "enable-etcd-api": ("enable_etcd_api", "false", False),
+    "require-callback-token": ("require_callback_token", "true", True),
     "log-level": ("log_level", "debug", "debug"),
     "log-format": ("log_format", "json", "json"),
 }

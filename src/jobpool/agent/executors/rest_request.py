@@ -7,9 +7,8 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from msgspec import Struct
 
 from jobpool.agent.task import Task, scheduled_text
-from jobpool.model.parameters import RestParameters
+from jobpool.model.parameters import BODILESS, RestParameters, filled
 
-_BODILESS = ("get", "head")
 _CALLBACKS = {
     "skip": ("skipped", "same job is running, skipped"),
     "fail": ("failed", "no slot left in scheduler engine"),
@@ -24,10 +23,15 @@ class Request(Struct, frozen=True):
 
 
 def prepare(task: Task, parameters: RestParameters) -> Request:
-    """The call for a task: its own body when synchronous, the ids when asynchronous, a message for a callback."""
-    bodiless = parameters.method in _BODILESS
+    """The call for a task: its own body when synchronous, the ids when asynchronous, a message for a callback.
+
+    A body that is a template is the task's own in either case.
+    """
+    bodiless = parameters.method in BODILESS
     url, body = parameters.url, parameters.body
-    if task.desired_status or not task.synchronous:
+    if parameters.template and body is not None and not task.desired_status:
+        body = filled(body, _values(task), parameters.content_type)
+    elif task.desired_status or not task.synchronous:
         url = _with_query(url, _ids(task)) if bodiless else url
         body = message(task)
     return Request(
@@ -57,6 +61,19 @@ def _ids(task: Task) -> dict[str, str]:
     return ids | {"status": _CALLBACKS[task.desired_status][0]} if task.desired_status else ids
 
 
+def _values(task: Task) -> dict[str, str | int]:
+    return {
+        "job_id": task.job_id,
+        "plan_id": task.plan_id,
+        "namespace": task.namespace,
+        "attempt": task.attempt,
+        "fence": task.fence,
+        "scheduled_time": scheduled_text(task),
+        "callback_url": task.callback_url,
+        "token": task.callback_token,
+    }
+
+
 def _with_query(url: str, more: Mapping[str, str]) -> str:
     parts = urlsplit(url)
     query = "&".join(part for part in (parts.query, urlencode(more)) if part)
@@ -68,9 +85,11 @@ def _headers(task: Task, parameters: RestParameters, *, bodiless: bool) -> dict[
     own = {"Accept": kind} if bodiless else {"Content-Type": kind}
     if not bodiless and "json" in kind:
         own["Accept"] = "application/json"
+    callback = {"X-Jobpool-Callback": task.callback_url, "X-Jobpool-Token": task.callback_token}
     return {
         **own,
         **parameters.headers,
+        **(callback if task.callback_token else {}),
         "Idempotency-Key": task.job_id,
         "X-Jobpool-Fence": str(task.fence),
         "X-Jobpool-Job": task.job_id,

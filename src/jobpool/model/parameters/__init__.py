@@ -12,15 +12,18 @@ from jobpool.model.errors import InvalidArgument
 from jobpool.model.parameters.noop import NoopParameters, noop_parameters
 from jobpool.model.parameters.python import PythonParameters, python_parameters
 from jobpool.model.parameters.reading import json_object
-from jobpool.model.parameters.rest import RestParameters, is_portable, rest_parameters
+from jobpool.model.parameters.rest import BODILESS, RestParameters, is_portable, rest_parameters
 from jobpool.model.parameters.shell import ShellParameters, shell_parameters
+from jobpool.model.parameters.template import filled
 
 __all__ = [
+    "BODILESS",
     "NoopParameters",
     "PythonParameters",
     "RestParameters",
     "ShellParameters",
     "check_parameters",
+    "filled",
     "is_portable",
     "noop_parameters",
     "python_parameters",

@@ -11,10 +11,12 @@ from msgspec import Struct
 from jobpool.kit.pure.durations import DAY, Millis
 from jobpool.model.errors import InvalidArgument
 from jobpool.model.parameters.reading import Json, bad, json_object, kind, known, span, text_of, typed
+from jobpool.model.parameters.template import check_template
 
 PORTABLE_METHODS = ("get", "post", "delete")
 PORTABLE_KEYS = frozenset({"url", "method", "body", "contentType"})
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
+BODILESS = ("get", "head")
 DEFAULT_CONTENT_TYPE = "application/json"
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")
@@ -26,7 +28,8 @@ _OWN_HEADERS = ("host", "content-length", "transfer-encoding", "connection", "id
 class RestParameters(Struct, frozen=True, kw_only=True):
     """`method` in lower case. `body` None = none; JSON given as object or array is kept as text.
 
-    `expected_status`: inclusive ranges. `timeout` None = the run's own. `ca_file`: roots for this call.
+    `template`: the body has names in double braces for which values of the run are put in. `expected_status`:
+    inclusive ranges. `timeout` None = the run's own. `ca_file`: roots for this call.
     """
 
     url: str
@@ -37,6 +40,7 @@ class RestParameters(Struct, frozen=True, kw_only=True):
     timeout: Millis | None = None
     expected_status: tuple[tuple[int, int], ...] = ((200, 299),)
     ca_file: str = ""
+    template: bool = False
 
     def expects(self, status: int) -> bool:
         return any(low <= status <= high for low, high in self.expected_status)
@@ -47,14 +51,18 @@ def rest_parameters(text: str) -> RestParameters:
     given = json_object(text)
     known(
         given,
-        ("url", "method", "body", "contentType", "content_type", "headers", "timeout", "expected_status", "ca_file"),
+        (
+            *("url", "method", "body", "contentType", "content_type", "headers", "timeout", "expected_status"),
+            *("ca_file", "template"),
+        ),
     )
     if "contentType" in given and "content_type" in given:
         raise bad("contentType", "is given twice, also as content_type")
     body = _body(given.get("body"))
+    method = _method(given.get("method"), "get" if body is None else "post")
     return RestParameters(
         url=_url(given.get("url")),
-        method=_method(given.get("method"), "get" if body is None else "post"),
+        method=method,
         body=body,
         content_type=_header_value(
             "contentType", given.get("contentType", given.get("content_type", DEFAULT_CONTENT_TYPE))
@@ -63,6 +71,7 @@ def rest_parameters(text: str) -> RestParameters:
         timeout=span("timeout", given["timeout"], low=1, high=30 * DAY) if given.get("timeout") is not None else None,
         expected_status=_statuses(given.get("expected_status")),
         ca_file=text_of("ca_file", given.get("ca_file", "")),
+        template=_template(given.get("template", False), method, body),
     )
 
 
@@ -112,6 +121,17 @@ def _body(value: Json) -> str | None:
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     raise bad("body", f"wanted a text, an object or an array, found {kind(value)}")
+
+
+def _template(value: Json, method: str, body: str | None) -> bool:
+    template = typed("template", value, bool, "true or false")
+    if template:
+        if body is None:
+            raise bad("template", "is of no use without a body to put values into")
+        if method in BODILESS:
+            raise bad("template", f"is of no use with {method}, which sends no body")
+        check_template(body)
+    return template
 
 
 def _header_value(field: str, value: Json) -> str:

@@ -4,7 +4,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jobpool.kit.pure.durations import Millis
-from jobpool.model.errors import FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
+from jobpool.model.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied, ResourceExhausted
 from jobpool.model.idempotency import IdempotencyMark
 from jobpool.model.namespace import WhenFull
 from jobpool.model.parameters import check_parameters
@@ -189,17 +189,23 @@ class CancelRun(Struct, frozen=True):
 
 
 class ReportRun(Struct, frozen=True):
-    """The status of a run as its asynchronous callee, or an operator, reports it."""
+    """The status of a run as its asynchronous callee, or an operator, reports it.
+
+    With `fence` only as long as the attempt that has it is the newest.
+    """
 
     job_id: str
     status: JobStatus
     description: str = ""
     result: str | None = None
+    fence: int | None = None
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[Run]:
         if self.status not in REPORTABLE:
             raise InvalidArgument("status", f"a run cannot be set to {self.status}", engine_code=1002)
         run = live_run(view, self.job_id)
+        if self.fence is not None and (run.attempt is None or run.attempt.fence != self.fence):
+            raise PermissionDenied(f"another attempt of job {run.id} has begun, and the report is of the one before")
         if self.result is not None:
             run = replace(run, result=self.result)
         if self.status is JobStatus.RUNNING:
