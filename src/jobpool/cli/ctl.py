@@ -19,6 +19,7 @@ COMMANDS = {
     "allocation": "jobpool.cli.ctl_eval:allocation",
     "apply": "jobpool.cli.ctl_apply:apply",
     "auth": "jobpool.cli.etcd.users:auth",
+    "check": "jobpool.cli.etcd.check:check",
     "compaction": "jobpool.cli.etcd.kv:compaction",
     "completion": "jobpool.cli.completion:completion",
     "defrag": "jobpool.cli.ctl_care:defrag",
@@ -34,6 +35,7 @@ COMMANDS = {
     "job": "jobpool.cli.ctl_job:job",
     "lease": "jobpool.cli.etcd.lease:lease",
     "lock": "jobpool.cli.etcd.locks:lock",
+    "make-mirror": "jobpool.cli.etcd.mirror:make_mirror",
     "member": "jobpool.cli.ctl_member:member",
     "move-leader": "jobpool.cli.ctl_care:move_leader",
     "namespace": "jobpool.cli.ctl_namespace:namespace",
@@ -72,7 +74,8 @@ def main(args: Sequence[str] | None = None) -> int:
         _drop_output()  # whoever read us has enough
         return FAILED
     except OSError as error:
-        _drop_output()
+        if error.filename is None:
+            _drop_output()  # a full disk, most likely
         return report_io(error)
 
 

@@ -5,35 +5,55 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jobpool.cli.ctl_options import Settings
+from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import JobpoolError, Unavailable
 
 if TYPE_CHECKING:
     from jobpool.client import Client, TlsConfig
+    from jobpool.kit.effects.channel import Keepalive
 
 Result = TypeVar("Result")
+
+LEAST_KEEPALIVE: Millis = 10 * SECOND
 
 
 def tls_of(settings: Settings) -> "TlsConfig | None":
     """None when no flag asks for TLS: then the endpoint's scheme decides."""
     from jobpool.client import TlsConfig
 
-    if not (settings.cacert or settings.cert or settings.key or settings.insecure_skip_tls_verify):
+    named = settings.cacert or settings.cert or settings.key or settings.insecure_skip_tls_verify
+    if settings.insecure_transport and not named:
         return None
     return TlsConfig(settings.cacert, settings.cert, settings.key, not settings.insecure_skip_tls_verify)
 
 
-def run(settings: Settings, action: "Callable[[Client], Coroutine[Any, Any, Result]]") -> Result:
-    """Do `action` with a client; raises what it raises."""
+def keepalive_of(settings: Settings) -> "Keepalive":
+    """Never more often than etcd's clients do: its servers hang up on those that ask too often."""
+    from jobpool.kit.effects.channel import Keepalive
+
+    every = max(settings.keepalive_time, LEAST_KEEPALIVE)
+    return Keepalive(every=every, patience=max(settings.keepalive_timeout, 1))
+
+
+def client_of(settings: Settings, endpoints: "Sequence[str]" = ()) -> "Client":
+    """A client of these endpoints, by default those of --endpoints. Raises InvalidArgument."""
     from jobpool.client import Client
 
+    return Client(
+        endpoints or settings.endpoints,
+        tls_of(settings),
+        timeout=settings.command_timeout,
+        dial_timeout=settings.dial_timeout,
+        keepalive=keepalive_of(settings),
+        hasty=True,
+    )
+
+
+def run(settings: Settings, action: "Callable[[Client], Coroutine[Any, Any, Result]]") -> Result:
+    """Do `action` with a client; raises what it raises."""
+
     async def within() -> Result:
-        async with Client(
-            settings.endpoints,
-            tls_of(settings),
-            timeout=settings.command_timeout,
-            dial_timeout=settings.dial_timeout,
-            hasty=True,
-        ) as client:
+        async with client_of(settings) as client:
             return await action(client)
 
     return asyncio.run(within())
@@ -49,11 +69,8 @@ async def ask_each(
 async def _one(
     settings: Settings, endpoint: str, action: "Callable[[Client], Coroutine[Any, Any, Result]]"
 ) -> Result | JobpoolError:
-    from jobpool.client import Client
-
-    tls, timeout, dial = tls_of(settings), settings.command_timeout, settings.dial_timeout
     try:
-        async with Client([endpoint], tls, timeout=timeout, dial_timeout=dial, hasty=True) as client:
+        async with client_of(settings, [endpoint]) as client:
             return await action(client)
     except JobpoolError as error:
         return error
@@ -64,13 +81,12 @@ async def endpoints_of(settings: Settings, *, cluster: bool) -> list[str]:
 
     Raises Unavailable when a server of the cluster has said no address, and what asking for them raises.
     """
-    from jobpool.client import Client, parse_endpoint
+    from jobpool.client import parse_endpoint
     from jobpool.wire import jobpool_pb2 as pb
 
     if not cluster:
         return [parse_endpoint(text, secure=tls_of(settings) is not None).url for text in settings.endpoints]
-    tls, timeout, dial = tls_of(settings), settings.command_timeout, settings.dial_timeout
-    async with Client(settings.endpoints, tls, timeout=timeout, dial_timeout=dial, hasty=True) as client:
+    async with client_of(settings) as client:
         servers = (await client.server_list(pb.ServerListRequest())).data
     silent = [server.name for server in servers if not server.url]
     if silent:

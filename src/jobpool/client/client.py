@@ -21,6 +21,7 @@ from jobpool.client.resume import Resuming
 from jobpool.client.rounds import Rounds, verdict
 from jobpool.client.streams import Streams
 from jobpool.client.tls import TlsConfig
+from jobpool.kit.effects.channel import Keepalive
 from jobpool.kit.effects.clock import Clock, SystemClock
 from jobpool.kit.effects.dice import Dice
 from jobpool.kit.pure.durations import SECOND, Millis
@@ -38,7 +39,8 @@ class Client(Lists, Streams):
     `tls` None: https endpoints are verified against the system's authorities, and an endpoint without a scheme is
     spoken to in clear; with `tls` it is https. `timeout` (ms) bounds every call with all its tries, `dial_timeout` each
     connection. `hasty`: after one round of tries go on only while nobody leads, as suits a person; else until the time
-    is over, as suits a program while a server starts again. `headers` go with every call.
+    is over, as suits a program while a server starts again. `keepalive`: by which a machine that is gone is noticed
+    while a call lasts; None: only by what is sent to it. `headers` go with every call.
     Use it as an async context manager, in one event loop. Raises InvalidArgument for bad endpoints.
     """
 
@@ -50,6 +52,7 @@ class Client(Lists, Streams):
         timeout: Millis = CALL_TIMEOUT,
         dial_timeout: Millis = DIAL_TIMEOUT,
         hasty: bool = False,
+        keepalive: Keepalive | None = None,
         headers: Headers | None = None,
         clock: Clock | None = None,
         dice: Dice | None = None,
@@ -57,7 +60,7 @@ class Client(Lists, Streams):
         if not endpoints:
             raise InvalidArgument("endpoints", "wanted at least one server, found none")
         parsed = [parse_endpoint(text, secure=tls is not None) for text in endpoints]
-        self._links = [Link(endpoint, tls, dial_timeout=dial_timeout) for endpoint in parsed]
+        self._links = [Link(endpoint, tls, dial_timeout=dial_timeout, keepalive=keepalive) for endpoint in parsed]
         self._timeout = timeout
         self._clock = clock or SystemClock()
         self._dice = dice or Dice()

@@ -19,6 +19,7 @@ from jobpool.client.endpoints import parse_endpoint
 from jobpool.client.errors import Unreachable
 from jobpool.client.link import Link
 from jobpool.client.tls import TlsConfig
+from jobpool.kit.effects.channel import Keepalive
 from jobpool.kit.effects.clock import Clock, SystemClock
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import Code, DeadlineExceeded, InvalidArgument, JobpoolError, Unavailable
@@ -162,7 +163,8 @@ class Etcd:
     """Calls `endpoints` in order, starting with the one that answered last; `tls` as for `Client`.
 
     `user` None: no authentication. Where authentication is off, a user is passed over. `timeout` (ms) bounds each
-    call. Use it as an async context manager, in one event loop. Raises InvalidArgument for bad endpoints.
+    call; `keepalive` as for `Client`. Use it as an async context manager, in one event loop. Raises InvalidArgument for
+    bad endpoints.
     """
 
     def __init__(
@@ -174,12 +176,13 @@ class Etcd:
         password: str = "",
         timeout: Millis = CALL_TIMEOUT,
         dial_timeout: Millis = DIAL_TIMEOUT,
+        keepalive: Keepalive | None = None,
         clock: Clock | None = None,
     ) -> None:
         if not endpoints:
             raise InvalidArgument("endpoints", "wanted at least one server, found none")
         parsed = [parse_endpoint(text, secure=tls is not None) for text in endpoints]
-        self._links = [_EtcdLink(endpoint, tls, dial_timeout=dial_timeout) for endpoint in parsed]
+        self._links = [_EtcdLink(endpoint, tls, dial_timeout=dial_timeout, keepalive=keepalive) for endpoint in parsed]
         self._user, self._password = user, password
         self._timeout = timeout
         self._clock = clock or SystemClock()

@@ -16,7 +16,7 @@ from grpclib.exceptions import GRPCError, StreamTerminatedError
 from jobpool.client.endpoints import Endpoint
 from jobpool.client.errors import Unreachable, from_grpc
 from jobpool.client.tls import TlsConfig, client_context
-from jobpool.kit.effects.channel import LiveChannel, connect_failure
+from jobpool.kit.effects.channel import Keepalive, LiveChannel, connect_failure
 from jobpool.kit.pure.durations import Millis, format_duration
 from jobpool.model.errors import DeadlineExceeded, JobpoolError, Unavailable
 
@@ -39,8 +39,11 @@ Reply = TypeVar("Reply", bound=Message)
 class Link:
     """Connects at the first call and again after a loss. Any number of calls at once."""
 
-    def __init__(self, endpoint: Endpoint, tls: TlsConfig | None, *, dial_timeout: Millis) -> None:
+    def __init__(
+        self, endpoint: Endpoint, tls: TlsConfig | None, *, dial_timeout: Millis, keepalive: Keepalive | None = None
+    ) -> None:
         self.endpoint = endpoint
+        self._keepalive = keepalive
         self._tls = tls
         self._dial_timeout = dial_timeout
         self._channel: LiveChannel | None = None
@@ -147,4 +150,5 @@ class Link:
         context = None
         if self.endpoint.secure:
             context = client_context(self._tls or TlsConfig(), protocol="h2")
-        return LiveChannel(self.endpoint.host, self.endpoint.port, tls=context, dead_after=DEAD_AFTER)
+        host, port = self.endpoint.host, self.endpoint.port
+        return LiveChannel(host, port, tls=context, dead_after=DEAD_AFTER, keepalive=self._keepalive)

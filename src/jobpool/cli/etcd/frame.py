@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from jobpool.cli.ctl_options import Leaf, PrefixGroup, Settings, UnsupportedFormat
-from jobpool.cli.ctl_session import tls_of
+from jobpool.cli.ctl_session import keepalive_of, tls_of
 from jobpool.cli.etcd.quoting import bytes_of
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def client_of(settings: Settings) -> "Callable[[], Etcd]":
         password=password,
         timeout=settings.command_timeout,
         dial_timeout=settings.dial_timeout,
+        keepalive=keepalive_of(settings),
     )
 
 

@@ -12,6 +12,7 @@ from grpclib.config import Configuration
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 from grpclib.protocol import Buffer, H2Protocol
+from msgspec import Struct
 
 from jobpool.kit.effects.tls import NO_ADVICE, Advice, silent_end, tls_failure
 from jobpool.kit.pure.durations import Millis
@@ -52,6 +53,13 @@ class SoundChannel(Channel):
         return protocol
 
 
+class Keepalive(Struct, frozen=True, kw_only=True):
+    """A server that is silent for `every` ms of a call is asked whether it lives, and has `patience` ms to answer."""
+
+    every: Millis
+    patience: Millis
+
+
 class LiveChannel(SoundChannel):
     """A client's connection that breaks when bytes stay unacknowledged for `dead_after` ms.
 
@@ -59,15 +67,32 @@ class LiveChannel(SoundChannel):
     """
 
     def __init__(
-        self, host: str, port: int, *, tls: ssl.SSLContext | None, dead_after: Millis, advice: Advice = NO_ADVICE
+        self,
+        host: str,
+        port: int,
+        *,
+        tls: ssl.SSLContext | None,
+        dead_after: Millis,
+        advice: Advice = NO_ADVICE,
+        keepalive: Keepalive | None = None,
     ) -> None:
-        super().__init__(host, port, tls=tls, advice=advice)
+        super().__init__(host, port, tls=tls, config=_pinging(keepalive) if keepalive else None, advice=advice)
         self._dead_after = dead_after
 
     def _protocol_factory(self) -> H2Protocol:
         return _NoticesDeadPeers(
             Handler(), self._config, self._h2_config, advice=self._advice, dead_after=self._dead_after
         )
+
+
+def _pinging(keepalive: Keepalive) -> Configuration:
+    every = keepalive.every / 1000
+    return Configuration(
+        _keepalive_time=every,
+        _keepalive_timeout=keepalive.patience / 1000,
+        _http2_max_pings_without_data=0,
+        _http2_min_sent_ping_interval_without_data=every / 2,
+    )
 
 
 class _Telling(H2Protocol):
