@@ -21,6 +21,7 @@ from jobpool.store.commands import (
     CancelRun,
     DecideTicks,
     GrantSlot,
+    Mark,
     PlaceRun,
     PlanPatch,
     ReportAttempt,
@@ -57,7 +58,7 @@ def some_command(dice: Dice, overlay: Overlay, number: int) -> Command[Any]:
     run = overlay.run(job_id)
     makers: list[Callable[[], Command[Any]]] = [
         lambda: DecideTicks("default", plan_id),
-        lambda: StartRun("default", plan_id, f"r{number}", mark=one_of(dice, ("", "m"))),
+        lambda: StartRun("default", plan_id, f"r{number}", mark=one_of(dice, (None, Mark("m", "digest")))),
         lambda: CancelRun(job_id),
         lambda: GrantSlot(job_id),
         lambda: UpdatePlan("default", plan_id, PlanPatch(description=str(number)), "UTC"),

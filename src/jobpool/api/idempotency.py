@@ -12,7 +12,7 @@ _MAX_KEY = 255
 _FIELD = "idempotency_key"
 
 
-def idempotency_key(request: Message, call: Call) -> str:
+def _idempotency_key(request: Message, call: Call) -> str:
     """Empty when the caller gave none. Raises InvalidArgument for one that is too long."""
     key = str(getattr(request, _FIELD)) or call.idempotency_key
     if len(key) > _MAX_KEY:
@@ -22,7 +22,7 @@ def idempotency_key(request: Message, call: Call) -> str:
 
 def mark_of(request: Message, call: Call, *scope: str) -> Mark | None:
     """What the caller's key names, within the request's call and `scope`; None without a key."""
-    key = idempotency_key(request, call)
+    key = _idempotency_key(request, call)
     if not key:
         return None
     named = "\0".join((request.DESCRIPTOR.name, *scope, key))

@@ -1,7 +1,6 @@
 """Plans: add, list, change, switch, delete, run by hand, preview."""
 
 from collections.abc import Awaitable, Callable
-from hashlib import sha256
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -13,7 +12,7 @@ from jobpool.api.checks import (
     optional_time,
 )
 from jobpool.api.context import Context
-from jobpool.api.idempotency import idempotency_key, mark_of
+from jobpool.api.idempotency import mark_of
 from jobpool.api.jobs import find_run, job_of
 from jobpool.api.plan_list import list_plans
 from jobpool.api.plan_preview import existing_plan, preview
@@ -113,13 +112,12 @@ class Plans:
             raise InvalidArgument(
                 "overlap", f"must be allow, or empty for the plan's own policy; found {request.overlap[:40]!r}"
             )
-        key = idempotency_key(request, call)
         command = StartRun(
             namespace,
             plan_id,
             self._mint(call),
             parameters=request.parameters if request.HasField("parameters") else None,
-            mark=sha256("\0".join((namespace, plan_id, key)).encode()).hexdigest() if key else "",
+            mark=mark_of(request, call, namespace, plan_id),
             ignore_overlap=bool(request.overlap),
             created_by=check_text("created_by", request.created_by, _MAX_CREATOR),
         )

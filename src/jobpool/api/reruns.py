@@ -1,10 +1,8 @@
 """Running a job again."""
 
-from hashlib import sha256
-
 from jobpool.api.checks import check_id, check_text
 from jobpool.api.context import Context
-from jobpool.api.idempotency import idempotency_key
+from jobpool.api.idempotency import mark_of
 from jobpool.api.jobs import find_run, job_of
 from jobpool.api.service import Call
 from jobpool.model.errors import InvalidArgument, NotFound
@@ -27,14 +25,14 @@ class Reruns:
             raise InvalidArgument(
                 "overlap", f"must be allow, or empty for the plan's own policy; found {request.overlap[:40]!r}"
             )
-        key = idempotency_key(request, call)
+        mark = mark_of(request, call, job_id)
         created_by = check_text("created_by", request.created_by, _MAX_CREATOR)
         job = await find_run(self._context, job_id, call)
         command = RerunJob(
             job,
             call.minted or self._context.dice.ulid(self._context.clock.now()),
             parameters=request.parameters if request.HasField("parameters") else None,
-            mark=sha256("\0".join(("JobRerun", job.id, key)).encode()).hexdigest() if key else "",
+            mark=mark,
             ignore_overlap=bool(request.overlap),
             created_by=created_by,
         )

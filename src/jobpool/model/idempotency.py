@@ -6,11 +6,8 @@ from jobpool.kit.pure.durations import Millis
 
 
 class IdempotencyMark(Struct, frozen=True, array_like=True):
-    """A key that was used: the id of what it made, and until when it is remembered.
-
-    `digest` is that of the request; empty: whatever comes with the key is a repeat.
-    """
+    """A key that was used: the id of what it made, until when it is remembered, and the digest of the request."""
 
     made: str
     until: Millis
-    digest: str = ""
+    digest: str

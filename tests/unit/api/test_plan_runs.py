@@ -126,6 +126,15 @@ async def test_the_key_beside_the_request_counts_too_and_the_requests_own_first(
     assert (await world.refusal("PlanRun", running(), too_long)).field == "idempotency_key"
 
 
+@pytest.mark.parametrize("fields", [{"parameters": '{"sleep": "2s"}'}, {"overlap": "allow"}, {"created_by": "ann"}])
+async def test_another_request_with_a_known_key_is_refused(world: World, fields: dict[str, Any]) -> None:
+    await world.add_plan()
+    await world.ask("PlanRun", running(idempotency_key="k"))
+    refusal = await world.refusal("PlanRun", running(idempotency_key="k", **fields))
+    assert (refusal.code, refusal.field) == ("FAILED_PRECONDITION", "idempotency_key")
+    assert len(world.state.runs) == 1
+
+
 async def test_a_key_belongs_to_one_plan_and_is_forgotten_after_a_day(world: World) -> None:
     await world.add_plan()
     await world.add_plan("q")

@@ -15,6 +15,7 @@ from jobpool.store.commands import (
     CancelRun,
     CatchUpPatch,
     DeletePlan,
+    Mark,
     PlanPatch,
     SetNodeStatus,
     StartRun,
@@ -129,7 +130,7 @@ async def test_idempotency_marks_go_after_a_day() -> None:
     async with running_core(MemoryStore(), clock) as core:
         await core.add_node()
         await core.add_plan("p", spec="0 0 1 1 *")
-        await core.submit(StartRun("default", "p", "r1", mark="key"))
+        await core.submit(StartRun("default", "p", "r1", mark=Mark("key", "digest")))
         clock.jump(DAY - 2 * MINUTE)
         await core.advance(MINUTE)
         assert "key" in core.state.marks
@@ -170,7 +171,7 @@ async def test_a_history_that_does_not_answer_stops_nothing_else() -> None:
         memory.fails = True
         await core.add_node()
         await core.add_plan("p", spec="0 0 1 1 *")
-        await core.submit(StartRun("default", "p", "r1", mark="key"))
+        await core.submit(StartRun("default", "p", "r1", mark=Mark("key", "digest")))
         clock.jump(2 * DAY)
         await core.advance(2 * MINUTE)
         assert not core.state.marks

@@ -9,7 +9,7 @@ from jobpool.kit.pure.durations import SECOND
 from jobpool.leader.committer import Committer, TermLost
 from jobpool.model.errors import AlreadyExists, JobpoolError, StoreFailed, Unavailable
 from jobpool.store.change import Command, Turn
-from jobpool.store.commands import AddNamespace, DeleteNamespace, StartRun
+from jobpool.store.commands import AddNamespace, DeleteNamespace, Mark, StartRun
 from jobpool.store.port import Limits, Transaction
 from jobpool.testing.clock import FakeClock, settle
 from jobpool.testing.harness import Core, running_core
@@ -276,7 +276,7 @@ async def test_fifty_callers_with_one_key_start_one_run(store: Watched) -> None:
         store.fail_next_commit("refuse")  # so that some are decided alone, some together
         calls = []
         for at in range(50):
-            command = StartRun("default", "p", f"r{at}", mark="key")
+            command = StartRun("default", "p", f"r{at}", mark=Mark("key", "digest"))
             calls.append(asyncio.get_running_loop().create_task(core.submit(command)))
             if at % 7 == 0:
                 await settle(3)

@@ -152,6 +152,6 @@ def test_ready_nodes_follow_every_change_of_a_node() -> None:
 
 def test_a_mark_is_remembered_until_its_time() -> None:
     state = State(default_slots=1)
-    state.fold(fence(1), [Change(Table.IDEMPOTENCY, ("key",), IdempotencyMark("r1", DAY))])
-    assert state.idempotency_mark("key", DAY - 1) == IdempotencyMark("r1", DAY)
+    state.fold(fence(1), [Change(Table.IDEMPOTENCY, ("key",), IdempotencyMark("r1", DAY, "d"))])
+    assert state.idempotency_mark("key", DAY - 1) == IdempotencyMark("r1", DAY, "d")
     assert state.idempotency_mark("key", DAY) is None

@@ -5,7 +5,6 @@ from msgspec.structs import replace
 
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied, ResourceExhausted
-from jobpool.model.idempotency import IdempotencyMark
 from jobpool.model.namespace import WhenFull
 from jobpool.model.parameters import check_parameters
 from jobpool.model.plan import Plan
@@ -25,7 +24,7 @@ from jobpool.store.commands.lifecycle import (
     waits_for_agent,
     with_attempt,
 )
-from jobpool.store.commands.marks import IDEMPOTENCY_SPAN
+from jobpool.store.commands.marks import Mark
 from jobpool.store.commands.ticks import MAX_WAITING, new_run, started
 from jobpool.store.keyspace import Table
 
@@ -35,7 +34,7 @@ REPORTABLE = frozenset(
 
 
 class StartRun(Struct, frozen=True):
-    """Run a plan now. `mark` names the idempotency record, "" = none; the answer is the id of the run it stands for.
+    """Run a plan now. The answer is the id of the run; of the one that `mark` stands for, when it has made one.
 
     The plan's overlap policy holds unless `ignore_overlap`; the plan's own next tick does not move. `rerun_of` is the
     job that the run repeats.
@@ -45,16 +44,16 @@ class StartRun(Struct, frozen=True):
     plan_id: str
     job_id: str
     parameters: str | None = None
-    mark: str = ""
+    mark: Mark | None = None
     ignore_overlap: bool = False
     created_by: str = ""
     rerun_of: str = ""
 
     def made(self, view: ClusterView, now: Millis) -> str | None:
         """The run that there is already for the request, which was sent before."""
-        known = view.idempotency_mark(self.mark, now) if self.mark else None
-        if known is not None:
-            return known.made
+        made = self.mark.made(view, now) if self.mark is not None else None
+        if made is not None:
+            return made
         if view.run(self.job_id) is not None or view.recently_finished(self.job_id):
             return self.job_id
         return None
@@ -80,8 +79,8 @@ class StartRun(Struct, frozen=True):
         run = started(run, now, holds_slot=_slot_or_wait(plan, view))
         moved = replace(cursor, last_job=run.id, last_job_at=now)
         changes = [put_run(run), Change(Table.CURSOR, plan.key, moved)]
-        if self.mark:
-            changes.append(Change(Table.IDEMPOTENCY, (self.mark,), IdempotencyMark(run.id, now + IDEMPOTENCY_SPAN)))
+        if self.mark is not None:
+            changes.append(self.mark.remember(run.id, now))
         return Decided(run.id, tuple(changes), grows=True)
 
     def _refuse_overlap(self, plan: Plan, view: ClusterView) -> None:
@@ -104,7 +103,7 @@ class RerunJob(Struct, frozen=True):
     job: Run
     job_id: str
     parameters: str | None = None
-    mark: str = ""
+    mark: Mark | None = None
     ignore_overlap: bool = False
     created_by: str = ""
 

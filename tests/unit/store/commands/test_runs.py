@@ -11,7 +11,7 @@ from jobpool.model.reasons import Reason
 from jobpool.model.run import Run
 from jobpool.model.schedule import Overlap
 from jobpool.model.statuses import AllocationStatus, DesiredStatus, EvaluationStatus, JobStatus, Trigger
-from jobpool.store.commands import CancelRun, LoseAttempt, Reported, ReportRun, RetryPatch, StartRun, TimeOutRun
+from jobpool.store.commands import CancelRun, LoseAttempt, Mark, Reported, ReportRun, RetryPatch, StartRun, TimeOutRun
 from tests.unit.store.commands.bench import NOON, REST, Bench
 
 
@@ -48,7 +48,7 @@ def test_two_manual_runs_in_a_second_are_two_and_move_no_tick() -> None:
 def test_one_mark_is_one_run_however_many_ask_in_one_commit() -> None:
     bench = Bench()
     bench.plan()
-    answers = bench.batch(*[StartRun("default", "p", f"r{at}", mark="key") for at in range(20)])
+    answers = bench.batch(*[StartRun("default", "p", f"r{at}", mark=Mark("key", "digest")) for at in range(20)])
     assert set(answers) == {"r0"}
     assert len(bench.runs) == 1
 
@@ -57,12 +57,12 @@ def test_one_mark_is_one_run_however_many_ask_in_one_commit() -> None:
 def test_a_mark_is_remembered_for_a_day_after_its_run_has_ended() -> None:
     bench = Bench()
     bench.plan()
-    start(bench, "r1", mark="key")
+    start(bench, "r1", mark=Mark("key", "digest"))
     bench.do(CancelRun("r1"))
     bench.now = NOON + DAY - 1
-    assert start(bench, "r2", mark="key") == "r1"
+    assert start(bench, "r2", mark=Mark("key", "digest")) == "r1"
     bench.now = NOON + DAY
-    assert start(bench, "r3", mark="key") == "r3"
+    assert start(bench, "r3", mark=Mark("key", "digest")) == "r3"
 
 
 def test_a_request_that_is_sent_again_starts_nothing_again() -> None:

@@ -6,7 +6,7 @@ from jobpool.kit.pure.durations import DAY, HOUR, MINUTE
 from jobpool.model.schedule import CatchUpMode
 from jobpool.replica.overlay import Overlay
 from jobpool.store.change import KeyRange
-from jobpool.store.commands import CatchUpPatch, DropHistory, DropLedger, DropMarks, DropVersions, StartRun
+from jobpool.store.commands import CatchUpPatch, DropHistory, DropLedger, DropMarks, DropVersions, Mark, StartRun
 from jobpool.store.keyspace import number
 from tests.unit.store.commands.bench import NOON, Bench
 
@@ -33,11 +33,11 @@ def test_a_version_goes_only_when_no_live_run_needs_it() -> None:
 def test_a_mark_goes_only_after_its_time_even_if_it_was_listed_before_it_was_set_anew() -> None:
     bench = Bench()
     bench.plan()
-    bench.do(StartRun("default", "p", "r1", mark="key"))
+    bench.do(StartRun("default", "p", "r1", mark=Mark("key", "digest")))
     bench.do(DropMarks(("key",)))
     assert "key" in bench.state.marks
     bench.now += DAY
-    bench.do(StartRun("default", "p", "r2", mark="key"))
+    bench.do(StartRun("default", "p", "r2", mark=Mark("key", "digest")))
     bench.do(DropMarks(("key",)))
     assert bench.state.marks["key"].made == "r2"
     bench.now += DAY
