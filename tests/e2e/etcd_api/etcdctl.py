@@ -26,6 +26,7 @@ class Etcdctl:
         self._words = [binary() or "etcdctl", "--endpoints", endpoint, *(["--user", user] if user else [])]
         self._endpoint = endpoint
         self._directory = directory
+        self._environment = {"PATH": os.defpath}
 
     def as_user(self, user: str) -> "Etcdctl":
         return Etcdctl(self._endpoint, self._directory, user)
@@ -38,7 +39,7 @@ class Etcdctl:
             capture_output=True,
             timeout=_WITHIN,
             cwd=self._directory,
-            env={"PATH": os.defpath},
+            env=self._environment,
             check=False,
         )
 
@@ -60,5 +61,5 @@ class Etcdctl:
     def start(self, *words: str) -> "subprocess.Popen[str]":
         """One that goes on; whoever starts it ends it."""
         return subprocess.Popen(
-            [*self._words, *words], stdout=subprocess.PIPE, text=True, cwd=self._directory, env={"PATH": os.defpath}
+            [*self._words, *words], stdout=subprocess.PIPE, text=True, cwd=self._directory, env=self._environment
         )
