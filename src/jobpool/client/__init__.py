@@ -11,6 +11,18 @@ from jobpool.client.client import BoundClient, Client
 from jobpool.client.endpoints import Endpoint, parse_endpoint
 from jobpool.client.errors import Unreachable
 from jobpool.client.headers import Headers
+from jobpool.client.streams import StillRunning
 from jobpool.client.tls import TlsConfig
+from jobpool.client.watch import Change
 
-__all__ = ["BoundClient", "Client", "Endpoint", "Headers", "TlsConfig", "Unreachable", "parse_endpoint"]
+__all__ = [
+    "BoundClient",
+    "Change",
+    "Client",
+    "Endpoint",
+    "Headers",
+    "StillRunning",
+    "TlsConfig",
+    "Unreachable",
+    "parse_endpoint",
+]

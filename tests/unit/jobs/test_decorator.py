@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
+from typing import assert_type
 
 import pytest
 
@@ -38,7 +39,7 @@ def taking(*args: object, **kwargs: object) -> None: ...
 
 
 def test_the_function_stays_what_it_was() -> None:
-    assert report("today", copies=2) == ["today", "today"]
+    assert assert_type(report("today", copies=2), list[str]) == ["today", "today"]
     assert str(inspect.signature(report)) == "(day: str, *, copies: int = 1) -> list[str]"
     assert inspect.iscoroutinefunction(clean)
 
