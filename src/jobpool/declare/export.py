@@ -52,7 +52,7 @@ def _texts(plan: pb.Plan, found: dict[str, object], *fields: str) -> None:
 
 
 def _unusual(plan: pb.Plan, found: dict[str, object], *fields: str) -> None:
-    found.update((field, value) for field in fields if (value := getattr(plan, field)) != _USUAL[field])
+    found.update((field, value) for field in fields if (value := getattr(plan, field)) not in ("", 0, _USUAL[field]))
 
 
 def _parameters(plan: pb.Plan, found: dict[str, object]) -> None:
@@ -67,7 +67,7 @@ def _periodic(plan: pb.Plan) -> dict[str, object]:
     for field in ("start_time", "end_time"):
         if periodic.HasField(field):
             found[field] = format_timestamp(getattr(periodic, field))
-    if not periodic.enabled and plan.status == "running":
+    if not periodic.enabled and plan.status != "dead":
         found["enabled"] = False
     return found
 
@@ -78,6 +78,6 @@ def _set(plan: pb.Plan, part: str, *fields: str) -> dict[str, object]:
 
 
 def _part(found: dict[str, object], name: str, values: dict[str, object]) -> None:
-    kept = {field: value for field, value in values.items() if value != _USUAL_PARTS[name].get(field)}
+    kept = {field: value for field, value in values.items() if value not in ("", _USUAL_PARTS[name].get(field))}
     if kept:
         found[name] = kept

@@ -72,7 +72,8 @@ def replacing_request(
             getattr(request, field.name).update(value)
         else:
             getattr(request, field.name).CopyFrom(value)
-    request.status = status
+    if status != stored.status:
+        request.status = status
     return request
 
 

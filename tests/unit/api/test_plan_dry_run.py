@@ -45,7 +45,8 @@ async def test_a_dry_add_answers_what_a_real_one_stores_and_stores_nothing(world
 )
 async def test_a_dry_add_is_refused_as_a_real_one(world: World, fields: dict[str, Any], refused: str) -> None:
     request = pb.SchedulePlanAddRequest(
-        **{"id": "p", "namespace": "default", "name": "P", "type": "service", "executor": "noop", **fields}, dry_run=True
+        **{"id": "p", "namespace": "default", "name": "P", "type": "service", "executor": "noop", **fields},
+        dry_run=True,
     )
     assert (await world.refusal("PlanAdd", request)).field.startswith(refused)
 
