@@ -22,6 +22,7 @@ from jobpool.store.commands import (
     CancelRun,
     CatchUpPatch,
     DeletePlan,
+    Mark,
     NamespaceSettings,
     PausePlan,
     PeriodicPatch,
@@ -217,7 +218,7 @@ class Driver:
 
     def start(self) -> None:
         self._names += 1
-        mark = self.dice.choice(("", "one", "two"))
+        mark = self.dice.choice((None, Mark("one", "digest"), Mark("two", "digest")))
         self.ask(StartRun(*self._plan(), f"manual-{self._names}-{self.clock.now()}", mark=mark))
 
     def cancel(self) -> None:
