@@ -80,11 +80,12 @@ async def test_a_job_that_waits_is_sent_and_ends(api: Api) -> None:
 
 async def test_who_is_not_there_is_not_explained(api: Api) -> None:
     await api.world.add_plan()
-    for rpc, fields, field in (
+    asked: list[tuple[str, dict[str, Any], str]] = [
         ("PlanExplain", {"id": "nobody", "namespace": "default"}, "id"),
         ("PlanExplain", {"id": "p", "namespace": "nowhere"}, "namespace"),
         ("JobExplain", {"id": "nobody"}, "id"),
-    ):
+    ]
+    for rpc, fields, field in asked:
         refusal = await api.refused(rpc, **fields)
         assert (refusal.code, refusal.field) == ("NOT_FOUND", field)
     assert (await api.refused("JobExplain", id="a b")).code == "INVALID_ARGUMENT"

@@ -120,7 +120,8 @@ async def test_it_goes_on_from_a_place(api: Api) -> None:
         seen: list[pb.LedgerEntry] = []
         token = ""
         while True:
-            answer = await api.ask("PlanLedger", pb.PlanLedgerRequest(**NAMED, limit=limit, **{"continue": token}))
+            place: dict[str, Any] = {"continue": token}
+            answer = await api.ask("PlanLedger", pb.PlanLedgerRequest(**NAMED, limit=limit, **place))
             assert len(answer.data) <= limit
             seen += answer.data
             token = getattr(answer, "continue")

@@ -31,7 +31,7 @@ _CAUSES = {
 
 def explain_job(view: ExplainView, run: Run, *, now: Millis, leader: bool) -> Explanation:
     """`run` may be live or finished. `leader`: whether the cluster has one."""
-    plan = view.plan_version(run.namespace, run.plan_id, run.plan_version)
+    plan = view.plan_version(run.namespace, run.plan_id, run.plan_version) or view.plan(*run.plan_key)
     wall = wall_of(plan.periodic.time_zone if plan is not None and plan.periodic is not None else "")
     findings = [_cause(run, wall), *_late(run)]
     if run.ended:

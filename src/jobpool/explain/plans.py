@@ -179,7 +179,7 @@ def _due(view: ExplainView, plan: Plan, cursor: Cursor | None, wall: Wall, *, no
 def _before(plan: Plan, cursor: Cursor | None, wall: Wall, *, last: Run | None) -> Iterator[Finding]:
     """What became of the ticks before."""
     if cursor is not None and cursor.open_range is not None:
-        yield _not_run(cursor.open_range, wall)
+        yield _not_run(plan, cursor.open_range, wall)
     if last is not None:
         ended = f": {last.info}" if last.info else ""
         reason = f" ({last.reason})" if last.reason else ""
@@ -192,7 +192,7 @@ def _before(plan: Plan, cursor: Cursor | None, wall: Wall, *, last: Run | None) 
         )
 
 
-def _not_run(ticks: LedgerRange, wall: Wall) -> Finding:
+def _not_run(plan: Plan, ticks: LedgerRange, wall: Wall) -> Finding:
     code, why = _TICKS[ticks.reason]
     number = "ticks" if ticks.count is None else f"{ticks.count} tick{'s' * (ticks.count != 1)}"
     which = (
@@ -206,5 +206,5 @@ def _not_run(ticks: LedgerRange, wall: Wall) -> Finding:
         since=ticks.first,
         until=ticks.last,
         facts=facts(count=ticks.count),
-        remedy_text="jobpoolctl plan ledger shows all",
+        remedy_text=f"jobpoolctl plan ledger {_name(plan)}",
     )
