@@ -93,10 +93,12 @@ def test_forms_of_keys_and_values(both: Both) -> None:
     both.same("get", "k/c")
     both.same("put", "k/c", "--ignore-value", "--prev-kv")
     both.same("txn", "-i", given=TXN)
-    for words in (("get", "k/a", "--rev", "999999"), ("get", ""), ("put", "k/a", "v", "--lease", "12")):
-        both.same(*words)
-    for words in (("get",), ("put", "k/a", "1", "-w", "table"), ("get", "k/a", "--prefix", "--from-key")):
-        both.same(*words)
+    both.same("get", "k/a", "--rev", "999999")
+    both.same("get", "")
+    both.same("put", "k/a", "v", "--lease", "12")
+    both.same("get")
+    both.same("put", "k/a", "1", "-w", "table")
+    both.same("get", "k/a", "--prefix", "--from-key")
     for given in ("foo\n\n\n\n", 'mod("a") > "x"\n\n\n\n', "\nfoo a\n\n\n", ""):
         both.same("txn", given=given)
 
@@ -311,8 +313,7 @@ def test_users_and_roles(apart: Served, tmp_path: Path) -> None:
     assert root("auth", "status").splitlines()[0] == "Authentication Status: true"
     assert root("put", "b", "1") == "OK"
     assert ordinary("get", "b") == "b\n1"
-    for ctl, words in ((ordinary, ("put", "x", "1")), (one, ("get", "b")), (one.as_user("u:bad"), ("get", "b"))):
-        done = ctl.run(*words)
+    for done in (ordinary.run("put", "x", "1"), one.run("get", "b"), one.as_user("u:bad").run("get", "b")):
         assert done.returncode == 1
         assert re.fullmatch(r"Error: etcdserver: .+\n", done.stderr), done.stderr
     assert other.as_user("v:other").run("get", "b").returncode == 1

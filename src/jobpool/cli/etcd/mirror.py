@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from jobpool.cli.ctl_errors import FAILED
 from jobpool.cli.ctl_options import Settings
@@ -58,9 +59,8 @@ def make_mirror(
     if dest_prefix and no_dest_prefix:
         raise click.UsageError("--dest-prefix and --no-dest-prefix cannot be given together")
     target = "" if no_dest_prefix else dest_prefix or prefix
-    secure = any((there["dest_cacert"], there["dest_cert"], there["dest_key"])) or not dest_insecure_transport
-    endpoints = tuple(f"https://{one}" if secure and "://" not in one else one for one in destination.split(","))
-    make_source, make_there = client_of(settings), client_of(_settings_there(settings, endpoints, there))
+    reached = replace(settings, endpoints=tuple(destination.split(",")), insecure_transport=dest_insecure_transport)
+    make_source, make_there = client_of(settings), client_of(_settings_there(reached, there))
 
     async def within() -> None:
         async with make_source() as source, make_there() as sink:
@@ -69,13 +69,10 @@ def make_mirror(
     asyncio.run(within())
 
 
-def _settings_there(settings: Settings, endpoints: tuple[str, ...], there: Mapping[str, str]) -> Settings:
-    from msgspec.structs import replace
-
+def _settings_there(settings: Settings, there: Mapping[str, str]) -> Settings:
     user, password = parted(there["dest_user"], there["dest_password"], prompt="Destination Password")
     return replace(
         settings,
-        endpoints=endpoints,
         cacert=there["dest_cacert"],
         cert=there["dest_cert"],
         key=there["dest_key"],

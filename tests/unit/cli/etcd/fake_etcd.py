@@ -1,5 +1,6 @@
 """An etcd that says what a test tells it to, at a port of this process."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,7 +13,7 @@ from grpclib.server import Server, Stream
 
 from jobpool.wire import etcd_pb2 as pb
 
-Answer = Message | GRPCError | Callable[[Message], Message]
+Answer = Message | GRPCError | Callable[[Any], Message]
 Converse = Callable[[Stream[Any, Any]], Awaitable[None]]
 HEADER = pb.ResponseHeader(cluster_id=1, member_id=2, revision=3, raft_term=4)
 
@@ -50,6 +51,7 @@ class FakeEtcd:
                 await self.streams[name](stream)
                 return
             request = await stream.recv_message()
+            assert request is not None
             self.asked.append(request)
             answer = self.answers.get(name, refusal(f"etcdserverpb/{name}: not here", Status.UNIMPLEMENTED))
             if isinstance(answer, GRPCError):
@@ -63,7 +65,7 @@ class FakeEtcd:
 async def serving(fake: FakeEtcd) -> AsyncGenerator[FakeEtcd, None]:
     server = Server([fake])
     await server.start("127.0.0.1", 0)
-    assert server._server is not None
+    assert isinstance(server._server, asyncio.Server)
     fake.endpoint = f"127.0.0.1:{server._server.sockets[0].getsockname()[1]}"
     try:
         yield fake

@@ -25,7 +25,7 @@ class Hasty(SystemClock):
 
 def event(revision: int, kind: str = "PUT") -> pb.Event:
     kv = pb.KeyValue(key=b"k", mod_revision=revision, value=str(revision).encode())
-    return pb.Event(type=kind, kv=kv)  # type: ignore[arg-type]  # the stub wants the enum, the class takes its name
+    return pb.Event(type=kind, kv=kv)
 
 
 def told(*revisions: int) -> pb.WatchResponse:
