@@ -8,7 +8,7 @@ import click
 
 from jobpool.cli.ctl_explain import explain_job, rerun
 from jobpool.cli.ctl_lists import show_changed, show_list, show_one, timestamp
-from jobpool.cli.ctl_options import Paging, PrefixGroup, Settings, paged, since_until
+from jobpool.cli.ctl_options import MAX_NUMBER, MAX_REVISION, Paging, PrefixGroup, Settings, paged, since_until
 from jobpool.cli.ctl_session import run
 from jobpool.cli.ctl_views import JOBS
 from jobpool.cli.ctl_wait import follow, wait
@@ -110,8 +110,10 @@ def cancel(settings: Settings, job_id: str, *, description: str) -> None:
 
 @job.command("logs")
 @click.argument("job_id")
-@click.option("--attempt", type=click.IntRange(1), help="Of this attempt.  [default: the newest]")
-@click.option("--offset", type=click.IntRange(0), default=0, show_default=True, help="From this byte on.")
+@click.option(
+    "--attempt", type=click.IntRange(1, MAX_NUMBER), metavar="N", help="Of this attempt.  [default: the newest]"
+)
+@click.option("--offset", type=click.IntRange(0, MAX_REVISION), metavar="N", default=0, help="From this byte on.")
 @click.option("-f", "--follow", "follows", is_flag=True, help="As it is written, until the run has ended.")
 @click.pass_obj
 def logs(settings: Settings, job_id: str, *, attempt: int | None, offset: int, follows: bool) -> None:

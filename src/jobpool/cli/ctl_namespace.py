@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from jobpool.cli.ctl_lists import done, show_list, show_one
-from jobpool.cli.ctl_options import Paging, PrefixGroup, Settings, given, paged
+from jobpool.cli.ctl_options import MAX_NUMBER, Paging, PrefixGroup, Settings, given, paged
 from jobpool.cli.ctl_session import run
 from jobpool.cli.ctl_views import NAMESPACES
 
@@ -23,7 +23,7 @@ def _settings_of_one(function: Function) -> Function:
         click.option("--description", help="What it is for."),
         click.option("--tz", "default_time_zone", metavar="ZONE", help="Zone of plans that name none."),
         click.option("--when-full", metavar="fail|wait", help="What a tick does without a free slot."),
-        click.option("--limit", "job_parallelism_limit", type=click.IntRange(1), help="Runs at once."),
+        click.option("--limit", "job_parallelism_limit", type=click.IntRange(1, MAX_NUMBER), help="Runs at once."),
     ):
         function = decorate(function)
     return function
