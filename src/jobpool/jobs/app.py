@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import TypeVar, Unpack, overload
 
-from jobpool.jobs.options import Fields, Options, check_names, plan_fields, plan_id
+from jobpool.jobs.options import Fields, Options, check_names, plan_fields
 from jobpool.jobs.registry import Function, Job, jobs_of, noted
+from jobpool.jobs.values import plan_id
 from jobpool.model.errors import InvalidArgument
 
 F = TypeVar("F", bound=Function)

@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from jobpool.jobs.options import Fields, Options, check_parameters, merged, plan_fields, plan_id
+from jobpool.jobs.options import Fields, Options, check_parameters, merged, plan_fields
+from jobpool.jobs.values import plan_id
 from jobpool.model.errors import InvalidArgument
 
 Function: TypeAlias = Callable[..., object]
