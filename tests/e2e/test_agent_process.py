@@ -125,6 +125,33 @@ async def test_a_killed_agent_learns_how_its_run_ended_meanwhile(
 
 
 @pytest.mark.invariant("H-7")
+async def test_a_killed_agent_learns_what_its_function_returned_meanwhile(
+    agents: Agents, server: AgentServer, tmp_path: Path
+) -> None:
+    starts, go = tmp_path / "starts", tmp_path / "go"
+    (tmp_path / "patient.py").write_text(
+        "import os, time\n"
+        "def wait(starts, go):\n"
+        "    with open(starts, 'a') as file: file.write('x')\n"
+        "    while not os.path.exists(go): time.sleep(0.02)\n"
+        "    return {'went': go}\n"
+    )
+    call = {"entry": "patient:wait", "args": [str(starts), str(go)], "path": [str(tmp_path)]}
+    item = assignment("j1", "python", parameters=json.dumps(call))
+    first = await agents.start(server, "--executors", "noop,python")
+    await server.assign(item)
+    await until(starts.exists)
+    await agents.kill(first)
+    go.touch()
+    await until((agents.data / "runs" / "j1-a1" / "exit").exists)
+    await agents.start(server, "--executors", "noop,python")
+    await server.assign(item)
+    end = await server.ended("j1-a1")
+    assert (end.status, json.loads(end.result)) == ("complete", {"went": str(go)})
+    assert starts.read_text() == "x"
+
+
+@pytest.mark.invariant("H-7")
 async def test_a_killed_agent_takes_up_the_run_that_goes_on(
     agents: Agents, server: AgentServer, tmp_path: Path
 ) -> None:

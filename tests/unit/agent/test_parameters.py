@@ -65,8 +65,9 @@ URL = "http://example.com/"
         ("rest", json.dumps({"url": URL, "template": True}), "parameters.template", "without a body"),
         ("rest", json.dumps({"url": URL, "template": True, "body": "", "method": "get"}), "parameters.template", "get"),
         ("rest", json.dumps({"url": URL, "template": True, "body": "{{job}}"}), "parameters.body", "no {{job}}; there"),
-        ("rest", json.dumps({"url": URL, "template": True, "body": "{{job_id"}), "parameters.body", "without }}"),
+        ("rest", json.dumps({"url": URL, "template": True, "body": "{{job_id"}), "parameters.body", "begins no name"),
         ("rest", json.dumps({"url": URL, "template": True, "body": {"a": "{{}}"}}), "parameters.body", "no {{}}; "),
+        ("rest", json.dumps({"url": URL, "template": True, "body": "{{{a} }}"}), "parameters.body", "begins no name"),
         ("shell", "", "parameters", "found nothing"),
         ("shell", "{}", "parameters.command", "is missing"),
         ("shell", '{"command": []}', "parameters.command", "is missing"),
@@ -149,6 +150,7 @@ VALUES: dict[str, str | int] = {"job_id": 'a"b\\c&<\n', "attempt": 2}
         ("application/problem+json", '["\\"", {{attempt}}, "\\\\", {{attempt}}]', '["\\"", 2, "\\\\", 2]'),
         ("application/x-www-form-urlencoded", "id={{job_id}}&n={{attempt}}", "id=a%22b%5Cc%26%3C%0A&n=2"),
         ("text/xml", "<a>{{job_id}}</a>", "<a>a&quot;b\\c&amp;&lt;\n</a>"),
+        ("application/json", '{"a":{{{attempt}}:{{{attempt}}:1}}}', '{"a":{2:{2:1}}}'),
         ("text/plain", "{{job_id}} }} { {{attempt}}{{attempt}}", 'a"b\\c&<\n }} { 22'),
     ],
 )

@@ -5,6 +5,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -307,7 +308,7 @@ def test_a_get_callback_says_its_status_in_the_query() -> None:
 # ---- callbacks
 
 
-def _handing_over(callee: Callee, *, synchronous: bool = False, **parameters: object) -> Task:
+def _handing_over(callee: Callee, *, synchronous: bool = False, **parameters: Any) -> Task:
     task = _task(callee, synchronous=synchronous, method="post", **parameters)
     if synchronous:
         return task

@@ -70,12 +70,14 @@ async def test_what_another_server_has_sent_is_not_sent_on() -> None:
 async def test_a_change_goes_to_the_leader_as_it_came_under_an_id_of_ours() -> None:
     path, here = Path(is_here=False), Here()
     request = pb.SchedulePlanAddRequest(name="x")
-    call = Call(transport="rest", peer="1.2.3.4:5", metadata={"idempotency-key": "k"}, timeout=4000)
+    call = Call(
+        transport="rest", peer="1.2.3.4:5", metadata={"idempotency-key": "k", "x-jobpool-token": "t"}, timeout=4000
+    )
     answer = await forwarding(path)("PlanAdd", request, call, here)
     (asked,) = path.asked
     assert pb.SchedulePlanAddRequest.FromString(asked.request) == request
     assert (asked.rpc, asked.transport, asked.peer, asked.timeout) == ("PlanAdd", "rest", "1.2.3.4:5", 4000)
-    assert asked.metadata == {"idempotency-key": "k"}
+    assert asked.metadata == {"idempotency-key": "k", "x-jobpool-token": "t"}
     assert len(asked.minted) == 26
     assert isinstance(answer, pb.SchedulePlanAddResponse)
     assert (answer.header.member_id, answer.data.id) == (9, "p")

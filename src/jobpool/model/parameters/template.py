@@ -10,7 +10,7 @@ from jobpool.model.parameters.reading import bad
 
 NAMES = ("job_id", "plan_id", "namespace", "attempt", "fence", "scheduled_time", "callback_url", "token")
 
-_MARK = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_MARK = re.compile(r"\{\{([^{}]*)\}\}")
 _LITERAL = re.compile(r'\\.|"', re.DOTALL)
 
 
@@ -20,8 +20,8 @@ def check_template(body: str) -> None:
         name = found[1].strip()
         if name not in NAMES:
             raise bad("body", f"there is no {{{{{name[:40]}}}}}; there are {', '.join(NAMES)}")
-    if "{{" in _MARK.sub("", body):
-        raise bad("body", "has {{ without }}: with template every {{ begins a name")
+    if "{{" in _MARK.sub(" ", body):
+        raise bad("body", "has {{ that begins no name such as {{job_id}}; with template it stands for nothing else")
 
 
 def filled(body: str, values: Mapping[str, str | int], content_type: str) -> str:
