@@ -240,6 +240,17 @@ async def test_a_plan_to_delete_that_changed_meanwhile_stays(client: Direct) -> 
     assert (await stored(client, "q")).status == "running"
 
 
+async def test_a_plan_to_delete_that_never_ran_and_changed_meanwhile_stays(client: Direct) -> None:
+    await apply(client, PLAN | {"id": "q", "status": "pending"}, owner="me")
+    found = await survey(client, documents(PLAN), owner="me", prune=True)
+    await client.plan_update(pb.SchedulePlanUpdateRequest(id="q", namespace="default", description="kept"))
+    report = await carry_out(client, found)
+    assert [str(step.error) for step in report.failed] == [
+        "revision: it was changed meanwhile; nothing of it was applied, look again"
+    ]
+    assert (await stored(client, "q")).description == "kept"
+
+
 async def test_pruning_needs_an_owner(client: Direct) -> None:
     with pytest.raises(InvalidArgument, match="owner"):
         await apply(client, PLAN, prune=True)

@@ -135,12 +135,12 @@ def is_fixed(timetable: Timetable) -> bool:
 
 
 def most_in_a_gap(timetable: Timetable) -> int:
-    """How many of its wall times one change of the clock can leap over."""
+    """How many of its wall times come together where the clock leaps over some: these, and the one just after."""
     rule = timetable.rule
     if not isinstance(rule, CronRule):
         return 0
     minutes = [hour * 60 + minute for hour in _bits(rule.wall.hours, 24) for minute in _bits(rule.wall.minutes, 60)]
-    found = [sum(start <= minute < start + length for minute in minutes) for start, length in gaps(rule.zone.name)]
+    found = [sum((minute - start) % 1440 <= length for minute in minutes) for start, length in gaps(rule.zone.name)]
     return max(found, default=0)
 
 

@@ -26,7 +26,7 @@ def vixie(text: str, zone: str, notes: Notes) -> Schedule:
     schedule = Schedule(spec=" ".join(fields), time_zone=zone)
     most = _most_in_a_gap(schedule)
     if most > 1:
-        told = f"{text!r}: where spring leaps over {most} of its times, cron runs {most} times at once, here once"
+        told = f"{text!r}: where spring leaps over its times, cron runs {most} times at once, here once"
         notes.warn("schedule", "dst-gap", told)
     return schedule
 
