@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from jobpool.cli.ctl_errors import FAILED, INVALID_INPUT, OK
-from jobpool.cli.ctl_options import Leaf, Settings
+from jobpool.cli.ctl_options import Leaf, Settings, UnsupportedFormat
 from jobpool.cli.ctl_session import run
 from jobpool.cli.output import note, show_plain_json
 
@@ -122,9 +122,9 @@ def _documents(settings: Settings, paths: tuple[str, ...]) -> "list[Document]":
 
 
 def simple_or_json(settings: Settings) -> None:
-    """Raises UsageError for other forms: what is shown here is no message."""
+    """Raises UnsupportedFormat for other forms: what is shown here is no message."""
     if settings.write_out not in ("simple", "json"):
-        raise click.UsageError(f"this is shown as simple or json, not as {settings.write_out}")
+        raise UnsupportedFormat(f"this is shown as simple or json, not as {settings.write_out}")
 
 
 def _show(settings: Settings, found: "Survey") -> None:

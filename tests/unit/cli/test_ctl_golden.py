@@ -22,6 +22,17 @@ LISTS: dict[str, tuple[str, Message]] = {
     "plan run hourly": ("PlanRun", pb.PlanRunResponse(header=samples.HEADER, data=samples.FAILED)),
     "job detail 01M8": ("JobDetail", pb.ScheduleJobDetailResponse(header=samples.HEADER, data=samples.DONE)),
     "node detail 01M8NODE": ("NodeDetail", pb.NodeDetailResponse(header=samples.HEADER, data=samples.NODE)),
+    "eval detail x": ("EvalDetail", pb.ScheduleEvalDetailResponse(header=samples.HEADER, data=samples.WAITING)),
+    "allocation detail x": (
+        "AllocationDetail",
+        pb.ScheduleAllocationDetailResponse(header=samples.HEADER, data=samples.PLACED),
+    ),
+    "namespace detail ops": (
+        "NameSpaceDetail",
+        pb.ScheduleNameSpaceDetailResponse(header=samples.HEADER, data=samples.NAMESPACES.data[1]),
+    ),
+    "alarm list": ("AlarmList", pb.AlarmListResponse(data=[pb.Alarm(member_id="a1", alarm="NOSPACE")])),
+    "queue allocation": ("QueueDetail", pb.QueueDetailResponse(data=pb.QueueDetail(total=1, total_ready=1))),
     "queue evaluation": (
         "QueueDetail",
         pb.QueueDetailResponse(data=pb.QueueDetail(total=4, total_ready=2, total_unacked=1, total_delayed=1)),

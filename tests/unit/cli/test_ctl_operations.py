@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from jobpool.model.errors import FailedPrecondition, Unavailable
 from jobpool.testing.etcd import free_port
@@ -71,6 +72,26 @@ async def test_a_row_of_status_for_every_server(bare: Ctl, apis: list[FakeApi]) 
         (43, 3, "0.1.0"),
     ]
     assert not any("error" in row for row in rows)
+
+
+SERVERS_TOLD = {
+    "endpoint status --cluster": "endpoint-status",
+    "endpoint hashkv --cluster": "endpoint-hashkv",
+    "defrag --cluster": "defrag",
+}
+
+
+@pytest.mark.parametrize("form", ["simple", "table", "json", "fields"])
+@pytest.mark.parametrize("words", SERVERS_TOLD)
+async def test_what_is_said_of_servers(bare: Ctl, apis: list[FakeApi], *, words: str, form: str) -> None:
+    for at, one in enumerate(apis, 1):
+        one.answers("HashKV", pb.HashKVResponse(header=HEADER, hash=70 + at // 3, revision=12, compact_revision=3))
+        one.answers("Defragment", pb.DefragmentResponse(db_size_before=25_400_000, db_size=900))
+    outcome = await bare(*words.split(), "-w", form, "--endpoints", apis[0].endpoint)
+    out, err = outcome.out, outcome.err
+    for at, one in enumerate(apis, 1):
+        out, err = (text.replace(f"127.0.0.1:{one.port}", f"127.0.0.1:1000{at}") for text in (out, err))
+    check_golden(f"{SERVERS_TOLD[words]}.{form}", replace(outcome, out=out, err=err))
 
 
 ETCD = "0.1.0  etcd 3.5.30  25 MB of 8.6 GB  900 B"

@@ -2,7 +2,6 @@
 
 import asyncio
 import platform
-import sys
 import tempfile
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from jobpool.cli.bench.faults import NAMES
 from jobpool.cli.bench.measures import CLUSTER, FULL, QUICK, Row, Scale
 from jobpool.cli.bench.posts import Setup
 from jobpool.cli.bench.rows import ROWS
+from jobpool.cli.grid import show_table
 from jobpool.etcd.binary import choose
 from jobpool.kit.effects.logging import configure
 from jobpool.model.errors import JobpoolError
@@ -113,11 +113,9 @@ def _print(rows: list[Row], setup: Setup, *, as_json: bool) -> None:
 
 
 def _print_table(rows: list[Row]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    show_table(("What", "Measured", "Floor", "Goal", "Detail"), [_cells(row) for row in rows])
 
-    table = Table("what", "measured", "floor", "goal", "detail")
-    for row in rows:
-        figure = f"{row.value:,.0f}" if row.value >= 100 else f"{row.value:.2f}"
-        table.add_row(row.name, f"{figure} {row.unit}", row.floor, row.goal, row.detail)
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+def _cells(row: Row) -> tuple[str, ...]:
+    figure = f"{row.value:,.0f}" if row.value >= 100 else f"{row.value:.2f}"
+    return (row.name, f"{figure} {row.unit}", row.floor, row.goal, row.detail)
