@@ -78,32 +78,36 @@ class Logs:
             number = request.attempt or max(1, len(run.attempts))
             if run.ended and not run.attempts:
                 raise NoOutput(f"job {run.id} has no output: it was not started", field="id")
-            place = _Place(number, request.offset, limit)
+            place, spoke = _Place(number, request.offset, limit), self._context.clock.monotonic()
+            if not run.ended:
+                yield self._beat(place)  # the caller knows that it is heard, however long nothing is written
             while True:
-                async for beat in self._until_begun(run, place, call):
+                async for beat in self._until_begun(run, place, spoke):
                     yield beat
                 run = await find_run(self._context, run.id, call)
                 if len(run.attempts) < place.attempt:
                     return
                 async for answer in self._until_complete(run, place, call):
                     yield answer
-                place = _Place(place.attempt + 1, 0, limit)
+                place, spoke = _Place(place.attempt + 1, 0, limit), self._context.clock.monotonic()
 
-    async def _until_begun(self, run: Run, place: _Place, call: Call) -> AsyncGenerator[pb.JobLogsResponse, None]:
+    async def _until_begun(self, run: Run, place: _Place, spoke: Millis) -> AsyncGenerator[pb.JobLogsResponse, None]:
         """Until there is such an attempt, or the run has ended; what is said meanwhile says only that we are there."""
-        said = -BEAT
         clock = self._context.clock
         while True:
             live = self._context.state.run(run.id)
             if live is None or live.ended or len(live.attempts) >= place.attempt:
                 return
             self._streams.check()
-            if clock.monotonic() - said >= BEAT:
-                yield pb.JobLogsResponse(header=self._context.header(), attempt=place.attempt, next_offset=place.offset)
-                said = clock.monotonic()
+            if clock.monotonic() - spoke >= BEAT:
+                yield self._beat(place)
+                spoke = clock.monotonic()
                 continue
-            waiting = self._waits.changed(run.id, clock, within=said + BEAT - clock.monotonic())
+            waiting = self._waits.changed(run.id, clock, within=spoke + BEAT - clock.monotonic())
             await self._streams.unless_closed(waiting)
+
+    def _beat(self, place: _Place) -> pb.JobLogsResponse:
+        return pb.JobLogsResponse(header=self._context.header(), attempt=place.attempt, next_offset=place.offset)
 
     async def _until_complete(self, run: Run, place: _Place, call: Call) -> AsyncGenerator[pb.JobLogsResponse, None]:
         """The rest of one attempt's output. What an agent took with it is passed over when there is more to come."""

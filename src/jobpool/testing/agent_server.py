@@ -101,10 +101,12 @@ class AgentServer:
     async def drop(self, *items: pb.Assignment) -> None:
         await self.say(pb.ServerMessage(drop=pb.ServerDrop(items=_held(*items))))
 
-    async def log(self, allocation_id: str, *, offset: int = 0, limit: int = 0) -> pb.AgentLogChunk:
+    async def log(self, allocation_id: str, *, offset: int = 0, limit: int = 0, wait: int = 0) -> pb.AgentLogChunk:
         self._requests += 1
         number = self._requests
-        request = pb.ServerLogRequest(request_id=number, allocation_id=allocation_id, offset=offset, limit=limit)
+        request = pb.ServerLogRequest(
+            request_id=number, allocation_id=allocation_id, offset=offset, limit=limit, wait_ms=wait
+        )
         await self.say(pb.ServerMessage(log=request))
         await self.until(lambda: number in self.chunks)
         return self.chunks[number]
