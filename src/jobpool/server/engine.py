@@ -24,6 +24,7 @@ from jobpool.store.engines.etcd.engine import EtcdStore
 from jobpool.store.engines.etcd.errors import Unreachable
 from jobpool.store.engines.etcd.relief import Relief
 from jobpool.store.engines.etcd.settings import Timeouts, User
+from jobpool.store.engines.etcd.turns import Turns
 from jobpool.store.engines.sqlite import SqliteStore
 from jobpool.store.engines.sqlite_operations import EmbeddedOperations
 from jobpool.store.operations import Operations
@@ -41,7 +42,8 @@ _LONGEST_PAUSE: Millis = SECOND
 class Engine:
     """An open store and what runs beneath it. Run the `services` as long as the store is used, then `close`.
 
-    `relief` makes room in the etcd of our own; None for any other engine, whose room is not ours to make.
+    `relief` makes room in the etcd of our own; None for any other engine, whose room is not ours to make. What somebody
+    asks for goes by `by_hand`, which with `turns` is one server after the other.
     """
 
     def __init__(
@@ -52,12 +54,16 @@ class Engine:
         operations: Operations,
         versions: Callable[[], Awaitable[tuple[str, str]]],
         relief: Relief | None = None,
+        by_hand: Operations | None = None,
+        turns: Turns | None = None,
         running: "RunningMember | None" = None,
     ) -> None:
         self.kind = kind
         self.store = store
         self.operations = operations
         self.relief = relief
+        self.by_hand = by_hand or operations
+        self.turns = turns
         self._versions = versions
         self._running = running
 
@@ -144,7 +150,8 @@ async def open_engine(config: ServerConfig, data_dir: DataDir, clock: Clock) -> 
         case ExternalEtcd() as external:
             return await _open_external(external, config.etcd_user)
         case MemberConfig() as member:
-            return await _open_member(config, replace(member, data_dir=data_dir.path), clock)
+            server_id = f"{data_dir.member_id:x}"
+            return await _open_member(config, replace(member, data_dir=data_dir.path), clock, server_id=server_id)
 
 
 async def _open_embedded(config: ServerConfig, data_dir: DataDir) -> Engine:
@@ -173,7 +180,7 @@ def _check_readable(key: str, path: Path | None) -> None:
         raise InvalidArgument(f"{ETCD.block}.{key}", f"cannot read {str(path)!r}: {error.strerror}") from error
 
 
-async def _open_member(config: ServerConfig, etcd: MemberConfig, clock: Clock) -> Engine:
+async def _open_member(config: ServerConfig, etcd: MemberConfig, clock: Clock, *, server_id: str) -> Engine:
     member = Member(etcd, await choose(config.etcd_binary), clock=clock)
     running = RunningMember(member)
     try:
@@ -181,9 +188,17 @@ async def _open_member(config: ServerConfig, etcd: MemberConfig, clock: Clock) -
     except BaseException:
         await running.end()
         raise
-    operations = store.operations(owned=True, quota=etcd.quota_backend_bytes or ETCDS_QUOTA)
+    quota, relief = etcd.quota_backend_bytes or ETCDS_QUOTA, store.relief()
+    turns = Turns(relief, server_id, clock=clock)
     return Engine(
-        "etcd", store, operations=operations, versions=member.versions, relief=store.relief(), running=running
+        "etcd",
+        store,
+        operations=store.operations(owned=True, quota=quota),
+        versions=member.versions,
+        relief=relief,
+        by_hand=store.operations_in_turn(turns, quota=quota),
+        turns=turns,
+        running=running,
     )
 
 

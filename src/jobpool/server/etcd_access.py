@@ -6,6 +6,7 @@ cluster make before anything else have an answer on the embedded engine too.
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol
 
 from google.protobuf.message import Message
@@ -28,6 +29,7 @@ from jobpool.store.engines.etcd.identity import is_of
 from jobpool.store.engines.etcd.keys import keyspace
 from jobpool.store.engines.etcd.link import Link
 from jobpool.store.engines.etcd.settings import DEFAULT_PREFIX, Tls, User, parse_endpoint
+from jobpool.store.engines.etcd.turns import Turns
 from jobpool.wire import etcd_pb2 as etcd
 from jobpool.wire import jobpool_pb2 as pb
 
@@ -87,7 +89,7 @@ def open_access(engine: Engine, core: Around, external: ExternalEtcd | None, *, 
         endpoints, tls = ([engine.member.client_endpoint] if engine.member is not None else []), None
     else:
         endpoints, tls = list(external.endpoints), external.tls
-    site = EtcdSite(engine.store, core, external, config=config)
+    site = EtcdSite(engine.store, core, external, config=config, turns=engine.turns)
     passage = EtcdPassage([_link(endpoint, tls) for endpoint in endpoints])
     return EtcdAccess(EtcdCalls(passage, site), passage)
 
@@ -99,11 +101,20 @@ def _link(endpoint: str, tls: Tls | None) -> Link:
 class EtcdSite:
     """Implements `api.etcd.site.Site`."""
 
-    def __init__(self, store: EtcdStore, core: Around, external: ExternalEtcd | None, *, config: AccessConfig) -> None:
+    def __init__(
+        self,
+        store: EtcdStore,
+        core: Around,
+        external: ExternalEtcd | None,
+        *,
+        config: AccessConfig,
+        turns: Turns | None,
+    ) -> None:
         keys = keyspace(DEFAULT_PREFIX if external is None else external.prefix)
         self.reserved = Reserved(keys.first, keys.last)
         self._store = store
         self._core = core
+        self._turns = turns
         self._supervised = external is None
         self._user = config.user
         self.user = "" if config.user is None else config.user.name
@@ -119,6 +130,9 @@ class EtcdSite:
             return None
         records = (seen.record for seen in self._core.seen.servers())
         return [record.url for record in records if record.etcd_member == f"{member_id:x}" and record.url]
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._turns is None else self._turns.turn()
 
     async def make_user(self) -> None:
         if self._user is None:

@@ -73,7 +73,7 @@ class Server:
             ),
             history=self._history,
             retention=self._feed,
-            engine=engine.operations,
+            engine=engine.by_hand,
             dial=GrpcDial(peer_tls(*config.tls.shown, trusted_ca_file=config.tls.trusted_ca_file)),
             clock=clock,
             dice=Dice(),

@@ -282,6 +282,13 @@ def test_a_mirror(both: Both, tmp_path: Path) -> None:
         there.kill()
 
 
+def test_defragmentations(both: Both) -> None:
+    assert "Finished defragmenting etcd member" in both.etcdctl("defrag")
+    for words in (("defrag",), ("defrag", "--cluster")):
+        assert " → " in both.jobpoolctl(*words)
+    assert both.jobpoolctl("get", "k/a") == "k/a\n1"
+
+
 def test_users_and_roles(apart: Served, tmp_path: Path) -> None:
     both = Both(apart.etcdctl, Jobpoolctl(apart.server.url, tmp_path), apart.server)
     one, other = both.jobpoolctl, both.etcdctl

@@ -114,14 +114,20 @@ class Members:
 class Databases:
     """The service Maintenance, but for its stream."""
 
-    def __init__(self, passing: Passing, administrators: Administrators) -> None:
+    def __init__(self, passing: Passing, administrators: Administrators, site: Site) -> None:
         self._passing = passing
         self._administrators = administrators
+        self._site = site
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
-        plain = {name: _plain(self._passing, name) for name in ("Status", "Defragment", "Hash", "HashKV", "MoveLeader")}
-        return {**plain, "Alarm": self.alarm, "Downgrade": self.downgrade}
+        plain = {name: _plain(self._passing, name) for name in ("Status", "Hash", "HashKV", "MoveLeader")}
+        return {**plain, "Alarm": self.alarm, "Defragment": self.defragment, "Downgrade": self.downgrade}
+
+    async def defragment(self, request: etcd.DefragmentRequest, caller: Caller) -> bytes:
+        """It stops the member, so never two of a cluster at once."""
+        async with self._site.turn():
+            return await self._passing.passed("Defragment", request, caller)
 
     async def alarm(self, request: etcd.AlarmRequest, caller: Caller) -> bytes:
         """Raised, an alarm stops all writes, and etcd would let any user do that."""

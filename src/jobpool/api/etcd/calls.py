@@ -45,7 +45,7 @@ class EtcdCalls:
             **Leases(passing, guard).handlers,
             **Locks(passing, guard).handlers,
             **Members(passing, administrators, site).handlers,
-            **Databases(passing, administrators).handlers,
+            **Databases(passing, administrators, site).handlers,
             **Users(passing, site).handlers,
         }
         self._log = get_logger("etcd-api")

@@ -1,6 +1,7 @@
 """What the answers to clients of etcd need of the rest of the server."""
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from jobpool.api.etcd.passage import Caller
@@ -36,6 +37,10 @@ class Site(Protocol):
 
     def urls_of(self, member_id: int) -> Sequence[str] | None:
         """Where clients reach the server of this member; None when this etcd is not run by servers."""
+        ...
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """To defragment this server's member: meanwhile it is done to no other. Entering it raises JobpoolError."""
         ...
 
     async def make_user(self) -> None:

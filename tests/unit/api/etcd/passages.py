@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 
 from google.protobuf.message import Message
 
@@ -86,12 +87,21 @@ class FakeSite:
         self.unknown: JobpoolError | None = None
         self.strangers = ""
         self.users_made = 0
+        self.turn_is_taken = False
 
     def own_leases(self) -> Collection[int]:
         return {7}
 
     def urls_of(self, member_id: int) -> Sequence[str] | None:
         return [f"http://server-{member_id}:2379"] if self.supervised else None
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        if self.turn_is_taken:
+            raise FailedPrecondition("it is another member's turn")
+        self.turn_is_taken = True
+        yield
+        self.turn_is_taken = False
 
     async def make_user(self) -> None:
         if self.strangers:

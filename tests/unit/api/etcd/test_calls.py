@@ -180,6 +180,14 @@ async def test_alarms_are_raised_on_this_machine_or_by_a_root(desk: Desk) -> Non
     assert desk.asked == ["Alarm"]
 
 
+async def test_a_member_is_defragmented_in_its_turn(desk: Desk) -> None:
+    await desk.call("Defragment", etcd.DefragmentRequest())
+    assert desk.asked == ["Defragment"]
+    desk.passage.asked.clear()
+    desk.site.turn_is_taken = True
+    assert "another member's turn" in (await desk.refuses("Defragment", etcd.DefragmentRequest())).message
+
+
 async def test_nothing_is_downgraded(desk: Desk) -> None:
     for action in (etcd.DowngradeRequest.ENABLE, 9):
         request = etcd.DowngradeRequest(action=action, version="3.4.0")  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ from jobpool.store.engines.etcd.pages import chunks, pages
 from jobpool.store.engines.etcd.relief import Relief
 from jobpool.store.engines.etcd.restore import Restore
 from jobpool.store.engines.etcd.settings import DEFAULT_PREFIX, Timeouts, Tls, User
+from jobpool.store.engines.etcd.turns import InTurn, Turns
 from jobpool.store.engines.etcd.versions import oldest
 from jobpool.store.engines.outcomes import Outcomes
 from jobpool.store.port import Compacted, Fence, Fenced, KeyValue, Limits, OutcomeUnknown, Step, Transaction
@@ -145,6 +146,10 @@ class EtcdStore:
     def operations(self, *, owned: bool, quota: int = 0) -> EtcdOperations:
         """What an administrator may ask; for the arguments see there."""
         return EtcdOperations(self._client, owned=owned, quota=quota)
+
+    def operations_in_turn(self, turns: Turns, *, quota: int) -> InTurn:
+        """The same of a member of ours, one server after the other where two at once would do harm."""
+        return InTurn(self._client, turns, quota=quota)
 
     async def make_user(self, user: User) -> None:
         """etcd has this user from now on, with every right. Raises JobpoolError."""
