@@ -124,7 +124,7 @@ async def test_a_part_that_is_given_is_whole_too(world: World, part: str) -> Non
 
 async def test_a_whole_definition_leaves_what_operators_switched(world: World) -> None:
     await full(world)
-    named = {"id": "p", "namespace": "default"}
+    named: dict[str, Any] = {"id": "p", "namespace": "default"}
     await world.ask("PlanPause", pb.PlanPauseRequest(**named, note="wait"))
     offline = (await world.ask("PlanOffline", pb.SchedulePlanOfflineRequest(**named))).data
     whole = updating(executor="noop", periodic=pb.PeriodicConfig(spec="0 5 * * *"), clear=["*"])
