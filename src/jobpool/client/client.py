@@ -116,9 +116,8 @@ class Client(Lists, Streams):
         timeout: Millis | None = None,
     ) -> Reply:
         """The same with other headers. An idempotency key makes it repeatable; InvalidArgument where it cannot."""
-        headers.check_for(rpc, request)
+        metadata = headers.beside(rpc, request, reads=repeatable)
         safe = repeatable or bool(headers.idempotency_key)
-        metadata = headers.metadata()
 
         async def ask(link: Link, left: Millis) -> Reply:
             return await link.call(

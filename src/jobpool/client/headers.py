@@ -4,7 +4,7 @@ import re
 
 from google.protobuf.message import Message
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from jobpool.model.errors import InvalidArgument
 
@@ -47,7 +47,13 @@ class Headers(Struct, frozen=True, kw_only=True):
     def metadata(self) -> dict[str, str]:
         return {_NAMES[field]: text for field, text in asdict(self).items() if text}
 
-    def check_for(self, rpc: str, request: Message) -> None:
-        """Raises InvalidArgument for a key beside a request for which a server looks at none."""
-        if self.idempotency_key and "idempotency_key" not in request.DESCRIPTOR.fields_by_name:
+    def beside(self, rpc: str, request: Message, *, reads: bool) -> dict[str, str]:
+        """The metadata for one request; a key means nothing beside one that only reads.
+
+        Raises InvalidArgument for a key beside a change for which servers look at none: it might be made twice.
+        """
+        if not self.idempotency_key or "idempotency_key" in request.DESCRIPTOR.fields_by_name:
+            return self.metadata()
+        if not reads:
             raise InvalidArgument("idempotency_key", f"{rpc} takes none")
+        return replace(self, idempotency_key="").metadata()

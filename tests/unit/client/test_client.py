@@ -260,6 +260,13 @@ async def test_a_key_where_servers_look_at_none_is_refused() -> None:
     assert not api.requests
 
 
+async def test_a_key_is_for_what_is_changed() -> None:
+    async with FakeApi() as api, Client([api.endpoint]) as client:
+        await client.bound(idempotency_key="k", request_id="r").plan_list(LIST)
+    assert "idempotency-key" not in api.metadata[0]
+    assert api.metadata[0]["x-request-id"] == "r"
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [
