@@ -47,6 +47,18 @@ async def test_a_paused_plan(api: Api) -> None:
     assert paused.remedy == "plan_resume"
 
 
+async def test_ticks_that_did_not_run_are_told_after_the_next_one_has(api: Api) -> None:
+    await api.world.core.add_node()
+    await api.world.add_plan(**MINUTELY)
+    await api.ask("PlanPause", **NAMED)
+    await api.world.clock.advance(2 * MINUTE)
+    await api.ask("PlanResume", **NAMED)
+    await api.world.clock.advance(MINUTE)
+    answer = await api.ask("PlanExplain", **NAMED)
+    assert codes(answer) == ["due", "ticks_paused", "last_job"]
+    assert dict(answer.data[1].facts) == {"count": "2"}
+
+
 async def test_the_last_job_of_a_plan_live_and_finished(api: Api) -> None:
     await api.world.core.add_node()
     await api.world.add_plan(overlap="skip")

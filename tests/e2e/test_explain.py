@@ -126,6 +126,7 @@ async def test_plans_with_an_agent(site: Site) -> None:
         await api.post("plans/held/resume", namespace="default")
         ledger = await api.get("plans/held/ledger", namespace="default")
         assert "paused" in {entry["decision"] for entry in ledger["data"]}, ledger
+        await why.plan("held", Code.TICKS_PAUSED)
         text = await ctl(server.url, "plan", "ledger", "held", "--all")
         assert "paused" in text
         table = await ctl(server.url, "plan", "ledger", "held", "--decision", "paused", "-w", "table")
@@ -135,6 +136,7 @@ async def test_plans_with_an_agent(site: Site) -> None:
             *(Code.DUE, Code.PLAN_PENDING, Code.PLAN_DEAD, Code.PLAN_STOPPED, Code.PLAN_DISABLED, Code.PAUSED),
             *(Code.NO_SCHEDULE, Code.BEFORE_START, Code.AFTER_END, Code.NEVER_AGAIN, Code.OVERLAP, Code.LAST_JOB),
             *(Code.NO_EXECUTOR, Code.QUEUE_PAUSED, Code.ALL_DRAINING, Code.ALL_INELIGIBLE, Code.RUNNING, Code.BY_HAND),
+            Code.TICKS_PAUSED,
         }
         assert wanted <= why.codes
 

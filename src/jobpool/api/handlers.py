@@ -50,7 +50,7 @@ def build_service(
     logs = Logs(context, outputs or sessions, streams, RunWaits(context.replica))
     watch = Watch(context, Changes(context.replica), streams, is_behind=is_behind)
     handlers = {**_handlers(context, logs), **(operations.handlers if operations is not None else {})}
-    explain = Explain(context, has_leader=has_leader)
+    explain = Explain(context, has_leader=has_leader, ranges=ranges)
     handlers |= {
         "PlanExplain": explain.plan,
         "JobExplain": explain.job,

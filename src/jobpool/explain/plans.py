@@ -6,7 +6,7 @@ from jobpool.explain.common import cluster
 from jobpool.explain.finding import Code, Explanation, Finding, Remedy, Verdict, Wall, explained, facts, wall_of
 from jobpool.explain.placement import placement
 from jobpool.explain.view import ExplainView
-from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.kit.pure.durations import DAY, SECOND, Millis
 from jobpool.model.namespace import WhenFull
 from jobpool.model.plan import Plan
 from jobpool.model.reasons import LedgerReason
@@ -26,15 +26,30 @@ _TICKS = {
 }
 
 
-def explain_plan(view: ExplainView, plan: Plan, *, now: Millis, leader: bool, last: Run | None = None) -> Explanation:
-    """`leader`: whether the cluster has one. `last` is the plan's newest job, where history still has it."""
+def explain_plan(
+    view: ExplainView,
+    plan: Plan,
+    *,
+    now: Millis,
+    leader: bool,
+    last: Run | None = None,
+    unrun: LedgerRange | None = None,
+) -> Explanation:
+    """`leader`: whether the cluster has one. `last` is the plan's newest job, where history still has it.
+
+    `unrun` are the newest ticks that did not become jobs, which are told for a day; None = those of the cursor.
+    """
     cursor = view.cursor(*plan.key)
+    if unrun is None and cursor is not None:
+        unrun = cursor.open_range
+    if unrun is not None and unrun.last < now - DAY:
+        unrun = None
     wall = wall_of(plan.periodic.time_zone if plan.periodic is not None else "")
     off = [*_switched_off(plan), *_paused(plan, wall), *_out_of_time(plan, cursor, wall, now=now)]
     held = [*cluster(view, wall, leader=leader), *_overlap(view, plan), *_slots(view, plan)]
     nowhere = placement(view, new_run(plan, "", Trigger.SCHEDULE, now, now, era=view.era))
     held += [nowhere] if nowhere is not None else []
-    told = [*_due(view, plan, cursor, wall, now=now), *_before(plan, cursor, wall, last=last)]
+    told = [*_due(view, plan, cursor, wall, now=now), *_before(plan, unrun, wall, last=last)]
     verdict = Verdict.OFF if off else Verdict.HELD if held else Verdict.FIRES
     return explained(verdict, [*off, *held, *told])
 
@@ -176,10 +191,10 @@ def _due(view: ExplainView, plan: Plan, cursor: Cursor | None, wall: Wall, *, no
         yield Finding(code=Code.DUE, text=f"its next tick is due at {wall.at(due)}", until=due)
 
 
-def _before(plan: Plan, cursor: Cursor | None, wall: Wall, *, last: Run | None) -> Iterator[Finding]:
+def _before(plan: Plan, unrun: LedgerRange | None, wall: Wall, *, last: Run | None) -> Iterator[Finding]:
     """What became of the ticks before."""
-    if cursor is not None and cursor.open_range is not None:
-        yield _not_run(plan, cursor.open_range, wall)
+    if unrun is not None:
+        yield _not_run(plan, unrun, wall)
     if last is not None:
         ended = f": {last.info}" if last.info else ""
         reason = f" ({last.reason})" if last.reason else ""

@@ -11,8 +11,9 @@ from jobpool.kit.pure.durations import DAY, HOUR, MINUTE, SECOND
 from jobpool.model.namespace import WhenFull
 from jobpool.model.node import Drain, Node
 from jobpool.model.pause import Pause
+from jobpool.model.reasons import LedgerReason
 from jobpool.model.restored import Restored
-from jobpool.model.schedule import CatchUp, CatchUpMode, Overlap
+from jobpool.model.schedule import CatchUp, CatchUpMode, LedgerRange, Overlap
 from jobpool.model.statuses import NodeStatus, PlanStatus
 from jobpool.replica.state import State
 from jobpool.store.commands import PausePlan, PeriodicPatch, ResumePlan, StartRun, SwitchPlan
@@ -222,6 +223,24 @@ def test_ticks_of_a_pause_are_told() -> None:
     [due, passed] = explained(bench).findings
     assert (due.code, passed.code) == (Code.DUE, Code.TICKS_PAUSED)
     assert passed.text == "1 tick at 2025-10-09 14:01:00+02:00 did not run: the plan was paused"
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "why"),
+    [
+        (LedgerReason.COALESCED, Code.TICKS_COALESCED, "ran a later one for them"),
+        (LedgerReason.SUPERSEDED_BY_EDIT, Code.TICKS_SUPERSEDED, "a change of the plan"),
+    ],
+)
+def test_ticks_of_the_ledger_are_told_for_a_day(reason: LedgerReason, code: Code, why: str) -> None:
+    bench = ready()
+    unrun = LedgerRange(reason, NOON - HOUR, NOON - MINUTE, None)
+    told = explained(bench, unrun=unrun).findings[-1]
+    assert (told.code, told.since, told.until, told.facts) == (code, NOON - HOUR, NOON - MINUTE, ())
+    assert why in told.text
+    assert told.text.startswith("ticks from 2025-10-09 11:00:00+00:00 to 2025-10-09 11:59:00+00:00 did not run")
+    bench.now += DAY
+    assert code not in codes(explained(bench, unrun=unrun))
 
 
 def test_its_last_job_is_told() -> None:
