@@ -80,7 +80,7 @@ def _statuses_json(found: "Sequence[tuple[str, pb.ServerStatusResponse]]") -> st
     rows = []
     for endpoint, answer in found:
         told = (
-            ("header", go_json(answer.header)),
+            ("header", _header(answer)),
             ("version", go_text_of(answer.etcd_version or answer.version)),
             ("dbSize", str(answer.db_size or "")),
             ("leader", str(leader or "")),
@@ -107,6 +107,15 @@ def _hashes_json(found: "Sequence[tuple[str, pb.HashKVResponse]]") -> str:
 
 def _id_of(answer: "pb.ServerStatusResponse") -> int:
     return int(answer.member_id, 16) if answer.member_id else answer.header.member_id
+
+
+def _header(answer: "pb.ServerStatusResponse") -> str:
+    """The member's: scripts tell who leads by comparing its id with `leader`."""
+    header = type(answer.header)()
+    header.CopyFrom(answer.header)
+    header.member_id = _id_of(answer)
+    header.raft_term = answer.raft_term or header.raft_term
+    return go_json(header)
 
 
 def _leads(answer: "pb.ServerStatusResponse") -> bool:
