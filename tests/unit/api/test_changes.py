@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from jobpool.api import changes as ring
-from jobpool.api.change_items import Filter
+from jobpool.api.change_items import Filter, Item, message_of
 from jobpool.api.changes import Changes, Position, parse_position
 from jobpool.kit.pure.durations import SECOND
 from jobpool.model.errors import InvalidArgument
@@ -17,6 +17,7 @@ from jobpool.model.schedule import Cursor
 from jobpool.model.server import ServerRecord
 from jobpool.model.statuses import JobStatus, NodeStatus
 from jobpool.replica.replica import Replica
+from jobpool.replica.state import State
 from jobpool.store.change import Change, put_run
 from jobpool.store.codec import encode
 from jobpool.store.keyspace import Table
@@ -24,6 +25,7 @@ from jobpool.store.port import Fence, Put
 from jobpool.store.records import Forgotten, Segment
 from jobpool.testing.clock import FakeClock, settle
 from jobpool.testing.store import MemoryStore, write
+from jobpool.wire import jobpool_pb2 as pb
 from tests.unit.history.samples import finished_run
 from tests.unit.store.commands.bench import Bench
 
@@ -208,7 +210,7 @@ async def test_who_waits_is_woken_by_a_commit_by_a_call_and_by_the_clock() -> No
 
 def test_a_fold_builds_nothing_while_nobody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
-    monkeypatch.setattr(ring, "items_of", lambda folded, state: looked.append("sorted") or [])
+    monkeypatch.setattr(ring, "items_of", lambda folded, state: looked.append("sorted"))
     monkeypatch.setattr(ring, "message_of", lambda item, n, state: looked.append("built"))
     replica, changes = ringed()
     runs = [finished_run(str(at)) for at in range(1000)]
@@ -220,8 +222,12 @@ def test_a_fold_builds_nothing_while_nobody_watches(monkeypatch: pytest.MonkeyPa
 
 def test_what_was_built_for_one_serves_the_next_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[int] = []
-    message_of = ring.message_of
-    monkeypatch.setattr(ring, "message_of", lambda item, n, state: built.append(n) or message_of(item, n, state))
+
+    def counted(item: Item, n: int, state: State) -> pb.ScheduleChange:
+        built.append(n)
+        return message_of(item, n, state)
+
+    monkeypatch.setattr(ring, "message_of", counted)
     replica, changes = ringed()
     for name in ("a", "b"):
         fold(replica, added(name))

@@ -9,7 +9,7 @@ from jobpool.api import watch
 from jobpool.api.changes import Changes
 from jobpool.api.open_streams import MOST, OpenStreams
 from jobpool.api.watch import Watch
-from jobpool.model.errors import JobpoolError
+from jobpool.model.errors import JobpoolError, ResourceExhausted
 from jobpool.store.commands import AddNamespace
 from jobpool.testing.clock import settle
 from jobpool.wire import jobpool_pb2 as pb
@@ -252,7 +252,7 @@ async def test_streams_are_bounded_and_make_room(world: World) -> None:
     await settle()
     over = Watcher(world)
     await settle()
-    assert over.failure.code.name == "RESOURCE_EXHAUSTED"
+    assert isinstance(over.failure, ResourceExhausted)
     assert over.failure.retry_after > 0
     watchers[0].task.cancel()
     await settle()

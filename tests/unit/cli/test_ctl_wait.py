@@ -1,5 +1,7 @@
 """`job wait` and `job logs --follow`: to the end of a run, over whatever breaks, with its exit code."""
 
+from typing import Any
+
 import pytest
 
 from jobpool.model.errors import NotFound, Unavailable
@@ -76,7 +78,7 @@ async def test_wait_where_no_server_is(bare: Ctl) -> None:
     assert (await bare("job", "wait", "j", "--endpoints", "127.0.0.1:1")).code == 2
 
 
-def piece(data: bytes, end: int, *, attempt: int = 1, **fields: bool) -> pb.JobLogsResponse:
+def piece(data: bytes, end: int, *, attempt: int = 1, **fields: Any) -> pb.JobLogsResponse:
     return pb.JobLogsResponse(data=data, next_offset=end, size=end, attempt=attempt, **fields)
 
 
