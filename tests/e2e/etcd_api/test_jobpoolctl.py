@@ -22,8 +22,8 @@ MOVING = (
     (r'("\w*[Rr]evision"\s*:\s*)\d+', r"\1N"),
     (r'("version":|"(?:Prev)?Version" : )\d+', r"\1N"),
     (r"remaining\(\d+s\)|(\"ttl\":|\"TTL\" : )\d+", "left"),
-    (r"\b[0-9a-f]{16}\b", "LEASE"),
-    (r'("(?:ID|id|lease|Lease)"\s*:\s*)[1-9]\d{15,}', r"\1LEASE"),
+    (r"\b[0-9a-f]{12,16}\b", "LEASE"),
+    (r'("(?:ID|id|lease|Lease)"\s*:\s*)[1-9]\d{12,}', r"\1LEASE"),
 )
 TXN = 'mod("k/a") > "0"\nver("k/none") = "0"\n\nput k/t "a\\tb"\nget k/t\ndel k/t --prev-kv\n\nget k/a\n\n'
 

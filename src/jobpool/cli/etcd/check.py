@@ -58,10 +58,10 @@ def perf(settings: Settings, *, load: str, prefix: str, auto_compact: bool, auto
     found = run(settings, lambda etcd: _measured(etcd, wanted, compact=auto_compact))
     if auto_defrag:
         _defragment(settings)
-    _judge(found, rate)
+    judge(found, rate)
 
 
-def _judge(found: "Found", rate: int) -> None:
+def judge(found: "Found", rate: int) -> None:
     well = not found.failures
     _tell_failures(found)
     if found.rate <= FAST_ENOUGH * rate:
@@ -198,7 +198,7 @@ async def _held(
 
 def _memory(settings: Settings) -> float:
     """Bytes of the process at the first endpoint, as its metrics say. Raises Unavailable."""
-    from urllib.error import URLError
+    from http.client import HTTPException
     from urllib.request import HTTPSHandler, build_opener
 
     from jobpool.client import TlsConfig, parse_endpoint
@@ -214,8 +214,9 @@ def _memory(settings: Settings) -> float:
             f"{endpoint.url}/metrics", timeout=settings.command_timeout / SECOND
         ) as answer:
             told = _METRIC.search(answer.read())
-    except (URLError, OSError) as error:
-        raise Unavailable(f"cannot read {endpoint.url}/metrics: {error}") from error
+    except (OSError, HTTPException) as error:
+        why = str(error) or type(error).__name__
+        raise Unavailable(f"cannot read {endpoint.url}/metrics: {why}") from error
     if told is None:
         raise Unavailable(
             f"{endpoint.url}/metrics says no process_resident_memory_bytes: wanted an etcd's own client address"
