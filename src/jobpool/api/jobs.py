@@ -54,11 +54,12 @@ class Jobs:
         page = check_page(request.pageNumber, request.pageSize)
         wanted = _filter(request, contains=False)
         live = self._live(wanted)
+        header = self._context.header()  # as of now: who watches from its revision on misses nothing
         if seek is not None:
             asked = self._context.history.query(ListJobs(wanted, 0, seek.limit + 1, sought=True, before=place(seek)))
             found = await self._context.read(asked, call)
             runs, token = seek.take((*live, *found.runs), _newest_first, descending=True)
-            response = pb.ScheduleJobListResponse(header=self._context.header(), data=map(self._message, runs))
+            response = pb.ScheduleJobListResponse(header=header, data=map(self._message, runs))
             setattr(response, "continue", token)
             return response
         offset, limit = widened(page.offset, page.limit, len(live))
@@ -67,7 +68,7 @@ class Jobs:
         runs = merged(live, found.runs, key=_newest_first, offset=page.offset, limit=page.limit)
         total = len(live) + found.total
         return pb.ScheduleJobListResponse(
-            header=self._context.header(),
+            header=header,
             data=[self._message(run) for run in runs],
             totalElements=total,
             totalPages=page.pages(total),

@@ -270,3 +270,17 @@ async def test_a_stopping_server_ends_every_stream_and_opens_none(world: World) 
     for watcher in (waits, lags, late):
         assert watcher.failure.code.name == "UNAVAILABLE"
     assert len(world.streams) == 0
+
+
+@pytest.mark.parametrize("fields", [{}, {"limit": 5}])
+async def test_who_lists_jobs_and_watches_from_there_misses_none(world: World, fields: dict[str, int]) -> None:
+    await world.add_plan()
+    world.history.hold()
+    listing = world.start("JobList", pb.ScheduleJobListRequest(**fields))  # type: ignore[arg-type]
+    await settle()
+    job = await world.run_plan()
+    world.history.release()
+    listed = await listing
+    assert list(listed.data) == []
+    watcher = Watcher(world, kinds=["job"], after=str(listed.header.revision))
+    assert f"job set {job.id}" in await watcher.changes()
