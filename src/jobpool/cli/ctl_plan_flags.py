@@ -51,7 +51,7 @@ _OPTIONS = (
     click.option("--start", metavar="TIME", help="No run before it: 2026-01-31T09:00:00+01:00, or in --tz without."),
     click.option("--end", metavar="TIME", help="No run after it."),
     click.option("--enabled/--disabled", default=None, help="Whether the spec fires at all.  [default: enabled]"),
-    click.option("--executor", help="What runs it: rest, shell, noop, or a plug-in."),
+    click.option("--executor", help="What runs it: rest, shell, python, noop, or a plug-in."),
     click.option("--command", help="A shell command; means --executor shell."),
     click.option("--url", help="A URL to call; means --executor rest."),
     click.option("--method", help="With --url: the HTTP method."),
