@@ -101,8 +101,9 @@ class _Watcher:
         """From here on, with all there is now if that was asked for."""
         state = self._context.state
         here = self._position = self._changes.newest
-        found = [item for item in items_now(state, self._wanted.kinds) if self._wanted.matches(item)]
-        if not self._snapshot or not found:
+        there = items_now(state, self._wanted.kinds) if self._snapshot else ()
+        found = [item for item in there if self._wanted.matches(item)]
+        if not found:
             yield self._answer((), reset=reset)
             return
         piece = _Piece()
@@ -119,8 +120,8 @@ class _Watcher:
         clock = self._context.clock
         piece, spoke, passed, looked = _Piece(), clock.monotonic(), 0, 0
         while self._changes.holds(self._position):
+            self._streams.check()
             if (commit := self._changes.after(self._position)) is None:
-                self._streams.check()
                 if piece.data or passed >= _PASSED or clock.monotonic() - spoke >= BEAT:
                     yield self._answer(piece.data)
                     piece, spoke, passed = _Piece(), clock.monotonic(), 0

@@ -9,7 +9,7 @@ from jobpool.api import watch
 from jobpool.api.changes import Changes
 from jobpool.api.open_streams import MOST, OpenStreams
 from jobpool.api.watch import Watch
-from jobpool.model.errors import JobpoolError, ResourceExhausted
+from jobpool.model.errors import JobpoolError, ResourceExhausted, Unavailable
 from jobpool.store.commands import AddNamespace
 from jobpool.testing.clock import settle
 from jobpool.wire import jobpool_pb2 as pb
@@ -284,3 +284,15 @@ async def test_who_lists_jobs_and_watches_from_there_misses_none(world: World, f
     assert list(listed.data) == []
     watcher = Watcher(world, kinds=["job"], after=str(listed.header.revision))
     assert f"job set {job.id}" in await watcher.changes()
+
+
+async def test_a_stopping_server_ends_a_stream_that_has_much_to_say(world: World) -> None:
+    start = world.n
+    for at in range(4):
+        await world.add_plan(f"p{at}", description="x" * 1000)
+    answers = world.service.stream("Watch", pb.ScheduleWatchRequest(after=f"1.{start}"), PLAIN)
+    async with aclosing(answers):
+        await anext(answers)
+        world.streams.close()
+        with pytest.raises(Unavailable):
+            await anext(answers)
