@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 
 from jobpool.api import watch
-from jobpool.api.changes import Changes
+from jobpool.api.changes import Changes, Position
 from jobpool.api.open_streams import MOST, OpenStreams
 from jobpool.api.watch import Watch
 from jobpool.model.errors import JobpoolError, ResourceExhausted, Unavailable
+from jobpool.replica.replica import Replica, replay
 from jobpool.store.commands import AddNamespace
 from jobpool.testing.clock import settle
 from jobpool.wire import jobpool_pb2 as pb
-from tests.unit.api.nouns import PLAIN, SECOND, World
+from tests.unit.api.nouns import PLAIN, SECOND, World, given
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -296,3 +297,29 @@ async def test_a_stopping_server_ends_a_stream_that_has_much_to_say(world: World
         world.streams.close()
         with pytest.raises(Unavailable):
             await anext(answers)
+
+
+async def test_changes_have_the_same_places_at_the_leader_and_at_a_server_that_follows_its_log(world: World) -> None:
+    leading, follower = Changes(world.core.replica), Replica(default_slots=1000)
+    await follower.restore(world.store)
+    following, start = Changes(follower), follower.state.fence
+    agent, items = await given(world, 5)
+    await world.add_plan("ticks", periodic=pb.PeriodicConfig(enabled=True, spec="@every 1s", time_zone="UTC"))
+    await world.clock.advance(5 * SECOND)
+    for item in items:
+        await agent.finish(item)
+    await world.ask("NameSpaceAdd", pb.ScheduleNameSpaceAddRequest(name="other"))
+    await world.ask("JobDelete", pb.ScheduleJobDeleteRequest(id=items[0].job_id))
+    await replay(world.store.watch(start), follower, until=world.n)
+    told: list[list[tuple[str, str, str, str]]] = []
+    for changes in (leading, following):
+        position, said = Position(start.incarnation, start.n), []
+        while (commit := changes.after(position)) is not None:
+            for at in range(len(commit.items)):
+                change = changes.told(commit, at)
+                said.append((change.position, change.kind, change.action, change.id))
+            position = Position(position.era, commit.n)
+        told.append(said)
+    assert told[0] == told[1]
+    assert {kind for _, kind, _, _ in told[0]} >= {"plan", "job", "node", "namespace"}
+    assert ("job", "gone", items[0].job_id) in {change[1:] for change in told[0]}
