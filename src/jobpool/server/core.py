@@ -11,6 +11,7 @@ from jobpool.api.context import Context, History, Identity
 from jobpool.api.handlers import build_service
 from jobpool.api.open_streams import OpenStreams
 from jobpool.api.operations import Operations
+from jobpool.api.service import Service as Calls
 from jobpool.api.sessions import Sessions
 from jobpool.api.snapshots import Snapshots
 from jobpool.evaluator.worker import Evaluator
@@ -117,9 +118,7 @@ class Core:
             url=me.url,
             require_callback_token=config.require_callback_token,
         )
-        desk = LocalDesk(
-            local, replica, clock, server_id=me.id, is_there=lambda server: server in self.leadership.heard
-        )
+        desk = LocalDesk(local, replica, clock, server_id=me.id, is_there=self._is_there)
         self.answers = Answers(self.leadership, replica, desk)
         give_up, dropped = self.leadership.give_up, retention.dropped_before
         self.follower = Follower(store, replica, clock=clock, give_up=give_up, dropped=dropped)
@@ -134,19 +133,26 @@ class Core:
         self.evaluators = [self._evaluator(at, path, local, clock=clock, dice=dice) for at in range(config.evaluators)]
         self.seen = ServersSeen(me, self.leadership, replica, self.membership, self.sessions, clock=clock)
         self.streams = OpenStreams()
-        self.service = build_service(
+        self.service = self._serves(context, store, engine=engine, path=path)
+        self.answers.service, self.answers.sessions = self.service, self.sessions
+
+    def _is_there(self, server_id: str) -> bool:
+        return server_id in self.leadership.heard
+
+    def _serves(self, context: Context, store: Store, *, engine: Engine, path: LeaderPath) -> Calls:
+        config, clock = self._config, context.clock
+        return build_service(
             context,
             self.sessions,
             Snapshots(store, clock, allow_remote=config.allow_remote_snapshot),
             operations=Operations(context, engine, self.seen),
             ranges=StoredRanges(store, keep=config.leader.job_gc_threshold),
-            has_leader=lambda: self.leadership.leader is not None,
-            outputs=ClusterOutputs(self.sessions, replica, self.mesh, me=me.id),
-            route=Forwarding(path, clock=clock, dice=dice, member_id=config.identity.member_id),
+            outputs=ClusterOutputs(self.sessions, self.replica, self.mesh, me=config.me.id),
+            route=Forwarding(path, clock=clock, dice=context.dice, member_id=config.identity.member_id),
             streams=self.streams,
             is_behind=lambda: self.membership.cut_off or self.seen.lag > 0,
+            has_leader=lambda: self.leadership.leader is not None,
         )
-        self.answers.service, self.answers.sessions = self.service, self.sessions
 
     def _evaluator(self, at: int, path: LeaderPath, local: LocalLeader, *, clock: Clock, dice: Dice) -> Evaluator:
         yields = gives_way(at, of=self._config.evaluators)
