@@ -11,7 +11,7 @@ import pytest
 from msgspec import Struct
 
 from jobpool.testing.etcd import EtcdMember
-from tests.e2e.etcd_api.conftest import Served
+from tests.e2e.etcd_api.conftest import Served, start
 from tests.e2e.etcd_api.etcdctl import Etcdctl
 from tests.e2e.etcd_api.jobpoolctl import Jobpoolctl
 from tests.e2e.jobpool_program import Jobpool
@@ -254,6 +254,25 @@ def test_what_is_refused_is_one_line(both: Both, words: tuple[str, ...]) -> None
     done = both.jobpoolctl.run(*words)
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(r"Error: etcdserver: .+\n", done.stderr), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        ((), "this server has the embedded engine: calls to etcd need the etcd engine"),
+        (("--enable-etcd-api", "false"), "this server does not answer for its etcd: `enable-etcd-api` is false"),
+    ],
+)
+def test_without_an_etcd_it_is_said_why(tmp_path: Path, flags: tuple[str, ...], why: str) -> None:
+    server = start(tmp_path, *flags)
+    try:
+        ctl = Jobpoolctl(server.url, tmp_path, "me:secret" if not flags else "")
+        for words in (("put", "a", "b"), ("watch", "a"), ("lock", "m", "true"), ("user", "list"), ("lease", "list")):
+            done = ctl.run(*words)
+            assert (done.returncode, done.stdout) == (1, ""), words
+            assert re.fullmatch(rf"Error: [\w.]+/\w+: {re.escape(why)}\n", done.stderr), done.stderr
+    finally:
+        server.close()
 
 
 def test_a_watch_of_what_is_ours_is_refused(both: Both) -> None:
