@@ -128,7 +128,7 @@ async def test_a_pause_and_its_ticks(why: Asker) -> None:
 
 
 async def test_plans_whose_runs_would_not_start(why: Asker) -> None:
-    await why.add("alone", overlap="skip", periodic=HOURLY, **command("exec sleep 600"))
+    await why.add("alone", overlap="skip", periodic=HOURLY, **command("exec sleep 60"))
     job = await why.run("alone")
     await why.job(job, Code.RUNNING)
     held = await why.plan("alone", Code.OVERLAP)
@@ -164,7 +164,7 @@ async def test_a_job_that_fails_and_runs_again(why: Asker) -> None:
 
 
 async def test_a_skipped_tick_and_a_job_that_is_with_somebody(why: Asker, callee: Callee) -> None:
-    await why.add("ticks", overlap="skip", periodic=SECONDLY, **command("trap '' TERM; while :; do sleep 1; done"))
+    await why.add("ticks", overlap="skip", periodic=SECONDLY, **command("trap '' TERM; sleep 60"))
     skipped = await until(lambda: why.api.everything("jobs", plan_id="ticks", status="skipped"))
     await why.job(skipped[0]["id"], Code.BY_SCHEDULE)
     told = await why.job(skipped[0]["id"], Code.SKIPPED_OVERLAP)
@@ -183,7 +183,7 @@ async def test_a_skipped_tick_and_a_job_that_is_with_somebody(why: Asker, callee
 
 async def test_jobs_and_slots(why: Asker) -> None:
     await why.api.post("namespaces", name="small", job_parallelism_limit=1, when_full="wait")
-    await why.add("long", namespace="small", **command("exec sleep 600"))
+    await why.add("long", namespace="small", **command("exec sleep 60"))
     first, second = [await why.run("long", namespace="small") for _ in range(2)]
     await why.job(second, Code.SLOT_WAIT)
     full = await why.plan("long", Code.NAMESPACE_FULL, namespace="small")
@@ -212,7 +212,7 @@ async def test_jobs_that_wait(why: Asker) -> None:
     await why.api.post("jobs", id="record", namespace="default", plan_id="slow", name="slow", status="pending")
     await why.job("record", Code.NO_EVALUATION)
 
-    await why.add("full", **command("exec sleep 600"))
+    await why.add("full", **command("exec sleep 60"))
     *_, waiting = [await why.run("full") for _ in range(4)]
     await why.job(waiting, Code.ALL_FULL)
 
