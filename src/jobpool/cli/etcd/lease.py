@@ -1,9 +1,13 @@
 """`jobpoolctl lease`: ends of life that keys share."""
 
+from base64 import b64encode
+from collections.abc import Iterable
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import click
 
+from jobpool.cli.ctl_errors import FAILED
 from jobpool.cli.ctl_options import Settings
 from jobpool.cli.etcd.frame import INT64, LEASE, EtcdGroup, fail, run
 
@@ -25,7 +29,8 @@ def grant(settings: Settings, ttl: int) -> None:
     from jobpool.cli.etcd.show import header_beside, header_fields, said, show
     from jobpool.wire import etcd_pb2 as pb
 
-    answer = run(settings, lambda etcd: etcd.call("LeaseGrant", pb.LeaseGrantRequest(TTL=ttl), reply=_granted()))
+    request = pb.LeaseGrantRequest(TTL=ttl)
+    answer = run(settings, lambda etcd: etcd.call("LeaseGrant", request, reply=pb.LeaseGrantResponse))
     show(
         settings,
         answer,
@@ -33,12 +38,6 @@ def grant(settings: Settings, ttl: int) -> None:
         fields=lambda: [*header_fields(answer), f'"ID" : {answer.ID}', f'"TTL" : {answer.TTL}'],
         json=lambda: header_beside(answer, ID=answer.ID, TTL=answer.TTL, Error=answer.error),
     )
-
-
-def _granted() -> "type[pb.LeaseGrantResponse]":
-    from jobpool.wire import etcd_pb2 as pb
-
-    return pb.LeaseGrantResponse
 
 
 @lease.command("revoke")
@@ -89,12 +88,8 @@ def _life(answer: "pb.LeaseTimeToLiveResponse", *, keys: bool) -> bytes:
     return told + b", attached keys([" + b" ".join(answer.keys) + b"])" if keys else told
 
 
-def _base64(keys: "pb.LeaseTimeToLiveResponse | object") -> list[str] | None:
-    import base64
-    from collections.abc import Iterable
-
-    assert isinstance(keys, Iterable)
-    return [base64.b64encode(key).decode() for key in keys] or None
+def _base64(keys: Iterable[bytes]) -> list[str] | None:
+    return [b64encode(key).decode() for key in keys] or None
 
 
 @lease.command("list")
@@ -128,14 +123,15 @@ def keep_alive(settings: Settings, lease_id: int, *, once: bool) -> None:
 async def _keep(etcd: "Etcd", settings: Settings, lease_id: int, *, once: bool) -> None:
     from jobpool.cli.etcd.sessions import beats
 
-    async for answer in beats(etcd, lease_id):
-        if answer.TTL <= 0:
+    async with aclosing(beats(etcd, lease_id)) as answers:
+        async for answer in answers:
+            if answer.TTL <= 0:
+                break
+            _show_beat(settings, answer)
             if once:
-                fail(1, "etcdserver: requested lease not found")
-            break
-        _show_beat(settings, answer)
-        if once:
-            return
+                return
+    if once:
+        fail(FAILED, "etcdserver: requested lease not found")
     click.echo(f"lease {lease_id:016x} expired or revoked.")
 
 

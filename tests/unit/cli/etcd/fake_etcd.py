@@ -15,6 +15,7 @@ from jobpool.wire import etcd_pb2 as pb
 
 Answer = Message | GRPCError | Callable[[Any], Message]
 Converse = Callable[[Stream[Any, Any]], Awaitable[None]]
+PACKAGES = {"Lock": "v3lockpb", "Election": "v3electionpb"}
 HEADER = pb.ResponseHeader(cluster_id=1, member_id=2, revision=3, raft_term=4)
 
 
@@ -34,7 +35,7 @@ class FakeEtcd:
 
     def __mapping__(self) -> dict[str, Handler]:
         return {
-            f"/etcdserverpb.{service.name}/{method.name}": Handler(
+            f"/{PACKAGES.get(service.name, 'etcdserverpb')}.{service.name}/{method.name}": Handler(
                 self._serve(method.name),
                 Cardinality.STREAM_STREAM if method.client_streaming else Cardinality.UNARY_UNARY,
                 GetMessageClass(method.input_type),
