@@ -147,14 +147,17 @@ def move_leader(settings: Settings, server: str, *, raft: bool) -> None:
     There are two leads, best not on one server, so that the loss of a machine costs one election only: that of the
     scheduling, and that of etcd's Raft group below (--raft). Move what `endpoint status --cluster` shows on a machine
     before it is taken away; a server that is stopped by SIGTERM does so itself. Without SERVER, neither lead goes to
-    the server that has the other one, unless no other is there.
+    the server that has the other one, unless no other is there. With --compat, SERVER is a member's id and the lead
+    that of the Raft group, as the original has it.
     """
     from jobpool.wire import jobpool_pb2 as pb
 
     answer: pb.MoveLeaderResponse | pb.MoveRaftLeaderResponse
-    if raft:
-        answer = asyncio.run(_move_raft(settings, server))
+    if raft or (settings.compat and server):
+        before, answer = asyncio.run(_move_raft(settings, server))
         said = f"member {answer.data.name} leads the Raft group"
+        if settings.compat:
+            said = f"Leadership transferred from {before} to {answer.data.id}"
     else:
         answer = run(settings, lambda client: client.move_leader(pb.MoveLeaderRequest(to=server)))
         said = f"server {answer.data.name} leads"
@@ -162,8 +165,8 @@ def move_leader(settings: Settings, server: str, *, raft: bool) -> None:
         Lines().show([(said,)])
 
 
-async def _move_raft(settings: Settings, to: str) -> "pb.MoveRaftLeaderResponse":
-    """Asked at the server whose member has the lead: nobody else can give it away."""
+async def _move_raft(settings: Settings, to: str) -> "tuple[str, pb.MoveRaftLeaderResponse]":
+    """Who led, and the answer. Asked at the server whose member has the lead: nobody else can give it away."""
     from jobpool.cli.ctl_status import status_of
     from jobpool.wire import jobpool_pb2 as pb
 
@@ -177,7 +180,7 @@ async def _move_raft(settings: Settings, to: str) -> "pb.MoveRaftLeaderResponse"
             answer = (await ask_each(settings, [endpoint], move))[0]
             if isinstance(answer, JobpoolError):
                 raise answer
-            return answer
+            return status.member_id, answer
     raise Unavailable("no server that answers has the member that leads the Raft group")
 
 

@@ -304,6 +304,13 @@ async def test_the_raft_lead_is_given_away_by_who_has_it(bare: Ctl, apis: list[F
     assert [len(one.received("MoveRaftLeader")) for one in apis] == [0, 1, 0]
 
 
+async def test_an_id_and_compat_mean_the_raft_lead(bare: Ctl, apis: list[FakeApi]) -> None:
+    apis[1].answers("MoveRaftLeader", pb.MoveRaftLeaderResponse(data=pb.Member(id="a3", name="server3")))
+    outcome = await bare("move-leader", "a3", "--compat", "--endpoints", apis[0].endpoint)
+    assert (outcome.code, outcome.out) == (0, "Leadership transferred from a2 to a3\n")
+    assert apis[1].received("MoveRaftLeader") == [pb.MoveRaftLeaderRequest(to="a3")]
+
+
 async def test_a_raft_leader_that_does_not_answer_is_told(bare: Ctl, apis: list[FakeApi]) -> None:
     apis[1].answers("ServerStatus", Unavailable("away"))
     outcome = await bare("move-leader", "--raft", "--endpoints", apis[2].endpoint)
