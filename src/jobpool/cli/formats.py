@@ -18,7 +18,7 @@ from jobpool.cli.compat import go_json, go_members, go_text_of
 from jobpool.cli.ctl_kinds import UnsupportedFormat
 from jobpool.cli.ctl_options import Settings
 from jobpool.cli.grid import say
-from jobpool.cli.output import show_json, show_plain_json
+from jobpool.cli.output import fields_of, show_json, show_plain_json
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import FieldDescriptor
@@ -145,7 +145,7 @@ class Pages:
         else:
             before = "".join(f"{member}," for member in self._members(_around(answer)[0]))
             text = f'{{{before}"data":[' if compat else f'{{{before}\n  "data": [\n    '
-        written = map(go_json, items) if compat else (_indented(_dict_of(item), 4) for item in items)
+        written = map(go_json, items) if compat else (_indented(fields_of(item), 4) for item in items)
         click.echo(text + ("," if compat else ",\n    ").join(written), nl=False)
 
     def _end_of_json(self, answer: "Message") -> str:
@@ -155,7 +155,7 @@ class Pages:
     def _members(self, part: "Message") -> Iterable[str]:
         if self._settings.compat:
             return [f"{go_text_of(name)}:{value}" for name, value in go_members(part)]
-        return [f"\n  {json.dumps(name)}: {_indented(value, 2)}" for name, value in _dict_of(part).items()]
+        return [f"\n  {json.dumps(name)}: {_indented(value, 2)}" for name, value in fields_of(part).items()]
 
     def _fields(self, answer: "Message", items: "list[Message]") -> None:
         lines = [] if self._begun else list(field_lines(_around(answer)[0]))
@@ -180,12 +180,6 @@ def _around(answer: "Message") -> "tuple[Message, Message]":
             if field.number == middle or (field.number < middle) != (part is before):
                 part.ClearField(field.name)
     return before, after
-
-
-def _dict_of(message: "Message") -> dict[str, Any]:
-    from google.protobuf.json_format import MessageToDict
-
-    return MessageToDict(message, preserving_proto_field_name=True)
 
 
 def _indented(value: object, by: int) -> str:

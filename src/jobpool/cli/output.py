@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
@@ -68,16 +68,29 @@ def show_fields(message: "Message", zone: tzinfo | None) -> None:
 
 def show_json(message: "Message") -> None:
     """The whole message as proto JSON, with the proto's field names."""
-    from google.protobuf.json_format import MessageToJson
-
-    click.echo(MessageToJson(message, preserving_proto_field_name=True, ensure_ascii=False))
+    show_plain_json(fields_of(message))
 
 
 def fields_of(message: "Message") -> dict[str, object]:
-    """What `show_json` shows, to be added to."""
+    """What `show_json` shows, to be added to. Maps have no order of their own: theirs is that of the alphabet."""
     from google.protobuf.json_format import MessageToDict
 
-    return cast("dict[str, object]", MessageToDict(message, preserving_proto_field_name=True))
+    fields = MessageToDict(message, preserving_proto_field_name=True)
+    _order_maps(fields, message.DESCRIPTOR)
+    return fields
+
+
+def _order_maps(fields: dict[str, Any], kind: Any) -> None:  # of Descriptor, of which protobuf has two
+    for name, value in fields.items():
+        inner = kind.fields_by_name[name].message_type
+        if inner is None or isinstance(value, str):
+            continue
+        if inner.GetOptions().map_entry:
+            fields[name] = dict(sorted(value.items()))
+        else:
+            for one in value if isinstance(value, list) else (value,):
+                if isinstance(one, dict):
+                    _order_maps(one, inner)
 
 
 def show_plain_json(value: object) -> None:

@@ -133,3 +133,14 @@ async def test_values_of_the_program_itself_as_fields(bare: Ctl) -> None:
     lines = dict(line.split(" : ", 1) for line in outcome.out.splitlines() if line)
     assert json.loads(lines['"endpoint"']) == "http://127.0.0.1:1"
     assert lines['"health"'] == "false"
+
+
+async def test_maps_have_one_order(run: Ctl, api: FakeApi) -> None:
+    names = [f"label-{at}" for at in range(9)]
+    plan = pb.Plan(id="x", labels=dict.fromkeys(reversed(names), "y"))
+    api.answers("PlanDetail", pb.SchedulePlanDetailResponse(data=plan))
+    api.answers("PlanList", pb.SchedulePlanListResponse(data=[plan], totalPages=1))
+    for words in ("plan detail x", "plan list", "plan list --all"):
+        for form in ("json", "fields"):
+            printed = (await run(*words.split(), "-w", form)).out
+            assert [name for line in printed.splitlines() for name in names if name in line] == names, (words, form)
