@@ -61,7 +61,8 @@ def build_service(
         }
     streamed: Mapping[str, ServerStream] = {
         "Watch": watch.serve,
-        **{"JobLogsFollow": logs.follow, "SnapshotSave": snapshots.save},  # by gRPC only
+        "JobLogsFollow": logs.follow,
+        "SnapshotSave": snapshots.save,
     }
     return Service(handlers, agent_session=sessions.serve, streams=streamed, route=route)
 

@@ -17,7 +17,7 @@ _OPTIONS = (
     ("advertise-server-urls", "URLS", "The servers, separated by commas (default http://127.0.0.1:2379)."),
     ("data-center", "TEXT", "Where this machine stands (default default)."),
     ("capacity", "N", "How many runs at once (default 256)."),
-    ("executors", "NAMES", "What it runs, separated by commas (default rest,noop; shell and python run what plans say)."),
+    ("executors", "NAMES", "What it runs, with commas between (default rest,noop; there are shell and python too)."),
     ("drain-timeout", "SPAN", "How long a stopping agent waits for what runs (default 60s)."),
     ("log-level", "LEVEL", "debug, info, warning or error (default info)."),
     ("log-format", "FORMAT", "text or json (default text)."),
