@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from jobpool.evaluator.worker import Evaluator
@@ -68,6 +68,7 @@ class Metrics:
             "jobpool_commit_operations", "Operations in a commit.", buckets=_BATCH, registry=self._registry
         )
         self._registry.register(_Parts(self))
+        ProcessCollector(registry=self._registry)
         replica.listen(self._observe)
 
     def text(self) -> bytes:

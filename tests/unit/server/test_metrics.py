@@ -182,3 +182,7 @@ async def test_the_space_of_the_store_is_told_once_it_was_looked_at(watched: Wat
     watched.allowance.looked(Space(9, 7, 11))
     values = watched.values()
     assert (values[("jobpool_store_bytes", "in_use")], values[("jobpool_store_bytes", "quota")]) == (7, 11)
+
+
+async def test_the_servers_process_is_told_of_as_everywhere(watched: Watched) -> None:
+    assert watched.values()["process_resident_memory_bytes",] > 1_000_000
