@@ -7,10 +7,10 @@ from google.protobuf.message import Message
 
 from jobpool.api.etcd.guard import Guard
 from jobpool.api.etcd.methods import METHODS
-from jobpool.api.etcd.passage import Caller, Passage
+from jobpool.api.etcd.passage import Caller, Passage, refused
 from jobpool.api.etcd.site import Site
-from jobpool.api.etcd.split import Shape, deletes_for, judged, merged, ranges_for
-from jobpool.model.errors import FailedPrecondition
+from jobpool.api.etcd.split import MAX_OPERATIONS, Shape, deletes_for, judged, merged, operations, ranges_for
+from jobpool.model.errors import Code, FailedPrecondition
 from jobpool.wire import etcd_pb2 as etcd
 
 Handler: TypeAlias = Callable[..., Awaitable[bytes]]
@@ -71,6 +71,8 @@ class Keys:
 
     async def txn(self, request: etcd.TxnRequest, caller: Caller) -> bytes:
         sent, shape = judged(request, self._guard)
+        if operations(request) > MAX_OPERATIONS:
+            raise refused(Code.INVALID_ARGUMENT, "etcdserver: too many operations in txn request")
         answer = await self._passing.passed("Txn", sent, caller)
         return answer if shape.plain else _whole(answer, shape).SerializeToString()
 

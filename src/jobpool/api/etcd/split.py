@@ -25,6 +25,8 @@ from jobpool.wire.etcd_pb2 import (
 
 MAX_DEPTH = 8
 """Transactions in transactions."""
+MAX_OPERATIONS = 128
+"""etcd's own number. Members are started with a far larger one for jobpool's transactions, and build answers whole."""
 _MOST = 2**63 - 1
 
 Part: TypeAlias = "RangeRequest | DeleteRangeRequest | Shape | None"
@@ -45,6 +47,13 @@ class Shape(Struct, frozen=True):
     @staticmethod
     def _differs(part: Part) -> bool:
         return part is not None and not (isinstance(part, Shape) and part.plain)
+
+
+def operations(request: TxnRequest) -> int:
+    """How many etcd counts: the longest of its three lists, and of each transaction in it likewise."""
+    inner = [one.request_txn for one in (*request.success, *request.failure) if one.HasField("request_txn")]
+    longest = max(len(request.compare), len(request.success), len(request.failure))
+    return longest + sum(operations(one) for one in inner)
 
 
 def judged(request: TxnRequest, guard: Guard, depth: int = 1) -> tuple[TxnRequest, Shape]:

@@ -258,3 +258,28 @@ def test_a_refusal_keeps_its_status_and_text() -> None:
         error = refused(code, "etcdserver: as it was")
         assert (error.code, error.message) == (code, "etcdserver: as it was")
     assert refused(99, "x").code is Code.UNKNOWN
+
+
+def _gets(count: int) -> list[etcd.RequestOp]:
+    return [etcd.RequestOp(request_range=etcd.RangeRequest(key=b"a"))] * count
+
+
+async def test_a_transaction_has_no_more_operations_than_etcd_takes(desk: Desk) -> None:
+    """Members take 20,000 for jobpool itself; so many ranges over a large value would be built in memory at once."""
+    within = etcd.TxnRequest(compare=[etcd.Compare(key=b"a")] * 128, success=_gets(128), failure=_gets(128))
+    await desk.call("Txn", within)
+    inner = etcd.RequestOp(request_txn=etcd.TxnRequest(success=_gets(127)))
+    await desk.call("Txn", etcd.TxnRequest(success=[inner]))
+    for beyond in (
+        etcd.TxnRequest(success=_gets(129)),
+        etcd.TxnRequest(failure=_gets(129)),
+        etcd.TxnRequest(compare=[etcd.Compare(key=b"a")] * 129),
+        etcd.TxnRequest(failure=[inner, *_gets(1)]),
+        etcd.TxnRequest(success=[etcd.RequestOp(request_txn=etcd.TxnRequest(success=_gets(64)))] * 64),
+    ):
+        desk.passage.asked.clear()
+        refusal = await desk.refuses("Txn", beyond)
+        assert (refusal.code, str(refusal)) == (
+            Code.INVALID_ARGUMENT,
+            "etcdserver: too many operations in txn request",
+        )
