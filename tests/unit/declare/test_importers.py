@@ -76,12 +76,34 @@ def test_what_is_no_record_is_refused(kind: str, text: str) -> None:
 @pytest.mark.parametrize("text", ["{}", "[{}]", '[{"name": 5, "schedule": [], "spec": "x", "executor_config": []}]'])
 def test_records_that_say_nothing_make_no_trouble(kind: str, text: str) -> None:
     found = read(kind, text)
-    assert found.documents == () or kind == "original"
+    assert found.documents == ()
 
 
 def test_without_a_zone_one_warning_says_so() -> None:
     assert codes(read("crontab", "0 1 * * * a\n0 2 * * * b\n", zone="")) == ["no-time-zone"]
     assert codes(read("crontab", "0 1 * * * a\n", zone="Europe/Berlin")) == []
+
+
+def test_the_original_without_plans_has_none() -> None:
+    found = read("original", '{"header": {"cluster_id": "1"}}')
+    assert (found.documents, codes(found)) == ((), ["not-imported"])
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", " \t "])
+@pytest.mark.parametrize("when", ["25 6 * * *", "@daily", "-25 6 * * *"])
+def test_any_blanks_part_a_user_from_the_command(blank: str, when: str) -> None:
+    line = f"{when}{blank}www-data{blank}test -x /srv/a || /srv/b --all\n"
+    found = IMPORTERS["crontab"](line, ImportOptions(time_zone="UTC", system=True))
+    assert found.warnings[0].text == "ran as 'www-data', here as the user of the agent"
+    assert found.documents[0]["parameters"] == {
+        "command": "test -x /srv/a || /srv/b --all",
+        "env": {"PATH": "/usr/bin:/bin"},
+    }
+    assert found.documents[0]["periodic"] == {"spec": when.removeprefix("-"), "time_zone": "UTC"}
+
+
+def test_a_crontab_of_the_system_that_is_not_said_to_be_one() -> None:
+    assert codes(read("crontab", "0 1 * * * root\t/srv/a\n")) == ["system"]
 
 
 def test_the_same_name_twice_gets_a_number() -> None:

@@ -11,7 +11,7 @@ from jobpool.declare.importers.dialects import vixie
 CRONS_PATH = "/usr/bin:/bin"
 
 _SETTING = re.compile(r"""\s*(?:"([^"]+)"|'([^']+)'|([A-Za-z_]\w*))\s*=\s*(.*?)\s*""", re.ASCII)
-_LINE = re.compile(r"\s*(@\w+|(?:\S+\s+){4}\S+)\s+(.*)")
+_LINE = re.compile(r"-?(@\w+|(?:\S+\s+){4}\S+)\s+(.*)")  # cronie reads a leading - as "do not log"
 _RELATIVE = re.compile(r"(?:^|[\s;&|(])(?:\.{1,2}/|[\w-]+/)")
 _OWN = ("MAILTO", "MAILFROM", "CRON_TZ", "SHELL", "RANDOM_DELAY", "CONTENT_TYPE", "CONTENT_TRANSFER_ENCODING")
 _BEFORE = ("cd", "test", "[", "export", "umask", ".")
@@ -79,8 +79,9 @@ def _job(line: str, settings: Mapping[str, str], comment: str, *, system: bool) 
     schedule, rest = found.groups()
     user = ""
     if system:
-        user, _, rest = rest.partition(" ") if " " in rest else (rest, "", "")
-    return _Line(schedule, user, rest.strip(), dict(settings), comment) if rest.strip() else None
+        user, *others = rest.split(maxsplit=1)
+        rest = others[0] if others else ""
+    return _Line(schedule, user, rest, dict(settings), comment) if rest else None
 
 
 def _document(job: _Line, options: ImportOptions, ids: Ids, notes: Notes) -> dict[str, object] | None:
@@ -89,6 +90,8 @@ def _document(job: _Line, options: ImportOptions, ids: Ids, notes: Notes) -> dic
         return None
     if job.user:
         notes.warn("user", "run-as", f"ran as {job.user!r}, here as the user of the agent")
+    elif job.command.startswith(("root ", "root\t")):
+        notes.warn("command", "system", "the command begins with 'root': in a crontab of the system that is the user")
     schedule = vixie(job.schedule, job.settings.get("CRON_TZ", options.time_zone), notes)
     document: dict[str, object] = {"id": ids.of(_name(job.command))}
     if job.comment:

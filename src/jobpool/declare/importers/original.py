@@ -14,6 +14,9 @@ def import_original(text: str, options: ImportOptions) -> Imported:
     notes, ids, documents = Notes(), Ids(), []
     for plan in records_of(text, options.source, within=("data",)):
         notes.at(text_of(plan, "id"))
+        if not text_of(plan, "id"):
+            notes.warn("id", "not-imported", "there is no plan here: wanted an id, found none")
+            continue
         documents.append(_document(plan, ids.of(text_of(plan, "id"), notes), options, notes))
     return Imported(tuple(documents), tuple(notes.warnings))
 
