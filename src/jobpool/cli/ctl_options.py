@@ -16,6 +16,7 @@ from jobpool.cli.ctl_kinds import START as START
 from jobpool.cli.ctl_kinds import UnsupportedFormat as UnsupportedFormat
 from jobpool.kit.pure.durations import SECOND, Millis
 
+_COMPAT = "jobpoolctl.compat"
 MAX_PAGE = 1000
 MAX_NUMBER = 2_147_483_647
 MAX_REVISION = 9_223_372_036_854_775_807
@@ -57,6 +58,14 @@ class Paging(msgspec.Struct, frozen=True):
     size: int
     everything: bool
 
+
+ADDED = {
+    "jobpoolctl": {"apply", "completion", "defrag", "diff", "export", "import", "node", "queue", "snapshot"},
+    "plan": {"add", "delete", "explain", "ledger", "offline", "online", "pause", "preview", "resume", "run", "update"},
+    "job": {"cancel", "explain", "logs", "rerun", "wait"},
+    "namespace": {"detail", "update"},
+}
+"""Commands that the original has not: with --compat no beginning that means one of its own means these too."""
 
 _GLOBAL: Sequence[tuple[tuple[str, ...], dict[str, Any]]] = (
     (("--endpoints",), {"type": ENDPOINTS, "help": "Servers, tried in order.  [default: 127.0.0.1:2379]"}),
@@ -163,6 +172,8 @@ class PrefixGroup(_WithGlobals, click.Group):
         if cmd_name in names:
             return self._loaded(cmd_name)
         matches = [name for name in names if name.startswith(cmd_name)]
+        if len(matches) > 1 and ctx.meta.get(_COMPAT, ctx.obj is not None and ctx.obj.compat):
+            matches = [name for name in matches if name not in ADDED.get(self.name or "", ())] or matches
         if len(matches) > 1:
             ctx.fail(f"{cmd_name!r} could be {' or '.join(matches)}")
         return self._loaded(matches[0]) if matches else None
@@ -170,6 +181,8 @@ class PrefixGroup(_WithGlobals, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if "--compat" in args:  # behind the command: it is parsed only when that is known
+            ctx.meta[_COMPAT] = True
         try:
             return super().resolve_command(ctx, args)
         except click.exceptions.NoSuchCommand as error:

@@ -10,7 +10,7 @@ import pytest
 from jobpool.cli.ctl import root
 from jobpool.cli.ctl_errors import BAD_ARGUMENTS
 from jobpool.cli.ctl_kinds import BAD_FEATURE
-from jobpool.cli.ctl_options import FORMATS, Leaf
+from jobpool.cli.ctl_options import ADDED, FORMATS, Leaf
 from jobpool.testing.fake_api import FakeApi
 from tests.unit.cli.harness import Ctl, Outcome
 
@@ -61,6 +61,15 @@ COMMANDS = dict(leaves(root))
 
 def test_every_command_of_the_original_is_there() -> None:
     assert {" ".join(words.split()) for words in ORIGINAL.split(",")} <= set(COMMANDS)
+
+
+def test_what_was_added_to_the_originals_groups_is_known() -> None:
+    """Beginnings of names depend on it, with --compat."""
+    there = {tuple(words.split()) for words in ORIGINAL.split(",")}
+    assert {words.split()[0] for words in COMMANDS} - {path[0] for path in there} == ADDED["jobpoolctl"]
+    for group in {path[0] for path in there if len(path) > 1}:
+        found = {words.split()[1] for words in COMMANDS if words.startswith(f"{group} ")}
+        assert found - {path[1] for path in there if path[0] == group} == ADDED.get(group, set())
 
 
 @pytest.fixture(autouse=True)

@@ -23,6 +23,27 @@ async def test_unique_beginnings_of_names(run: Ctl, api: FakeApi) -> None:
     assert [rpc for rpc, _ in api.requests] == ["NameSpaceList", "AllocationDetail"]
 
 
+@pytest.mark.parametrize(
+    ("words", "rpc"),
+    [("pl l", "PlanList"), ("job l", "JobList"), ("pl d p1 ns", "PlanDetail"), ("n d ns", "NameSpaceDelete")],
+)
+async def test_with_compat_beginnings_mean_the_originals_commands(
+    run: Ctl, api: FakeApi, words: str, rpc: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await run(*words.split())).code == 128
+    assert (await run("--compat", *words.split())).code == 0
+    assert (await run(*words.split(), "--compat")).code == 0
+    monkeypatch.setenv("JOBPOOLCTL_COMPAT", "true")
+    assert (await run(*words.split())).code == 0
+    assert [name for name, _ in api.requests] == [rpc] * 3
+
+
+async def test_with_compat_new_commands_may_be_shortened_too(run: Ctl, api: FakeApi) -> None:
+    assert (await run("--compat", "p", "l")).code == 128  # plan, put: so it was
+    assert (await run("--compat", "pl", "pau", "p1")).code == 0
+    assert [name for name, _ in api.requests] == ["PlanPause"]
+
+
 async def test_a_whole_name_wins_over_those_it_begins(run: Ctl, api: FakeApi) -> None:
     assert (await run("plan", "o")).code == 128  # online, offline
     assert (await run("plan", "on", "x")).code == 0
