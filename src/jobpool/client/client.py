@@ -57,6 +57,8 @@ class Client(Lists, Streams):
         clock: Clock | None = None,
         dice: Dice | None = None,
     ) -> None:
+        if isinstance(endpoints, str):
+            raise InvalidArgument("endpoints", f"wanted a list of servers, found the text {endpoints!r}")
         if not endpoints:
             raise InvalidArgument("endpoints", "wanted at least one server, found none")
         parsed = [parse_endpoint(text, secure=tls is not None) for text in endpoints]

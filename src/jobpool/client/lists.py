@@ -146,6 +146,8 @@ def _stamp(field: str, at: datetime | None) -> Timestamp | None:
 
 
 def _json(parameters: Mapping[str, object]) -> str:
+    if not isinstance(parameters, Mapping):
+        raise InvalidArgument("parameters", f"wanted values by name, found {str(parameters)[:60]!r}")
     try:
         return json.dumps(dict(parameters), ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -95,8 +95,10 @@ def _millis(field: str, value: object) -> Millis:
         if rest:
             raise _wanted(field, "whole milliseconds", value)
         return found
+    if not isinstance(value, str):
+        raise _wanted(field, 'a span such as "90s" or a timedelta', value)
     try:
-        return parse_duration(text(field, value))
+        return parse_duration(value)
     except ValueError as error:
         raise InvalidArgument(field, str(error)) from error
 

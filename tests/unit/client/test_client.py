@@ -45,6 +45,11 @@ async def silent(_: Message) -> Message:
     raise AssertionError
 
 
+def test_endpoints_are_a_list() -> None:
+    with pytest.raises(InvalidArgument, match="endpoints: wanted a list of servers, found the text "):
+        Client("127.0.0.1:2379")
+
+
 async def test_answers_typed() -> None:
     async with FakeApi() as api, Client([api.endpoint]) as client:
         api.answers("PlanList", plans("a", "b"))

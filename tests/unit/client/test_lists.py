@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from google.protobuf.message import Message
@@ -100,5 +101,13 @@ async def test_each_run_has_its_own_key() -> None:
 async def test_parameters_that_json_cannot_hold(parameters: dict[str, object]) -> None:
     async with FakeApi() as api, Client([api.endpoint]) as client:
         with pytest.raises(InvalidArgument, match="parameters: JSON cannot hold it"):
+            await client.run_plan("p", parameters=parameters)
+    assert not api.requests
+
+
+@pytest.mark.parametrize("parameters", ['{"a": 1}', [1]])
+async def test_parameters_that_are_no_object(parameters: Any) -> None:
+    async with FakeApi() as api, Client([api.endpoint]) as client:
+        with pytest.raises(InvalidArgument, match="parameters: wanted values by name, found "):
             await client.run_plan("p", parameters=parameters)
     assert not api.requests

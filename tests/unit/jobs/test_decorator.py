@@ -165,7 +165,7 @@ def test_everything_that_can_be_said() -> None:
         ({"dst_gap": "run"}, "dst_gap", "'run-after'"),
         ({"match": ""}, "match", "found nothing"),
         ({"timeout": "90"}, "timeout", "such as 90s"),
-        ({"timeout": 90}, "timeout", "wanted a text"),
+        ({"timeout": 90}, "timeout", 'such as "90s" or a timedelta'),
         ({"timeout": timedelta(microseconds=1)}, "timeout", "whole milliseconds"),
         ({"timeout": timedelta(seconds=-1)}, "timeout", "1s to 30d"),
         ({"retries": -1}, "retries", "0 to 100"),
