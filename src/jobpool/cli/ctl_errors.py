@@ -1,9 +1,11 @@
 """What `jobpoolctl` says when something fails, what to do next, and with which exit code it ends."""
 
+import os
 import re
 import traceback
 
 import click
+from click.core import ParameterSource
 
 from jobpool.cli.ctl_kinds import BAD_FEATURE, UnsupportedFormat
 from jobpool.model.errors import (
@@ -34,6 +36,7 @@ FIELD_HINTS = (
         "quoted for the shell",
     ),
     ("periodic.time_zone", "zones are named as in Europe/Berlin, Asia/Shanghai or UTC"),
+    ("parameters.entry", "parameters are given whole: `jobpoolctl plan detail ID` shows what the plan has"),
     ("parameters", "--url … for rest, --command … for shell, or --parameters with JSON text or @FILE"),
     *((field, "a plan says when in `periodic: {spec: …, time_zone: …}`") for field in ("schedule", "cron")),
     *((field, "it goes into `parameters: {…}`, beside an `executor`") for field in ("command", "url", "env", "cwd")),
@@ -58,10 +61,20 @@ def report_usage(error: click.ClickException) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
         return BAD_ARGUMENTS
-    click.echo(f"Error: {error.format_message()}", err=True)
+    click.echo(f"Error: {error.format_message()}{_variable(error)}", err=True)
     context = error.ctx if isinstance(error, click.UsageError) else None
     click.echo(f"Hint: `{context.command_path if context else 'jobpoolctl'} --help` shows what it takes", err=True)
     return BAD_FEATURE if isinstance(error, UnsupportedFormat) else BAD_ARGUMENTS
+
+
+def _variable(error: click.ClickException) -> str:
+    """Where a refused value came from, if nobody has typed it."""
+    if not isinstance(error, click.BadParameter) or error.param is None or error.ctx is None:
+        return ""
+    name, variables = error.param.name, error.param.envvar
+    if not name or error.ctx.get_parameter_source(name) is not ParameterSource.ENVIRONMENT:
+        return ""
+    return next((f" (of ${name})" for name in variables or () if os.environ.get(name)), "")
 
 
 def report_io(error: OSError) -> int:

@@ -234,7 +234,7 @@ def delete(settings: Settings, plan_id: str, *, namespace: str, revision: int | 
 
 @plan.command("run")
 @click.argument("plan_id")
-@click.option("--parameters", metavar="JSON|@FILE", help="Instead of the plan's, for this run.")
+@click.option("--parameters", metavar="JSON|@FILE", help="All of them, instead of the plan's, for this run.")
 @click.option("--idempotency-key", default="", help="The same key within 24 h names the same run.")
 @click.option("--overlap", default="", metavar="allow", help="Start it whatever runs.  [default: the plan's]")
 @in_namespace

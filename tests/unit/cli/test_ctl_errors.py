@@ -47,9 +47,20 @@ async def test_no_server(bare: Ctl) -> None:
     assert advice.startswith("Hint: `jobpool` starts a server")
 
 
+@pytest.mark.parametrize("name", ["JOBPOOLCTL_COMMAND_TIMEOUT", "ETCDCTL_COMMAND_TIMEOUT"])
+async def test_a_value_that_nobody_typed_is_told_with_its_variable(
+    run: Ctl, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "soon")
+    outcome = await run("plan", "list")
+    assert outcome.code == 128
+    assert outcome.err.splitlines()[0].endswith(f"found 'soon' (of ${name})")
+
+
 @pytest.mark.parametrize(
     ("error", "code", "advice"),
     [
+        (InvalidArgument("parameters.entry", "is missing"), 3, "parameters are given whole"),
         (NotFound("namespace", "ops", field="namespace"), 1, "`jobpoolctl namespace add ops` creates it"),
         (NotFound("plan", "default/x"), 1, "`jobpoolctl plan list` shows the plans of all namespaces; --ns"),
         (NotFound("job", "x"), 1, "`jobpoolctl job list` shows what there is"),
