@@ -14,6 +14,9 @@ from yaml.constructor import ConstructorError
 from jobpool.model.errors import InvalidArgument
 from jobpool.wire.json_decode import parse_object
 
+_UNFOLDED = 16 * 1024 * 1024
+"""What aliases may add to a text, counted in letters and values: nine short lines can stand for a billion."""
+
 TAG = "tag:yaml.org,2002:"
 MERGE = TAG + "merge"
 
@@ -102,12 +105,34 @@ def _parse_yaml(text: str, source: str) -> list[tuple[object, yaml.Node]]:
         while loader.check_node():
             node = loader.get_node()
             assert node is not None
+            if _unfolded(node, {}) > 2 * len(text) + _UNFOLDED:
+                raise ConstructorError(None, None, "aliases make far too much of it", node.start_mark)
             found.append((loader.construct_document(node), node))
         return found
     except (yaml.YAMLError, RecursionError) as error:
         told = " ".join(str(error).split())
-        star = "; write values that begin with * in quotes" if "alias" in told else ""
+        stars = any(words in told for words in ("scanning an alias", "undefined alias"))
+        star = "; write values that begin with * in quotes" if stars else ""
         raise InvalidArgument("file", f"{source} is not YAML: {told}{star}") from error
+
+
+def _unfolded(node: yaml.Node, known: dict[int, int | None]) -> int:
+    """How large it is with its aliases written out. Raises ConstructorError for one that is within itself."""
+    if id(node) in known:
+        size = known[id(node)]
+        if size is None:
+            raise ConstructorError(None, None, "found an alias of what it stands in", node.start_mark)
+        return size
+    known[id(node)] = None
+    match node:
+        case yaml.ScalarNode():
+            size = 1 + len(node.value)
+        case yaml.MappingNode():
+            size = 1 + sum(_unfolded(part, known) for pair in node.value for part in pair)
+        case _:
+            size = 1 + sum(_unfolded(part, known) for part in node.value)
+    known[id(node)] = size
+    return size
 
 
 class _PlanLoader(yaml.SafeLoader):
