@@ -167,7 +167,7 @@ _READ: Mapping[str, tuple[str, values.Reader]] = {
     "path": ("parameters.path", values.words),
     "cwd": ("parameters.cwd", values.filled),
     "env": ("parameters.env", values.texts_by_name),
-    "kill_after": ("parameters.killAfter", values.span(0, HOUR)),
-    "output_limit": ("parameters.outputLimit", values.whole(0, OUTPUT_LIMIT)),
+    "kill_after": ("parameters.kill_after", values.span(0, HOUR)),
+    "output_limit": ("parameters.output_limit", values.whole(0, OUTPUT_LIMIT)),
 }
 """Each option: where it goes in a plan's document, and how it is read."""

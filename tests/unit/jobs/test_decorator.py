@@ -139,8 +139,8 @@ def test_everything_that_can_be_said() -> None:
             "path": ["/srv/app"],
             "cwd": "/srv",
             "env": {"A": "b"},
-            "killAfter": "3s",
-            "outputLimit": 1024,
+            "kill_after": "3s",
+            "output_limit": 1024,
         },
     }
 

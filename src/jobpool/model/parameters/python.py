@@ -30,8 +30,8 @@ PYTHON_KEYS = (
     "path",
     "cwd",
     "env",
-    "killAfter",
-    "outputLimit",
+    "kill_after",
+    "output_limit",
 )
 
 
@@ -71,8 +71,8 @@ def python_parameters(text: str) -> PythonParameters:
         path=tuple(_directory(item) for item in typed("path", given.get("path", []), list, "a list of directories")),
         cwd=absolute("cwd", given.get("cwd", "")),
         env=variables(given.get("env")),
-        kill_after=patience("killAfter", given.get("killAfter", "10s")),
-        output_limit=kept_output("outputLimit", given.get("outputLimit", DEFAULT_OUTPUT_LIMIT)),
+        kill_after=patience("kill_after", given.get("kill_after", "10s")),
+        output_limit=kept_output("output_limit", given.get("output_limit", DEFAULT_OUTPUT_LIMIT)),
     )
 
 
