@@ -28,7 +28,7 @@ def read_all(paths: tuple[str, ...]) -> list[Document]:
 def read_text(path: str) -> str:
     """Raises InvalidArgument."""
     try:
-        return sys.stdin.buffer.read().decode() if path == "-" else Path(path).read_bytes().decode()
+        return (sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()).decode("utf-8-sig")
     except OSError as error:
         raise InvalidArgument("file", f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

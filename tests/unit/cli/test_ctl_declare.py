@@ -197,6 +197,14 @@ async def test_an_import_prints_documents_and_warnings(run: Ctl, api: FakeApi) -
     assert api.requests == []
 
 
+async def test_a_file_that_begins_with_a_byte_order_mark(run: Ctl, api: FakeApi, tmp_path: Path) -> None:
+    file = tmp_path / "crontab.txt"
+    file.write_bytes(b"\xef\xbb\xbf0 1 * * * /srv/a\r\n")
+    outcome = await run("import", "crontab", str(file), "--tz", "UTC")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "  spec: 0 1 * * *\n" in outcome.out
+
+
 async def test_an_import_is_applied(run: Ctl, api: FakeApi) -> None:
     api.answers("PlanDetail", MISSING)
     words = ("import", "crontab", "-", "--tz", "UTC", "--apply", "--ns", "ops", "--owner", "me")

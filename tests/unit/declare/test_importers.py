@@ -106,6 +106,18 @@ def test_a_crontab_of_the_system_that_is_not_said_to_be_one() -> None:
     assert codes(read("crontab", "0 1 * * * root\t/srv/a\n")) == ["system"]
 
 
+def test_references_in_arguments_are_expanded_as_in_kubernetes() -> None:
+    args = '["$(A)", "$$(A)", "$$$(A)", "a$$b", "$(NONE)", "$A", "$"]'
+    container = f"{{name: c, image: i, command: [date], args: {args}, env: [{{name: A, value: x}}]}}"
+    spec = f"{{schedule: '0 1 * * *', jobTemplate: {{spec: {{template: {{spec: {{containers: [{container}]}}}}}}}}}}"
+    found = read("k8s-cronjob", f"kind: CronJob\nmetadata: {{name: a}}\nspec: {spec}\n")
+    assert found.documents[0]["parameters"] == {
+        "command": ["date", "x", "$(A)", "$x", "a$b", "$(NONE)", "$A", "$"],
+        "env": {"A": "x"},
+    }
+    assert codes(found) == ["env-from", "image"] or codes(found) == ["image", "env-from"]
+
+
 def test_the_same_name_twice_gets_a_number() -> None:
     found = read("crontab", "0 1 * * * /bin/sync a\n0 2 * * * /bin/sync b\n")
     assert [document["id"] for document in found.documents] == ["sync", "sync-2"]

@@ -15,7 +15,7 @@ from jobpool.declare.importers.common import (
 from jobpool.declare.importers.dialects import robfig
 from jobpool.declare.importers.records import Record, items_of, number_of, part_of, records_of, text_of, texts_of
 
-_REFERENCE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_.]*)\)")
+_REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 _CARRIED_OF_POD = ("containers", "restartPolicy", "initContainers")
 _CARRIED_OF_CONTAINER = ("name", "image", "imagePullPolicy", "command", "args", "env", "workingDir")
 _CARRIED_OF_JOB = (
@@ -37,7 +37,7 @@ def import_cron_jobs(text: str, options: ImportOptions) -> Imported:
     for job in jobs:
         meta = part_of(job, "metadata")
         name, namespace = text_of(meta, "name"), text_of(meta, "namespace") or "default"
-        notes.at(name)
+        notes.at(f"{namespace}/{name}" if several else name)
         if text_of(job, "kind") != "CronJob":
             notes.warn(
                 "kind", "not-imported", f"wanted a CronJob, found {text_of(job, 'kind') or 'nothing'!r}; left out"
@@ -140,9 +140,11 @@ def _env(container: Record, notes: Notes) -> dict[str, str]:
 
 
 def _expanded(text: str, env: Mapping[str, str], notes: Notes) -> str:
-    """`$(NAME)` with what the container's env says; what it does not say stays as it is, as in Kubernetes."""
+    """`$(NAME)` with what the env says, else as it is, and `$$` as `$`: so Kubernetes has it."""
 
     def value(found: re.Match[str]) -> str:
+        if found[0] == "$$":
+            return "$"
         if found[1] not in env:
             notes.warn("containers.args", "env-from", f"{found[0]} has no value here")
         return env.get(found[1], found[0])
