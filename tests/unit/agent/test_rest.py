@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 from msgspec.structs import replace
+from yarl import URL
 
 from jobpool import __version__
 from jobpool.agent.executor import Context
 from jobpool.agent.executors.rest import RestExecutor
+from jobpool.agent.executors.rest_redirect import same_origin
 from jobpool.agent.executors.rest_request import message, prepare
 from jobpool.agent.lease import Lease
 from jobpool.agent.rundirs import read_output
@@ -31,13 +33,17 @@ class Callee:
         self.text = ""
         self.headers: dict[str, str] = {}
         self.silent = False
+        self.hops: list[str] = []
+        """Where callers are redirected to, one after the other."""
         self.url = ""
 
     async def answer(self, request: web.Request) -> web.Response:
         self.heard.append((request.method, request.path_qs, dict(request.headers), await request.text()))
         if self.silent:
             await asyncio.Event().wait()
-        return web.Response(status=self.status, text=self.text, headers=self.headers)
+        if len(self.heard) <= len(self.hops):
+            return web.Response(status=self.status, headers={"Location": self.hops[len(self.heard) - 1]})
+        return web.Response(status=200 if self.hops else self.status, text=self.text, headers=self.headers)
 
 
 @pytest.fixture
@@ -169,6 +175,58 @@ async def test_redirects_are_followed_but_not_for_ever(callee: Callee, rest: Res
         "send request to url failed: more than 10 redirects",
     )
     assert len(callee.heard) == 10
+
+
+@pytest.mark.parametrize("status", [302, 307, 308])
+async def test_what_is_for_the_callee_alone_does_not_follow_a_redirect_elsewhere(
+    callee: Callee, rest: RestExecutor, tmp_path: Path, status: int
+) -> None:
+    """Another name of the same machine is another origin; what comes back from there is not the plan's call either."""
+    callee.status = status
+    elsewhere = callee.url.replace("127.0.0.1", "localhost")
+    callee.hops = ["/here", elsewhere, callee.url]
+    headers = {"Authorization": "geheim", "X-Key": "geheim"}
+    task = replace(
+        _task(callee, method="post", headers=headers, body="hi"), callback_token="T", callback_url="http://a"
+    )
+    assert (await _run(rest, task, tmp_path)).status is Status.COMPLETE
+    private = ("Authorization", "X-Key", "X-Jobpool-Token", "X-Jobpool-Callback")
+    heard = [{name.lower(): value for name, value in call[2].items()} for call in callee.heard]
+    told = [[heard[at].get(name.lower()) for name in private] for at in range(4)]
+    assert told == [["geheim", "geheim", "T", "http://a"]] * 2 + [[None] * 4] * 2
+    assert [one["x-jobpool-job"] for one in heard] == ["job1"] * 4
+    assert callee.heard[2][3] == ("" if status == 302 else "hi")
+
+
+async def test_a_body_with_the_token_is_not_sent_elsewhere(callee: Callee, rest: RestExecutor, tmp_path: Path) -> None:
+    body = {"token": "{{token}}"}
+    task = _task(callee, synchronous=False, method="post", template=True, body=body)
+    task = replace(task, callback_token="T", callback_url="http://a")
+    callee.status = 307
+    callee.hops = ["/here", callee.url.replace("127.0.0.1", "localhost")]
+    outcome = await _run(rest, task, tmp_path)
+    assert (outcome.reason, outcome.description) == (
+        "request_failed",
+        "send request to url failed: the callee redirects a body with the run's token to another origin",
+    )
+    assert [call[3] for call in callee.heard] == ['{"token":"T"}'] * 2
+
+
+@pytest.mark.parametrize(
+    ("home", "url", "is_same"),
+    [
+        ("http://a/x", "http://a:80/y", True),
+        ("http://a/x", "https://a/x", True),
+        ("http://a:8080/x", "https://a/x", False),
+        ("http://a/x", "https://a:8443/x", False),
+        ("https://a/x", "http://a/x", False),
+        ("http://a/x", "http://b.a/x", False),
+        ("http://A/x", "http://a/x", True),
+        ("http://a@b/x", "http://a/x", False),
+    ],
+)
+def test_what_is_the_same_origin(home: str, url: str, *, is_same: bool) -> None:
+    assert same_origin(URL(home), URL(url)) is is_same
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(

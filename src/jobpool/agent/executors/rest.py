@@ -17,6 +17,7 @@ from yarl import URL
 from jobpool import __version__
 from jobpool.agent.executor import Context
 from jobpool.agent.executors.rest_answer import judge
+from jobpool.agent.executors.rest_redirect import Companion
 from jobpool.agent.executors.rest_request import Request, prepare
 from jobpool.agent.rundirs import OUTPUT, TRUNCATED
 from jobpool.agent.task import RESULT_LIMIT, Outcome, Status, Task
@@ -100,14 +101,17 @@ class RestExecutor:
         self, request: Request, parameters: RestParameters, trust: ssl.SSLContext | bool, *, waits: bool
     ) -> Answer:
         total = parameters.timeout / 1000 if parameters.timeout else None if waits else HAND_OVER_WITHIN
+        url = URL(request.url, encoded=request.url.isascii())
+        companion = Companion(url, request.private, secret=request.secret)
         async with self._session().request(
             request.method,
-            URL(request.url, encoded=request.url.isascii()),
+            url,
             headers=request.headers,
             data=request.body,
             ssl=trust,
             timeout=aiohttp.ClientTimeout(total=total),
             max_redirects=MAX_REDIRECTS,
+            middlewares=(companion,),
         ) as response:
             return await _read(response)
 

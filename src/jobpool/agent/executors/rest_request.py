@@ -16,10 +16,14 @@ _CALLBACKS = {
 
 
 class Request(Struct, frozen=True):
+    """`private` are names of headers that are for this address alone, as the body is when it is `secret`."""
+
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes | None
+    private: tuple[str, ...]
+    secret: bool
 
 
 def prepare(task: Task, parameters: RestParameters) -> Request:
@@ -39,6 +43,8 @@ def prepare(task: Task, parameters: RestParameters) -> Request:
         url,
         _headers(task, parameters, bodiless=bodiless),
         None if bodiless or body is None else body.encode(),
+        (*parameters.headers, *_callback(task)),
+        bool(task.callback_token) and body is not None and task.callback_token in body,
     )
 
 
@@ -85,11 +91,10 @@ def _headers(task: Task, parameters: RestParameters, *, bodiless: bool) -> dict[
     own = {"Accept": kind} if bodiless else {"Content-Type": kind}
     if not bodiless and "json" in kind:
         own["Accept"] = "application/json"
-    callback = {"X-Jobpool-Callback": task.callback_url, "X-Jobpool-Token": task.callback_token}
     return {
         **own,
         **parameters.headers,
-        **(callback if task.callback_token else {}),
+        **_callback(task),
         "Idempotency-Key": task.job_id,
         "X-Jobpool-Fence": str(task.fence),
         "X-Jobpool-Job": task.job_id,
@@ -97,3 +102,9 @@ def _headers(task: Task, parameters: RestParameters, *, bodiless: bool) -> dict[
         "X-Jobpool-Attempt": str(task.attempt),
         "X-Jobpool-Scheduled-Time": scheduled_text(task),
     }
+
+
+def _callback(task: Task) -> dict[str, str]:
+    if not task.callback_token:
+        return {}
+    return {"X-Jobpool-Callback": task.callback_url, "X-Jobpool-Token": task.callback_token}
