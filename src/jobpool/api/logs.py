@@ -13,7 +13,7 @@ from jobpool.api.open_streams import OpenStreams
 from jobpool.api.run_waits import RunWaits
 from jobpool.api.service import Call
 from jobpool.kit.pure.durations import SECOND, Millis
-from jobpool.model.errors import InvalidArgument, Unavailable
+from jobpool.model.errors import InvalidArgument, ResourceExhausted, Unavailable
 from jobpool.model.run import Run, allocation_id
 from jobpool.wire import jobpool_pb2 as pb
 
@@ -114,7 +114,7 @@ class Logs:
         while True:
             asked = self._context.clock.monotonic()
             try:
-                answer = await self._streams.unless_closed(self._read(run, place, wait=BEAT))
+                answer = await self._streams.unless_closed(self._read_on(run, place))
             except (NoOutput, Unavailable):
                 self._streams.check()
                 if await self._is_passed_over(run.id, place.attempt, call):
@@ -126,6 +126,15 @@ class Logs:
             place = _Place(place.attempt, answer.next_offset, place.limit)
             if not answer.data and self._context.clock.monotonic() - asked < _AT_ONCE:
                 await self._streams.unless_closed(self._context.clock.sleep(_AT_ONCE))
+
+    async def _read_on(self, run: Run, place: _Place) -> pb.JobLogsResponse:
+        """What comes next. Where too many wait at the agent already, what is there now, be it nothing."""
+        for wait in (BEAT, 0):
+            try:
+                return await self._read(run, place, wait=wait)
+            except ResourceExhausted:
+                continue
+        return self._beat(place)
 
     async def _is_passed_over(self, job_id: str, number: int, call: Call) -> bool:
         """Whether the attempt has ended and another one follows, or may follow, it."""

@@ -166,11 +166,26 @@ async def test_followers_leave_room_for_readers(world: World) -> None:
     agent, [item] = await given(world)
     following = [Following(world, item.job_id) for _ in range(49)]
     await settle()
-    assert [stream.task.done() for stream in following] == [False] * 48 + [True]
-    assert following[-1].failure.code.name == "RESOURCE_EXHAUSTED"
+    assert [request.wait_ms > 0 for request in agent.stream.of("log")] == [True] * 48 + [False]
     read = world.start("JobLogs", pb.JobLogsRequest(id=item.job_id))
     await answer(agent, b"x")
     assert (await read).data == b"x"
+    assert not any(stream.task.done() for stream in following)
+
+
+async def test_a_follower_too_many_hears_all_the_same_though_later(world: World) -> None:
+    agent, [item] = await given(world)
+    following = [Following(world, item.job_id) for _ in range(65)]
+    await settle()
+    known = len(agent.stream.of("log"))
+    assert known == 64
+    assert not following[-1].task.done()
+    agent.stream.say(log=pb.AgentLogChunk(request_id=agent.stream.of("log")[48].request_id))
+    await settle()
+    await world.clock.advance(SECOND)
+    request = await answer(agent, b"x")
+    assert request.wait_ms == 0
+    assert following[-1].output == [(1, b"x")]
 
 
 async def test_a_stopping_server_ends_the_streams_wherever_they_wait(world: World) -> None:
