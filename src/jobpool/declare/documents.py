@@ -110,7 +110,7 @@ def _parse_yaml(text: str, source: str) -> list[tuple[object, yaml.Node]]:
             found.append((loader.construct_document(node), node))
         return found
     except (yaml.YAMLError, RecursionError) as error:
-        told = " ".join(str(error).split())
+        told = " ".join(str(error).replace('in "<unicode string>", ', "at ").split())
         stars = any(words in told for words in ("scanning an alias", "undefined alias"))
         star = "; write values that begin with * in quotes" if stars else ""
         raise InvalidArgument("file", f"{source} is not YAML: {told}{star}") from error

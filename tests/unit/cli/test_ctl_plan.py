@@ -222,7 +222,7 @@ async def test_json_names_are_taken_too(run: Ctl, api: FakeApi) -> None:
         ("id: x\nparameters: !!python/object:os.system {}", "file: - is not YAML: could not determine a constructor"),
         ("id: x\n5: y", "file: - is not YAML: found a name that is not text"),
         ("id: x\n[a]: y", "file: - is not YAML: found a name that is not text"),
-        ("id: x\nid: y", "file: - is not YAML: found 'id' twice"),
+        ("id: x\nid: y", "file: - is not YAML: found 'id' twice at line 2, column 1: id: y"),
         ("id: x\nspec: */5 * * * *", "file: - is not YAML: while scanning an alias"),
         ("id: [x", "file: - is not YAML: while parsing a flow sequence"),
         ('{"id": "x", "id": "y"}', "file: -: id: given twice in one JSON object"),

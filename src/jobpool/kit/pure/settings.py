@@ -151,7 +151,8 @@ def parse_yaml(content: bytes, name: str) -> dict[str, Setting]:
     try:
         loaded: Setting = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadSetting("config-file", f"{name} is not YAML: {' '.join(str(error).split())}") from None
+        told = " ".join(str(error).replace('in "<byte string>", ', "at ").split())
+        raise BadSetting("config-file", f"{name} is not YAML: {told}") from None
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
