@@ -6,6 +6,7 @@ import click
 
 from jobpool.cli.ctl_apply import simple_or_json
 from jobpool.cli.ctl_import import show_documents
+from jobpool.cli.ctl_lists import must_exist
 from jobpool.cli.ctl_options import MAX_PAGE, Leaf, Settings
 from jobpool.cli.ctl_session import run
 from jobpool.cli.output import note
@@ -49,5 +50,7 @@ async def _all(client: "Client", request: "pb.SchedulePlanListRequest") -> "list
         found += page.data
         further = getattr(page, "continue")
         if not further:
+            if request.namespace and not found:
+                await must_exist(client, request.namespace)
             return found
         setattr(request, "continue", further)

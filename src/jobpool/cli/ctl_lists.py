@@ -177,17 +177,22 @@ def _refusing_unknown(ask: Ask, namespace: str | None) -> Ask:
     """History may know a namespace that is gone, so it is looked up only when nothing was found."""
 
     async def careful(client: "Client", number: int, size: int) -> Any:
-        from jobpool.wire import jobpool_pb2 as pb
-
         answer = await ask(client, number, size)
         if namespace and not answer.totalElements:
-            try:
-                await client.namespace_detail(pb.ScheduleNameSpaceDetailRequest(name=namespace))
-            except NotFound as error:
-                raise NotFound("namespace", namespace, field="namespace") from error
+            await must_exist(client, namespace)
         return answer
 
     return careful
+
+
+async def must_exist(client: "Client", namespace: str) -> None:
+    """Raises NotFound."""
+    from jobpool.wire import jobpool_pb2 as pb
+
+    try:
+        await client.namespace_detail(pb.ScheduleNameSpaceDetailRequest(name=namespace))
+    except NotFound as error:
+        raise NotFound("namespace", namespace, field="namespace") from error
 
 
 def _footer(paging: Paging, shown: int, total: int) -> str:

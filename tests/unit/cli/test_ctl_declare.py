@@ -184,6 +184,13 @@ async def test_exported_plans_are_documents(run: Ctl, api: FakeApi) -> None:
     assert (await run("export", "zz")).code == 1
 
 
+async def test_a_namespace_that_does_not_exist_is_no_empty_export(run: Ctl, api: FakeApi) -> None:
+    api.answers("NameSpaceDetail", NotFound("namespace", "opps", field="name"))
+    outcome = await run("export", "--ns", "opps")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith("Error: namespace: namespace 'opps' does not exist\n")
+
+
 async def test_an_import_prints_documents_and_warnings(run: Ctl, api: FakeApi) -> None:
     text = b"0 1 * * * backup\n@reboot start\n"
     outcome = await run("import", "crontab", "-", "--tz", "UTC", stdin=text)
