@@ -60,6 +60,19 @@ def odd(what):
 circle = []
 circle.append(circle)
 
+def nested(depth):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+def long(size):
+    raise ValueError("x" * size)
+
+def pipe():
+    os.mkfifo("../result.json")
+    os._exit(0)
+
 def leave(code):
     sys.exit(code)
 
@@ -135,6 +148,26 @@ def answer_of(interpreter: str, code: str) -> str | None:
 
 
 # ---- what a function is given, and what is kept of it
+
+
+async def test_a_result_of_any_depth_is_kept_or_refused(python: Python) -> None:
+    """The interpreter may write what its agent cannot read."""
+    ends = {(await python.call("shop:nested", depth, name=f"j{depth}")).reason for depth in (900, 960, 980, 990, 5_000)}
+    assert ends == {"", "executor_error"}
+
+
+async def test_a_pipe_for_a_result_holds_up_nothing(python: Python) -> None:
+    outcome = await python.call("shop:pipe")
+    assert (outcome.status, outcome.reason) == (Status.FAILED, "executor_error")
+
+
+async def test_of_a_long_error_the_beginning_is_told(python: Python) -> None:
+    outcome = await python.call("shop:long", 3 << 20)
+    assert (outcome.reason, outcome.description[:20], len(outcome.description)) == (
+        "exit_nonzero",
+        "ValueError: xxxxxxxx",
+        4096,
+    )
 
 
 async def test_arguments_and_result_are_json_and_what_it_prints_is_the_output(python: Python) -> None:

@@ -24,6 +24,8 @@ from typing import Any, Awaitable, Callable, NoReturn  # noqa: UP035 — of 3.8
 
 CALL = "call.json"
 RESULT = "result.json"
+TEXT_LIMIT = 4096
+"""Letters of an error that are told; the output has all of it."""
 
 
 class Failure(Exception):
@@ -152,7 +154,7 @@ def named(error: BaseException) -> str:
         text = " ".join(str(error).splitlines())
     except Exception:  # noqa: BLE001 — code of others
         text = "(its text cannot be had)"
-    return f"{name}: {text}" if text else name
+    return (f"{name}: {text}" if text else name)[:TEXT_LIMIT]
 
 
 def end(directory: str, record: dict[str, str]) -> NoReturn:
