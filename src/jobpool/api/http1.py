@@ -147,6 +147,8 @@ class Http1(HttpToolsProtocol):
 
             async def send_while_open(message: Message) -> None:
                 cycle.disconnected = cycle.disconnected or self.transport.is_closing()
+                if scope["http_version"] == "1.0":
+                    _end_by_closing(cycle, message)
                 try:
                     await send(message)
                 except RuntimeError:  # uvloop's, when the transport closed while this waited for room
@@ -162,3 +164,11 @@ class Http1(HttpToolsProtocol):
         if self._take_timer is not None:
             self._take_timer.cancel()
             self._take_timer = None
+
+
+def _end_by_closing(cycle: RequestResponseCycle, message: Message) -> None:
+    """What has no length ends with the connection: HTTP/1.0 knows no chunks, and uvicorn sends them."""
+    if message["type"] == "http.response.body":
+        cycle.expected_content_length = len(message.get("body", b""))
+    elif all(name != b"content-length" for name, _ in message.get("headers", ())):
+        cycle.chunked_encoding = False

@@ -84,11 +84,16 @@ def _after(token: str, digest: bytes, kinds: tuple[type, ...]) -> Key:
         place = _decoder.decode(urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4)))
     except (ValueError, msgspec.MsgspecError):
         place = None
-    if place is None or len(token) > _LONGEST or tuple(map(type, place.key)) != kinds:
+    if place is None or len(token) > _LONGEST or tuple(map(type, place.key)) != kinds or not _fits(place.key):
         raise InvalidArgument("continue", "wanted what the answer before said, found another text")
     if place.digest != digest:
         raise InvalidArgument("continue", "belongs to a list with other filters; repeat them, or begin anew")
     return place.key
+
+
+def _fits(key: Key) -> bool:
+    """Whether it can be of a list: history knows no larger numbers."""
+    return all(-(2**63) <= part < 2**63 for part in key if isinstance(part, int))
 
 
 def _digest(request: Message) -> bytes:

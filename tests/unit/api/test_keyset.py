@@ -77,3 +77,12 @@ def test_a_place_of_other_filters_is_refused() -> None:
     assert seek is not None
     with pytest.raises(InvalidArgument, match="other filters"):
         check_seek(following(seek.token(("a",)), name="m"), str)
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64 - 1])
+def test_a_place_with_a_number_that_no_list_has_is_none(number: int) -> None:
+    seek = check_seek(request(limit=1), int, str)
+    assert seek is not None
+    with pytest.raises(InvalidArgument) as caught:
+        check_seek(following(seek.token((number, "a"))), int, str)
+    assert caught.value.field == "continue"

@@ -136,6 +136,25 @@ async def test_changes_are_events_with_the_place_to_go_on_as_their_id(site: Site
         assert [(await stream.next())[1]["id"] for _ in "pq"] == ["p", "q"]
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_a_client_of_http_1_0_is_sent_no_chunks(site: Site, version: str) -> None:
+    """As a proxy may be, nginx by default: its answers end with their connection."""
+    await site.world.add_plan("p")
+    reader, writer = await asyncio.open_connection(*site.listener.addresses[0])
+    head = f"GET /v3/schedule/watch?kinds=plan&snapshot=true HTTP/{version}\r\nHost: {site.endpoint}\r\n\r\n"
+    writer.write(head.encode())
+    async with asyncio.timeout(10):
+        told = await reader.readuntil(b"\r\n\r\n")
+        assert (b"chunked" in told) is (version == "1.1")
+        if version == "1.0":
+            assert (await reader.readuntil(b"\n\n")).startswith(b"event: plan\n")
+            await site.world.add_plan("q")
+            assert b'"id":"q"' in await reader.readuntil(b"\n\n")
+            site.streams.close()
+            assert (await reader.read()).startswith(b": ")
+    writer.close()
+
+
 async def test_silence_is_broken_by_comments_that_bear_the_place(site: Site) -> None:
     async with events(site, "watch?kinds=node") as stream:
         await stream.greeted()
