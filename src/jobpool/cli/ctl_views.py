@@ -25,6 +25,14 @@ def _plan_status(plan: "pb.Plan") -> str:
     return f"{plan.status}, paused" if plan.HasField("paused") else plan.status
 
 
+def _paused(plan: "pb.Plan") -> str:
+    """Until when, by whom and why it is."""
+    if not plan.HasField("paused"):
+        return ""
+    until = _labelled("until", stamp(plan.paused, "until", zone_of(plan)))
+    return ": ".join(text for text in (f"{until} {_labelled('by', plan.paused.by)}".strip(), plan.paused.note) if text)
+
+
 def _plan_line(plan: "pb.Plan") -> Row:
     return (
         plan.id,
@@ -33,7 +41,7 @@ def _plan_line(plan: "pb.Plan") -> Row:
         plan.periodic.spec or "(no schedule)",
         plan.periodic.time_zone,
         plan.executor,
-        _labelled("next", stamp(plan, "next_time", zone_of(plan))),
+        _paused(plan) or _labelled("next", stamp(plan, "next_time", zone_of(plan))),
         plan.name if plan.name != plan.id else "",
     )
 

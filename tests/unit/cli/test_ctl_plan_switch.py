@@ -33,7 +33,14 @@ async def test_a_plan_is_paused_until_a_time_in_its_zone(run: Ctl, api: FakeApi)
     assert api.received("PlanPause") == [
         pb.PlanPauseRequest(id="p", namespace="ops", by="ann", note="moving", until=until)
     ]
-    assert (outcome.code, outcome.out) == (0, "p  default  running, paused  (no schedule)\n")
+    assert (outcome.code, outcome.out) == (0, "p  default  running, paused  (no schedule)  by ann\n")
+
+
+async def test_what_is_paused_says_until_when_by_whom_and_why(run: Ctl, api: FakeApi) -> None:
+    paused = pb.Paused(by="ann", note="stocktaking", until=at("2026-01-31T00:00:00Z"))
+    plan = pb.Plan(id="p", periodic=pb.PeriodicConfig(spec="@daily", time_zone="Asia/Tokyo"), paused=paused)
+    api.answers("PlanList", pb.SchedulePlanListResponse(data=[plan], totalElements=1, totalPages=1))
+    assert "  until 2026-01-31 09:00:00+09:00 by ann: stocktaking\n" in (await run("plan", "list")).out
 
 
 async def test_without_until_it_is_paused_until_it_is_resumed(run: Ctl, api: FakeApi) -> None:
