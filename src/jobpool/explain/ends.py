@@ -55,7 +55,8 @@ def _end(run: Run, wall: Wall) -> Finding:
         return _ended(run, Code.DELIVERY_LIMIT, text, again)
     at = wall.at(run.finished_at if run.finished_at is not None else run.updated_at)
     words = _WORDS.get(run.reason, "").format(exit_code=run.exit_code)
-    why = ": ".join(word for word in (words, run.info) if word)
+    info = "" if run.info == f"exit code {run.exit_code}" else run.info
+    why = ": ".join(word for word in (words, info) if word)
     text = f"it ended {run.status} at {at}" + (f": {why}" if why else "")
     if run.status is JobStatus.COMPLETE:
         return Finding(code=Code.ENDED, text=text, since=run.finished_at, facts=facts(**told))

@@ -266,6 +266,11 @@ def test_every_reason_is_told_in_words(reason: Reason) -> None:
     assert (": " in end.text) is (reason not in waits)
 
 
+def test_an_exit_code_is_said_once() -> None:
+    bench = ended(AllocationStatus.FAILED, Reason.EXIT_NONZERO, description="exit code 7", exit_code=7)
+    assert explained(bench).findings[1].text.endswith(": its program ended with exit code 7")
+
+
 def test_a_skipped_tick_names_what_was_in_its_way() -> None:
     bench = Bench()
     bench.node()
