@@ -26,6 +26,7 @@ from jobpool.api.service import Call, Service
 from jobpool.api.sse import EventStream, resume, streamed
 from jobpool.api.status import http_body, http_headers, http_status
 from jobpool.api.texts_zh import chinese
+from jobpool.api.ui_pages import is_ui, ui_page
 from jobpool.kit.effects.logging import get_logger, logged_with
 from jobpool.model.errors import InvalidArgument, JobpoolError
 from jobpool.wire.json import bind, decode, encode
@@ -108,7 +109,7 @@ class Gateway:
             allowed = self._routes.verbs(segments)
             if allowed:
                 raise WrongVerb(verb, scope["path"], allowed=_with_head(allowed))
-            return self._own_page(verb, scope["path"])
+            return self._own_page(verb, scope["path"], headers)
         request = await _read(route, scope["query_string"], headers, body)
         for field, text in route.values(segments):
             bind(request, field, [text])
@@ -122,10 +123,10 @@ class Gateway:
         tag = tag_of(response)
         return Answer(200, encode(response), (("etag", tag),) if tag else ())
 
-    def _own_page(self, verb: str, path: str) -> Answer | None:
-        if path in PATHS and verb != "GET":
+    def _own_page(self, verb: str, path: str, headers: Mapping[str, str]) -> Answer | None:
+        if (path in PATHS or is_ui(path)) and verb != "GET":
             raise WrongVerb(verb, path, allowed=_READS)
-        return own_page(path, self._service.served)
+        return own_page(path, self._service.served) or (ui_page(path, headers) if verb == "GET" else None)
 
     async def _plain(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a route beside the API. Raises NoSuchPath or WrongVerb."""

@@ -16,6 +16,8 @@ from jobpool.model.errors import InvalidArgument, TooLarge
 
 _PIECE = 64 * 1024
 """Bytes of an answer that are handed to the connection at once; the next wait until it has room."""
+_NOT_MODIFIED = 304
+"""Its length would be that of what the client has."""
 
 
 class BodyLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +104,7 @@ async def send_answer(send: Send, answer: Answer, body: Body) -> None:
     """Send, piece by piece as the client takes it; a request's body that was not read ends the connection."""
     headers = [
         (b"content-type", answer.media_type.encode("latin-1")),
-        (b"content-length", b"%d" % len(answer.body)),
+        *(() if answer.status == _NOT_MODIFIED else ((b"content-length", b"%d" % len(answer.body)),)),
         *((name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers),
     ]
     if body.unread:

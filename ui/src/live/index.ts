@@ -1,0 +1,29 @@
+/** The one store and the one stream of this page. */
+import { signal } from "@preact/signals";
+import { Store } from "./store";
+import { type Phase, Stream } from "./stream";
+
+export const store = new Store();
+export const phase = signal<Phase>("connecting");
+export const reason = signal("");
+
+const stream = new Stream({
+  begin: (anew) => store.begin(anew),
+  take: (events) => store.take(events),
+  phase: (now, why) => {
+    phase.value = now;
+    reason.value = why;
+  },
+});
+
+export function start(): void {
+  addEventListener("online", () => stream.hurry());
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) stream.hurry();
+  });
+  addEventListener("pagehide", () => stream.stop());
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) void stream.run();
+  });
+  void stream.run();
+}

@@ -1,0 +1,192 @@
+/** What is known of the cluster now: the fold of the stream's changes. Pure but for the signals that tell of it. */
+import { signal } from "@preact/signals";
+import type { Change, Job, Namespace, Node, Plan } from "../api/types";
+import { type Cell, RETRYING, RUNNING, Slots, UNKNOWN, WAITING } from "../map/slots";
+import type { ServerEvent } from "./events";
+
+/** A run that has not ended, as little of it as the map needs. */
+export interface Run {
+  readonly id: string;
+  readonly namespace: string;
+  readonly plan: string;
+  readonly name: string;
+  readonly status: string;
+  readonly executor: string;
+  readonly reason: string;
+  readonly node: string;
+  readonly attempt: number;
+  readonly due: string;
+  readonly created: string;
+  readonly started: string;
+  readonly finished: string;
+  readonly zone: string;
+}
+
+export class Space {
+  limit = 0;
+  readonly slots = new Slots();
+  /** Runs that wait without a slot. */
+  readonly queue = new Set<string>();
+  /** Slots that have changed since they were painted. */
+  changed = new Set<number>();
+
+  constructor(readonly name: string) {}
+
+  /** How many slots are drawn: runs beyond the limit are there too. */
+  get size(): number {
+    return Math.max(this.limit, this.slots.used);
+  }
+}
+
+const LIVE = new Set(["pending", "running", "unknown"]);
+const NO_SLOT = new Set(["no_slot", "catch_up_rate"]);
+const KEPT = 100;
+
+export class Store {
+  readonly spaces = new Map<string, Space>();
+  readonly runs = new Map<string, Run>();
+  readonly plans = new Map<string, Plan>();
+  readonly nodes = new Map<string, Node>();
+  /** The newest ends, newest first. */
+  ended: Run[] = [];
+  /** Grows whenever anything has changed. */
+  readonly version = signal(0);
+  /** Whether everything there is has been told once. */
+  readonly whole = signal(false);
+  private readonly watched = new Map<string, { count: number; tell: () => void }[]>();
+  private seen: Set<string> | undefined;
+
+  /** A stream has begun. */
+  begin(anew: boolean): void {
+    this.seen = anew ? new Set() : undefined;
+  }
+
+  take(events: readonly ServerEvent[]): void {
+    for (const event of events) {
+      if (event.name === "reset") this.seen = new Set();
+      else if (event.data) this.apply(JSON.parse(event.data) as Change);
+      if (event.id && event.name !== "reset" && this.seen) this.complete(this.seen);
+    }
+    this.version.value++;
+  }
+
+  apply(change: Change): void {
+    const key = keyOf(change.kind, change.namespace ?? "", change.id);
+    if (change.action === "set") this.seen?.add(key);
+    if (change.kind === "job") change.job ? this.job(change.job) : this.lost(change.id);
+    else if (change.kind === "namespace") this.namespace(change.id, change.namespace_item);
+    else if (change.kind === "plan") keep(this.plans, planKey(change.namespace ?? "", change.id), change.plan);
+    else if (change.kind === "node") keep(this.nodes, change.id, change.node);
+    for (const watcher of this.watched.get(key) ?? []) watcher.tell();
+  }
+
+  /** Call `tell` whenever this has changed; what is returned ends it. */
+  watch(kind: Change["kind"], namespace: string, id: string, tell: () => void): () => void {
+    const key = keyOf(kind, namespace, id);
+    const watchers = this.watched.get(key) ?? [];
+    const own = { count: 0, tell };
+    this.watched.set(key, [...watchers, own]);
+    return () => {
+      const others = (this.watched.get(key) ?? []).filter((one) => one !== own);
+      others.length > 0 ? this.watched.set(key, others) : this.watched.delete(key);
+    };
+  }
+
+  private job(job: Job): void {
+    const run = brief(job);
+    const space = this.space(run.namespace);
+    if (!LIVE.has(run.status)) {
+      if (this.seen === undefined && this.ended[0]?.id !== run.id) this.ended = [run, ...this.ended.filter((one) => one.id !== run.id)].slice(0, KEPT);
+      this.lost(run.id);
+      return;
+    }
+    this.runs.set(run.id, run);
+    if (run.status === "pending" && NO_SLOT.has(run.reason)) {
+      space.queue.add(run.id);
+      mark(space, space.slots.drop(run.id));
+      return;
+    }
+    space.queue.delete(run.id);
+    mark(space, space.slots.put(run.id, cellOf(run)));
+  }
+
+  private lost(id: string): void {
+    const run = this.runs.get(id);
+    if (run === undefined) return;
+    this.runs.delete(id);
+    const space = this.space(run.namespace);
+    space.queue.delete(id);
+    mark(space, space.slots.drop(id));
+  }
+
+  private namespace(name: string, item: Namespace | undefined): void {
+    if (item === undefined) {
+      this.spaces.delete(name);
+      return;
+    }
+    this.space(name).limit = item.job_parallelism_limit ?? 0;
+  }
+
+  private space(name: string): Space {
+    let space = this.spaces.get(name);
+    if (space === undefined) this.spaces.set(name, (space = new Space(name)));
+    return space;
+  }
+
+  /** Everything was told: what was not told is gone. */
+  private complete(seen: ReadonlySet<string>): void {
+    this.seen = undefined;
+    for (const run of [...this.runs.values()]) {
+      if (seen.has(keyOf("job", run.namespace, run.id))) continue;
+      this.lost(run.id);
+      for (const watcher of this.watched.get(keyOf("job", "", run.id)) ?? []) watcher.tell();
+    }
+    for (const [key, plan] of this.plans) if (!seen.has(keyOf("plan", plan.namespace ?? "", plan.id ?? ""))) this.plans.delete(key);
+    for (const id of this.nodes.keys()) if (!seen.has(keyOf("node", "", id))) this.nodes.delete(id);
+    for (const name of this.spaces.keys()) if (!seen.has(keyOf("namespace", name, name))) this.spaces.delete(name);
+    this.whole.value = true;
+  }
+}
+
+/** The namespace of a job says nothing that its id does not: what is gone may be told without it. */
+function keyOf(kind: string, namespace: string, id: string): string {
+  return `${kind}\n${kind === "job" ? "" : namespace}\n${id}`;
+}
+
+export function planKey(namespace: string, id: string): string {
+  return `${namespace}\n${id}`;
+}
+
+function keep<Value>(values: Map<string, Value>, key: string, value: Value | undefined): void {
+  if (value === undefined) values.delete(key);
+  else values.set(key, value);
+}
+
+function mark(space: Space, slot: number | undefined): void {
+  if (slot !== undefined) space.changed.add(slot);
+}
+
+export function cellOf(run: Pick<Run, "status" | "reason">): Cell {
+  if (run.status === "running") return RUNNING;
+  if (run.status === "unknown") return UNKNOWN;
+  return run.reason === "retry_wait" ? RETRYING : WAITING;
+}
+
+export function brief(job: Job): Run {
+  return {
+    id: job.id ?? "",
+    namespace: job.namespace ?? "",
+    plan: job.plan_id ?? "",
+    name: job.name ?? "",
+    status: job.status ?? "",
+    executor: job.executor ?? "",
+    reason: job.reason ?? "",
+    node: job.node_id ?? "",
+    attempt: job.attempt ?? 0,
+    due: job.scheduled_time ?? "",
+    created: job.create_time ?? "",
+    started: job.started_at ?? "",
+    finished: job.finished_at ?? "",
+    zone: job.time_zone ?? "",
+  };
+}

@@ -1,0 +1,60 @@
+/** A list of the server, read on piece by piece from where the answer before said. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import { get } from "../api/client";
+
+interface Page<Item> {
+  readonly data?: readonly Item[];
+  readonly continue?: string;
+}
+
+export interface List<Item> {
+  readonly items: readonly Item[];
+  readonly loading: boolean;
+  readonly error: string;
+  /** Reads on, unless it is reading or at the end. */
+  readonly more: () => void;
+  readonly again: () => void;
+}
+
+const PIECE = 100;
+type Query = Readonly<Record<string, string>>;
+
+export function useList<Item>(path: string, query: Query): List<Item> {
+  const key = JSON.stringify(query);
+  const [items, setItems] = useState<readonly Item[]>([]);
+  const [state, setState] = useState({ loading: true, error: "", round: 0 });
+  const next = useRef("");
+  const busy = useRef<AbortController | undefined>(undefined);
+
+  const read = async (from: string) => {
+    const abort = new AbortController();
+    busy.current?.abort();
+    busy.current = abort;
+    setState((before) => ({ ...before, loading: true, error: "" }));
+    try {
+      const page = await get<Page<Item>>(path, { ...query, limit: PIECE, continue: from }, abort.signal);
+      next.current = page.continue ?? "";
+      setItems((before) => (from ? [...before, ...(page.data ?? [])] : (page.data ?? [])));
+      busy.current = undefined;
+      setState((before) => ({ ...before, loading: false }));
+    } catch (error) {
+      if (abort.signal.aborted) return;
+      busy.current = undefined;
+      setState((before) => ({ ...before, loading: false, error: error instanceof Error ? error.message : String(error) }));
+    }
+  };
+  useEffect(() => {
+    next.current = "";
+    void read("");
+    return () => busy.current?.abort();
+  }, [path, key, state.round]);
+  return {
+    items,
+    loading: state.loading,
+    error: state.error,
+    more: () => {
+      if (next.current && !busy.current && !state.error) void read(next.current);
+    },
+    again: () => setState((before) => ({ ...before, round: before.round + 1 })),
+  };
+}

@@ -1,0 +1,23 @@
+/** Reading from the server for a view. */
+import { useEffect, useState } from "preact/hooks";
+
+export interface Reading<Value> {
+  readonly value: Value | undefined;
+  readonly error: Error | undefined;
+}
+
+/** Reads anew when `keys` change; what was read before stays until there is something newer. */
+export function useReading<Value>(read: (signal: AbortSignal) => Promise<Value>, keys: readonly unknown[]): Reading<Value> {
+  const [state, setState] = useState<Reading<Value>>({ value: undefined, error: undefined });
+  useEffect(() => {
+    const abort = new AbortController();
+    read(abort.signal).then(
+      (value) => abort.signal.aborted || setState({ value, error: undefined }),
+      (error: unknown) => {
+        if (!abort.signal.aborted) setState((before) => ({ ...before, error: error instanceof Error ? error : new Error(String(error)) }));
+      },
+    );
+    return () => abort.abort();
+  }, keys);
+  return state;
+}

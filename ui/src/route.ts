@@ -1,0 +1,84 @@
+/** Where the viewer is: every view has an address of its own, and links are plain links. */
+import { signal } from "@preact/signals";
+
+export const ROOT = "/ui/";
+
+export type View =
+  | { readonly page: "map" }
+  | { readonly page: "plans" }
+  | { readonly page: "plan"; readonly namespace: string; readonly id: string }
+  | { readonly page: "runs" }
+  | { readonly page: "run"; readonly id: string }
+  | { readonly page: "none" };
+
+/** The view under a path. Pure. */
+export function view(path: string): View {
+  const parts = path.startsWith(ROOT) ? path.slice(ROOT.length).split("/").filter(Boolean) : [""];
+  const [page = "map", first, second, more] = parts.map(decoded);
+  if (more !== undefined) return { page: "none" };
+  if (page === "map" && first === undefined) return { page };
+  if (page === "plans" && first === undefined) return { page };
+  if (page === "plans" && first !== undefined && second !== undefined) return { page: "plan", namespace: first, id: second };
+  if (page === "runs" && first === undefined) return { page };
+  if (page === "runs" && first !== undefined && second === undefined) return { page: "run", id: first };
+  return { page: "none" };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+export const to = {
+  map: (query: Readonly<Record<string, string>> = {}) => withQuery(ROOT, query),
+  plans: () => `${ROOT}plans`,
+  plan: (namespace: string, id: string) => `${ROOT}plans/${encodeURIComponent(namespace)}/${encodeURIComponent(id)}`,
+  runs: (query: Readonly<Record<string, string>> = {}) => withQuery(`${ROOT}runs`, query),
+  run: (id: string) => `${ROOT}runs/${encodeURIComponent(id)}`,
+};
+
+function withQuery(path: string, query: Readonly<Record<string, string>>): string {
+  const said = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== "")).toString();
+  return said ? `${path}?${said}` : path;
+}
+
+export const path = signal(location.pathname);
+export const query = signal(new URLSearchParams(location.search));
+
+function look(): void {
+  path.value = location.pathname;
+  query.value = new URLSearchParams(location.search);
+}
+
+export function go(address: string, replace = false): void {
+  if (replace) history.replaceState(null, "", address);
+  else history.pushState(null, "", address);
+  look();
+}
+
+/** Changes parts of the query in place; empty ones leave it. */
+export function ask(changes: Readonly<Record<string, string>>, replace = true): void {
+  const said = new URLSearchParams(query.value);
+  for (const [name, value] of Object.entries(changes)) value ? said.set(name, value) : said.delete(name);
+  const text = said.toString();
+  go(text ? `${path.value}?${text}` : path.value, replace);
+}
+
+/** Links within the UI are followed without loading the page anew. */
+export function follow(): void {
+  addEventListener("popstate", look);
+  document.addEventListener("click", (event) => {
+    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    const link = event.target instanceof Element ? event.target.closest("a") : null;
+    if (!link || link.target || link.origin !== location.origin || !link.pathname.startsWith(ROOT) || link.hash) return;
+    event.preventDefault();
+    const before = path.peek();
+    go(link.pathname + link.search);
+    if (path.peek() === before) return;
+    scrollTo(0, 0);
+    document.querySelector<HTMLElement>("main")?.focus({ preventScroll: true });
+  });
+}

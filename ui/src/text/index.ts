@@ -1,0 +1,25 @@
+/** Texts in the viewer's language; whatever uses them is drawn anew when that changes. */
+import { language } from "../settings";
+import type { Key } from "./en";
+import { DICTIONARIES, isKey, say } from "./words";
+
+export function t(key: Key, values?: Readonly<Record<string, string | number>>): string {
+  return say(DICTIONARIES[language.value], key, values);
+}
+
+/** A status in the viewer's language; one that has no translation as it is. */
+export function status(word: string): string {
+  const key = `status.${word}`;
+  return isKey(key) ? t(key) : word;
+}
+
+export function number(value: number): string {
+  return value.toLocaleString(language.value);
+}
+
+/** A part of a whole, as `12.5%`; what is there is never 0%. */
+export function percent(part: number, whole: number): string {
+  const value = whole > 0 ? part / whole : 0;
+  const digits = value > 0 && value < 0.1 ? 1 : 0;
+  return value.toLocaleString(language.value, { style: "percent", maximumFractionDigits: digits });
+}

@@ -1,0 +1,211 @@
+/** The slots of one namespace: counts, the canvas, and what is under the pointer or the keyboard's cursor. */
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { store } from "../live";
+import type { Run, Space } from "../live/store";
+import { palette } from "../map/colours";
+import { type Layout, layout, slotAt, step } from "../map/layout";
+import { Painter } from "../map/paint";
+import { FREE, RETRYING, RUNNING, UNKNOWN, WAITING } from "../map/slots";
+import { StatusDot } from "../parts/StatusDot";
+import { When } from "../parts/When";
+import { ask } from "../route";
+import { dark } from "../settings";
+import { number, percent, status, t } from "../text";
+
+const TALLEST = 460;
+
+interface Props {
+  space: Space;
+  matches: ((run: Run) => boolean) | undefined;
+  open: string;
+}
+
+export function NamespaceMap({ space, matches, open }: Props) {
+  store.version.value;
+  const frame = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(0);
+  const [slot, setSlot] = useState<number>();
+  const size = space.size;
+  const grid = layout(size, width || 300, TALLEST);
+  const canvas = usePainted({ space, size, grid, matches });
+
+  useLayoutEffect(() => {
+    const element = frame.current;
+    if (!element) return;
+    setWidth(element.clientWidth);
+    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+
+  const openSlot = (at: number | undefined) => {
+    const id = at === undefined ? undefined : space.slots.at(at);
+    if (id) ask({ run: id }, false);
+  };
+  const onKey = (event: KeyboardEvent) => {
+    if (event.key === "Enter") openSlot(slot);
+    else if (event.key === "Escape") setSlot(undefined);
+    else {
+      const next = step(grid, size, slot ?? -1, event.key);
+      if (next === undefined) return;
+      setSlot(Math.max(0, next));
+    }
+    event.preventDefault();
+  };
+  const point = (event: MouseEvent) => slotAt(grid, size, event.offsetX, event.offsetY);
+  const counts = countsOf(space);
+  const mine = space.slots.where(open);
+  return (
+    <section class="space" aria-labelledby={`space-${space.name}`} data-space={space.name}>
+      <header>
+        <h2 id={`space-${space.name}`}>{space.name}</h2>
+        <Counts space={space} counts={counts} />
+      </header>
+      <div class="frame" ref={frame}>
+        <div
+          class="stage"
+          role="application"
+          tabIndex={0}
+          aria-label={t("map.canvas", { name: space.name, ...counts })}
+          aria-description={t("map.hint")}
+          onKeyDown={onKey}
+          onBlur={() => setSlot(undefined)}
+        >
+          <canvas
+            ref={canvas}
+            class="map"
+            aria-hidden="true"
+            onMouseMove={(event) => setSlot(point(event))}
+            onMouseLeave={() => setSlot(undefined)}
+            onClick={(event) => openSlot(point(event))}
+          />
+          {mine !== undefined && <Mark grid={grid} slot={mine} kind="open" />}
+          {slot !== undefined && slot < size && <Mark grid={grid} slot={slot} kind="cursor" />}
+          {slot !== undefined && slot < size && <Details space={space} slot={slot} grid={grid} />}
+        </div>
+      </div>
+    </section>
+  );
+}
+
+interface Painted {
+  space: Space;
+  size: number;
+  grid: Layout;
+  matches: ((run: Run) => boolean) | undefined;
+}
+
+/** A canvas that shows the slots as they are: all of them when the view of them changes, else those that have changed. */
+function usePainted({ space, size, grid, matches }: Painted) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const painter = useRef<Painter | undefined>(undefined);
+  const shown = useRef<readonly unknown[]>([]);
+  const light = dark.value;
+  useEffect(() => {
+    const element = canvas.current;
+    if (!element) return;
+    painter.current ??= new Painter(element);
+    const fits = matches && ((slot: number) => hits(space, slot, matches));
+    const now = [space, size, grid.columns, grid.rows, grid.side, matches, light];
+    const same = now.every((value, at) => value === shown.current[at]);
+    shown.current = now;
+    const changed = space.changed;
+    space.changed = new Set();
+    if (!same) painter.current.all(space.slots, size, grid, palette(), fits);
+    else if (changed.size > 0) painter.current.some(changed, space.slots, grid, palette(), fits);
+  });
+  return canvas;
+}
+
+function hits(space: Space, slot: number, matches: (run: Run) => boolean): boolean {
+  const run = store.runs.get(space.slots.at(slot) ?? "");
+  return run !== undefined && matches(run);
+}
+
+interface CountsOf {
+  running: number;
+  waiting: number;
+  retrying: number;
+  unknown: number;
+  free: number;
+  [name: string]: number;
+}
+
+function countsOf(space: Space): CountsOf {
+  const { counts } = space.slots;
+  const get = (cell: number) => counts[cell] ?? 0;
+  const taken = get(WAITING) + get(RUNNING) + get(RETRYING) + get(UNKNOWN);
+  return {
+    running: get(RUNNING),
+    waiting: get(WAITING),
+    retrying: get(RETRYING),
+    unknown: get(UNKNOWN),
+    free: Math.max(FREE, space.limit - taken),
+  };
+}
+
+function Counts({ space, counts }: { space: Space; counts: CountsOf }) {
+  const names = ["running", "waiting", "retrying", ...(counts.unknown ? (["unknown"] as const) : []), "free"] as const;
+  return (
+    <dl class="counts">
+      <div>
+        <dt class="quiet">{t("map.title")}</dt>
+        <dd>{t("map.slots", { n: number(space.limit) })}</dd>
+      </div>
+      {names.map((name) => (
+        <div key={name} data-count={name}>
+          <dt>
+            <i class={`cell ${name}`} aria-hidden="true" />
+            {t(`cell.${name}`)}
+          </dt>
+          <dd>
+            <b>{number(counts[name])}</b> <small>{percent(counts[name], space.limit)}</small>
+          </dd>
+        </div>
+      ))}
+      {space.queue.size > 0 && (
+        <div data-count="queue">
+          <dt class="quiet">{t("cell.waiting")}</dt>
+          <dd>{t("map.queue", { n: number(space.queue.size) })}</dd>
+        </div>
+      )}
+    </dl>
+  );
+}
+
+function Mark({ grid, slot, kind }: { grid: Layout; slot: number; kind: string }) {
+  const [left, top] = corner(grid, slot);
+  return <div class={`mark ${kind}`} style={{ left: px(left), top: px(top), width: px(grid.side), height: px(grid.side) }} />;
+}
+
+function px(length: number): string {
+  return `${length}px`;
+}
+
+function corner(grid: Layout, slot: number): [number, number] {
+  return [(slot % grid.columns) * grid.side, Math.floor(slot / grid.columns) * grid.side];
+}
+
+function Details({ space, slot, grid }: { space: Space; slot: number; grid: Layout }) {
+  const run = store.runs.get(space.slots.at(slot) ?? "");
+  const [left, top] = corner(grid, slot);
+  const side = left > grid.width / 2 ? { right: px(Math.max(0, grid.width - left)) } : { left: px(left + grid.side) };
+  return (
+    <div class="tip" role="status" style={{ ...side, top: px(top + grid.side + 2) }}>
+      {run === undefined ? (
+        t("map.slot.free", { n: slot + 1 })
+      ) : (
+        <>
+          <b>{run.plan}</b>
+          <span>
+            <StatusDot status={run.status} /> {status(run.status)} {run.reason}
+          </span>
+          <span class="soft">
+            <When time={run.started || run.due} zone={run.zone} />
+          </span>
+          <code>{run.id}</code>
+        </>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,186 @@
+/** One run: what happened when, why, with what, and its output. Beside the map, or as a page. */
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { get, post, Refused, segment } from "../api/client";
+import type { Explanation, Job } from "../api/types";
+import { store } from "../live";
+import { added, readLog, type Tail } from "../live/log";
+import { Ask } from "../parts/Ask";
+import { StatusDot } from "../parts/StatusDot";
+import { useReading } from "../parts/use";
+import { When } from "../parts/When";
+import { go, to } from "../route";
+import { status, t } from "../text";
+import { between, span } from "../time";
+
+const ENDED = new Set(["complete", "failed", "cancelled", "expired", "skipped"]);
+
+export function RunPage({ id }: { id: string }) {
+  return <RunPanel id={id} />;
+}
+
+export function RunPanel({ id, onClose }: { id: string; onClose?: () => void }) {
+  const [changes, setChanges] = useState(0);
+  useEffect(() => store.watch("job", "", id, () => setChanges((count) => count + 1)), [id]);
+  const { value, error } = useReading((signal) => get<Explanation>(`jobs/${segment(id)}/explain`, {}, signal), [id, changes]);
+  const job = value?.job;
+  return (
+    <aside class="panel" aria-label={t("run.title")} data-run={id}>
+      <header>
+        <h1>
+          {job ? (
+            <>
+              <StatusDot status={job.status ?? ""} /> {job.plan_id}
+            </>
+          ) : (
+            t("run.title")
+          )}
+        </h1>
+        {onClose && (
+          <>
+            <a href={to.run(id)}>{t("run.open")}</a>
+            <button type="button" onClick={onClose} aria-label={t("run.close")}>
+              ×
+            </button>
+          </>
+        )}
+      </header>
+      <code class="id">{id}</code>
+      {error && <p class="fault">{error instanceof Refused && error.status === 404 ? t("run.gone") : error.message}</p>}
+      {job && value && <Body job={job} why={value} />}
+    </aside>
+  );
+}
+
+function Body({ job, why }: { job: Job; why: Explanation }) {
+  return (
+    <>
+      <Actions job={job} />
+      <States job={job} />
+      <h2>{t("run.why")}</h2>
+      <ul class="why">
+        {(why.data ?? []).map((finding) => (
+          <li key={`${finding.code} ${finding.since}`} class={finding.blocks ? "blocks" : ""}>
+            {finding.text} {finding.remedy_text && <em>{finding.remedy_text}</em>}
+          </li>
+        ))}
+      </ul>
+      <Facts job={job} />
+      <Output job={job} />
+    </>
+  );
+}
+
+function Actions({ job }: { job: Job }) {
+  const id = job.id ?? "";
+  const plan = job.plan_id ?? "";
+  const again = async () => {
+    const made = await post<{ data?: Job }>(`jobs/${segment(id)}/rerun`, { created_by: "ui" });
+    if (made.data?.id) go(to.run(made.data.id));
+  };
+  return (
+    <p class="buttons">
+      {ENDED.has(job.status ?? "") ? (
+        <Ask button={t("run.rerun")} title={t("run.rerun.ask")} does={t("run.rerun.does", { plan })} act={again} />
+      ) : (
+        <Ask
+          danger
+          button={t("run.cancel")}
+          title={t("run.cancel.ask")}
+          does={t("run.cancel.does", { id, plan })}
+          act={async () => {
+            await post(`jobs/${segment(id)}/cancel`, {});
+          }}
+        />
+      )}
+    </p>
+  );
+}
+
+function States({ job }: { job: Job }) {
+  const points = [
+    { name: t("run.due"), time: job.scheduled_time },
+    { name: t("run.created"), time: job.create_time },
+    { name: t("run.started"), time: job.started_at },
+    { name: `${t("run.finished")}: ${status(job.status ?? "")}`, time: job.finished_at },
+  ].filter((point) => point.time);
+  return (
+    <>
+      <h2>{t("run.states")}</h2>
+      <ol class="states">
+        {points.map((point, at) => {
+          const after = between(points[at - 1]?.time, point.time);
+          return (
+            <li key={point.name}>
+              <span>{point.name}</span> <When time={point.time} zone={job.time_zone} />
+              {after !== undefined && <small class="soft">{t("run.after", { time: span(after) })}</small>}
+            </li>
+          );
+        })}
+      </ol>
+    </>
+  );
+}
+
+function Facts({ job }: { job: Job }) {
+  return (
+    <dl class="facts">
+      <Fact name={t("run.status")}>{job.status && status(job.status)}</Fact>
+      <Fact name={t("run.reason")}>{job.reason}</Fact>
+      <Fact name={t("run.info")}>{job.info}</Fact>
+      <Fact name={t("run.plan")}>
+        {job.plan_id && <a href={to.plan(job.namespace ?? "", job.plan_id)}>{job.plan_id}</a>}
+      </Fact>
+      <Fact name={t("run.namespace")}>{job.namespace}</Fact>
+      <Fact name={t("run.executor")}>{job.executor}</Fact>
+      <Fact name={t("run.trigger")}>{[job.trigger, job.created_by].filter(Boolean).join(" · ")}</Fact>
+      <Fact name={t("run.attempt")}>{job.attempt ? String(job.attempt) : ""}</Fact>
+      <Fact name={t("run.node")}>{job.node_id && (store.nodes.get(job.node_id)?.name ?? job.node_id)}</Fact>
+      <Fact name={t("run.exit")}>{job.exit_code === undefined ? "" : String(job.exit_code)}</Fact>
+      <Fact name={t("run.parameters")}>{job.parameters && <pre>{job.parameters}</pre>}</Fact>
+      <Fact name={t("run.result")}>{job.result && <pre>{job.result}</pre>}</Fact>
+    </dl>
+  );
+}
+
+function Fact({ name, children }: { name: string; children?: ComponentChildren }) {
+  if (!children) return null;
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </>
+  );
+}
+
+const EMPTY: Tail = { text: "", cut: false };
+
+function Output({ job }: { job: Job }) {
+  const id = job.id ?? "";
+  const live = !ENDED.has(job.status ?? "");
+  const [tail, setTail] = useState(EMPTY);
+  const box = useRef<HTMLPreElement>(null);
+  useEffect(() => {
+    const abort = new AbortController();
+    setTail(EMPTY);
+    readLog(id, live, (piece, skipped) => setTail((before) => added({ ...before, cut: before.cut || skipped }, piece)), abort.signal).catch(
+      (error: unknown) => {
+        if (!abort.signal.aborted) setTail((before) => ({ ...before, text: `${before.text}\n[${error instanceof Error ? error.message : error}]` }));
+      },
+    );
+    return () => abort.abort();
+  }, [id, live]);
+  useEffect(() => {
+    const element = box.current;
+    if (element) element.scrollTop = element.scrollHeight;
+  }, [tail]);
+  return (
+    <>
+      <h2>{t("run.log")}</h2>
+      {tail.cut && <p class="soft">{t("run.log.cut")}</p>}
+      <pre class="log" ref={box} tabIndex={0} aria-label={t("run.log")}>
+        {tail.text || t(live ? "run.log.waiting" : "run.log.none")}
+      </pre>
+    </>
+  );
+}

@@ -1,0 +1,112 @@
+/** Around every view: the pages, the state of the connection, the viewer's choices. */
+import { useEffect } from "preact/hooks";
+import { phase, reason } from "../live";
+import { path, to, type View, view } from "../route";
+import { language, type Language, theme, type Theme, viewerZone, zone, type Zone } from "../settings";
+import { t } from "../text";
+import type { Key } from "../text/en";
+import { MapPage } from "./MapPage";
+import { PlanPage } from "./PlanPage";
+import { PlansPage } from "./PlansPage";
+import { RunPage } from "./RunPanel";
+import { RunsPage } from "./RunsPage";
+
+const PAGES: readonly { readonly name: Key; readonly address: string; readonly views: readonly View["page"][] }[] = [
+  { name: "nav.map", address: to.map(), views: ["map"] },
+  { name: "nav.plans", address: to.plans(), views: ["plans", "plan"] },
+  { name: "nav.runs", address: to.runs(), views: ["runs", "run"] },
+];
+
+export function Shell() {
+  const here = view(path.value);
+  const page = PAGES.find((one) => one.views.includes(here.page));
+  useEffect(() => {
+    document.title = page ? `${t(page.name)} · jobpool` : "jobpool";
+  });
+  return (
+    <>
+      <a class="skip" href="#main">
+        {t("app.skip")}
+      </a>
+      <header class="top">
+        <a class="brand" href={to.map()}>
+          <img src="/ui/icon.svg" alt="" width="22" height="22" />
+          jobpool
+        </a>
+        <nav aria-label={t("app.nav")}>
+          {PAGES.map((one) => (
+            <a key={one.name} href={one.address} aria-current={one === page ? "page" : undefined}>
+              {t(one.name)}
+            </a>
+          ))}
+          <a href="/docs">{t("nav.api")}</a>
+        </nav>
+        <Connection />
+        <Choices />
+      </header>
+      {phase.value === "lost" && (
+        <p class="banner" role="alert" title={reason.value}>
+          {t("phase.lost")}
+        </p>
+      )}
+      <main id="main" tabIndex={-1}>
+        <Page view={here} />
+      </main>
+    </>
+  );
+}
+
+function Page({ view: here }: { view: View }) {
+  switch (here.page) {
+    case "map":
+      return <MapPage />;
+    case "plans":
+      return <PlansPage />;
+    case "plan":
+      return <PlanPage key={`${here.namespace}/${here.id}`} namespace={here.namespace} id={here.id} />;
+    case "runs":
+      return <RunsPage />;
+    case "run":
+      return <RunPage key={here.id} id={here.id} />;
+    default:
+      return (
+        <div class="empty">
+          <p>{t("page.none")}</p>
+          <a href={to.map()}>{t("page.home")}</a>
+        </div>
+      );
+  }
+}
+
+function Connection() {
+  const now = phase.value;
+  return (
+    <span class={`phase ${now}`} role="status" data-phase={now}>
+      {t(now === "lost" ? "phase.lost.short" : `phase.${now}`)}
+    </span>
+  );
+}
+
+function Choices() {
+  return (
+    <div class="choices">
+      <select aria-label={t("zone.label")} value={zone.value} onChange={(event) => (zone.value = event.currentTarget.value as Zone)}>
+        <option value="plan">{t("zone.plan")}</option>
+        <option value="viewer">{t("zone.viewer", { zone: viewerZone })}</option>
+      </select>
+      <select aria-label={t("theme.label")} value={theme.value} onChange={(event) => (theme.value = event.currentTarget.value as Theme)}>
+        <option value="system">{t("theme.system")}</option>
+        <option value="light">{t("theme.light")}</option>
+        <option value="dark">{t("theme.dark")}</option>
+      </select>
+      <select
+        aria-label={t("lang.label")}
+        value={language.value}
+        onChange={(event) => (language.value = event.currentTarget.value as Language)}
+      >
+        <option value="en">English</option>
+        <option value="zh">中文</option>
+      </select>
+    </div>
+  );
+}

@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import { FREE, RUNNING, Slots, WAITING } from "../src/map/slots";
+
+describe("slots", () => {
+  it("gives the lowest that is free and keeps it to the end", () => {
+    const slots = new Slots();
+    expect(["a", "b", "c", "d"].map((id) => slots.put(id, WAITING))).toEqual([0, 1, 2, 3]);
+    expect(slots.put("b", RUNNING)).toBe(1);
+    expect(slots.drop("c")).toBe(2);
+    expect(slots.drop("a")).toBe(0);
+    expect(["e", "f", "g"].map((id) => slots.put(id, RUNNING))).toEqual([0, 2, 4]);
+    expect(slots.at(2)).toBe("f");
+  });
+
+  it("counts what it shows", () => {
+    const slots = new Slots();
+    slots.put("a", WAITING);
+    slots.put("b", WAITING);
+    slots.put("a", RUNNING);
+    slots.drop("b");
+    expect(slots.drop("b")).toBeUndefined();
+    expect(slots.counts).toEqual([0, 0, 1, 0, 0]);
+    expect(slots.cells[1]).toBe(FREE);
+  });
+
+  it("agrees with a dumb twin over many changes", () => {
+    const slots = new Slots();
+    const twin: (string | undefined)[] = [];
+    let seed = 7;
+    const dice = (sides: number) => (seed = (seed * 48271) % 2147483647) % sides;
+    for (let round = 0; round < 5000; round++) {
+      const id = `r${dice(300)}`;
+      const at = twin.indexOf(id);
+      if (dice(2) === 0) {
+        const free = twin.indexOf(undefined);
+        const wanted = at >= 0 ? at : free >= 0 ? free : twin.length;
+        twin[wanted] = id;
+        expect(slots.put(id, RUNNING)).toBe(wanted);
+      } else {
+        expect(slots.drop(id)).toBe(at >= 0 ? at : undefined);
+        if (at >= 0) twin[at] = undefined;
+      }
+    }
+    expect(slots.counts[RUNNING]).toBe(twin.filter(Boolean).length);
+  });
+});

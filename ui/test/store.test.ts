@@ -1,0 +1,113 @@
+import { describe, expect, it } from "vitest";
+import type { Change, Job } from "../src/api/types";
+import { type Space, Store } from "../src/live/store";
+import { filterOf, matcher } from "../src/map/filter";
+
+const job = (id: string, status: string, more: object = {}): Change => ({
+  kind: "job",
+  action: "set",
+  namespace: "default",
+  id,
+  job: { id, status, namespace: "default", plan_id: "beat", name: "beat", executor: "noop", ...more } as Job,
+});
+const space = (limit: number, name = "default"): Change => ({
+  kind: "namespace",
+  action: "set",
+  namespace: name,
+  id: name,
+  namespace_item: { name, job_parallelism_limit: limit },
+});
+const told = (change: Change, id?: string) => ({ name: change.kind, data: JSON.stringify(change), id });
+
+function live(...changes: Change[]): Store {
+  const store = new Store();
+  store.begin(true);
+  store.take([...changes.map((change) => told(change)), { name: "", data: "", id: "1.1.0" }]);
+  return store;
+}
+const only = (store: Store): Space => store.spaces.get("default") as Space;
+
+describe("the store", () => {
+  it("gives runs their slots from beginning to end", () => {
+    const store = live(space(4), job("a", "pending"), job("b", "running"), job("c", "pending", { reason: "retry_wait" }));
+    expect(only(store).slots.counts).toEqual([0, 1, 1, 1, 0]);
+    expect(only(store).size).toBe(4);
+    store.take([told(job("a", "running"), "1.2.0"), told(job("b", "complete"), "1.3.0")]);
+    expect(only(store).slots.counts).toEqual([0, 0, 1, 1, 0]);
+    expect(store.ended.map((run) => [run.id, run.status])).toEqual([["b", "complete"]]);
+    expect([...only(store).changed].sort()).toEqual([0, 1, 2]);
+  });
+
+  it("keeps runs that wait for a slot out of the slots", () => {
+    const store = live(space(1), job("a", "running"), job("b", "pending", { reason: "no_slot" }));
+    expect([...only(store).queue]).toEqual(["b"]);
+    expect(only(store).slots.used).toBe(1);
+    store.take([told(job("a", "failed"), "1.2.0"), told(job("b", "pending"), "1.2.1")]);
+    expect(only(store).queue.size).toBe(0);
+    expect(only(store).slots.at(0)).toBe("b");
+  });
+
+  it("shows runs beyond the limit", () => {
+    expect(only(live(space(1), job("a", "running"), job("b", "running"))).size).toBe(2);
+  });
+
+  it("is whole once everything was told, and not before", () => {
+    const store = new Store();
+    store.begin(true);
+    store.take([told(space(4))]);
+    expect(store.whole.value).toBe(false);
+    store.take([told(job("a", "running"), "1.1.0")]);
+    expect(store.whole.value).toBe(true);
+  });
+
+  it("forgets after a reset what is not told again, and nothing else", () => {
+    const store = live(space(4), space(2, "other"), job("a", "running"), job("b", "running"));
+    store.begin(false);
+    store.take([{ name: "reset", data: "{}", id: undefined }, told(space(4))]);
+    expect(store.runs.size).toBe(2);
+    store.take([told(job("b", "running"), "2.9.0")]);
+    expect([...store.runs.keys()]).toEqual(["b"]);
+    expect(only(store).slots.where("b")).toBe(1);
+    expect([...store.spaces.keys()]).toEqual(["default"]);
+  });
+
+  it("keeps everything when a stream goes on where it was", () => {
+    const store = live(space(4), job("a", "running"));
+    store.begin(false);
+    store.take([{ name: "", data: "", id: "1.1.0" }, told(job("b", "running"), "1.2.0")]);
+    expect([...store.runs.keys()]).toEqual(["a", "b"]);
+  });
+
+  it("drops what is gone, also without its namespace", () => {
+    const store = live(space(4), job("a", "running"));
+    store.take([{ name: "job", data: JSON.stringify({ kind: "job", action: "gone", id: "a" }), id: "1.2.0" }]);
+    expect(store.runs.size).toBe(0);
+    expect(only(store).slots.counts).toEqual([0, 0, 0, 0, 0]);
+  });
+
+  it("tells who watches one thing, until they stop", () => {
+    const store = live(space(4), job("a", "pending"));
+    let count = 0;
+    const stop = store.watch("job", "", "a", () => count++);
+    store.take([told(job("a", "running"), "1.2.0"), told(job("b", "running"), "1.2.1")]);
+    expect(count).toBe(1);
+    stop();
+    store.take([told(job("a", "complete"), "1.3.0")]);
+    expect(count).toBe(1);
+  });
+});
+
+describe("the filter", () => {
+  const store = live(space(4), job("a1", "running"), job("b2", "pending", { reason: "retry_wait", plan_id: "Nightly", name: "n" }));
+  const found = (text: string) => {
+    const matches = matcher(filterOf(new URLSearchParams(text)));
+    return matches && [...store.runs.values()].filter(matches).map((run) => run.id);
+  };
+
+  it("means everything when it says nothing", () => expect(found("namespace=default&run=x")).toBeUndefined());
+  it("finds by status", () => expect(found("status=retrying")).toEqual(["b2"]));
+  it("finds by part of a plan's id, in any case", () => expect(found("q=NIGHT")).toEqual(["b2"]));
+  it("finds by id of a run", () => expect(found("q=a1")).toEqual(["a1"]));
+  it("finds by plan and executor", () => expect(found("plan=beat&executor=noop")).toEqual(["a1"]));
+  it("finds nothing by a status that is none", () => expect(found("status=gone")).toEqual([]));
+});

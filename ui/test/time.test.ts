@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import { between, inZone, span } from "../src/time";
+
+describe("times", () => {
+  it("are shown in the plan's zone with its offset, on both sides of a change of the clock", () => {
+    expect(inZone("2026-03-29T00:59:59Z", "Europe/Berlin")).toBe("2026-03-29 01:59:59 +01:00");
+    expect(inZone("2026-03-29T01:00:00Z", "Europe/Berlin")).toBe("2026-03-29 03:00:00 +02:00");
+    expect(inZone("2026-10-25T00:30:00Z", "Europe/Berlin")).toBe("2026-10-25 02:30:00 +02:00");
+    expect(inZone("2026-10-25T01:30:00Z", "Europe/Berlin")).toBe("2026-10-25 02:30:00 +01:00");
+    expect(inZone("2026-11-22T22:05:27.123456789Z", "Asia/Kathmandu")).toBe("2026-11-23 03:50:27 +05:45");
+    expect(inZone("2026-01-01T00:00:00Z", "America/St_Johns")).toBe("2025-12-31 20:30:00 -03:30");
+  });
+
+  it("are UTC where there is no zone or none of that name, and empty where there is no time", () => {
+    expect(inZone("2026-11-22T00:00:00Z", "")).toBe("2026-11-22 00:00:00 +00:00");
+    expect(inZone("2026-11-22T00:00:00Z", "No/Where")).toBe("2026-11-22 00:00:00 +00:00");
+    expect(inZone(undefined, "UTC")).toBe("");
+    expect(inZone("soon", "UTC")).toBe("");
+  });
+
+  it("are subtracted", () => {
+    expect(between("2026-11-22T00:00:00Z", "2026-11-22T00:00:01.5Z")).toBe(1500);
+    expect(between(undefined, "2026-11-22T00:00:01Z")).toBeUndefined();
+  });
+});
+
+describe("spans", () => {
+  it.each([
+    [0, "0 ms"],
+    [15, "15 ms"],
+    [999.6, "1.0 s"],
+    [2300, "2.3 s"],
+    [59_949, "59.9 s"],
+    [59_960, "1 m 00 s"],
+    [65_000, "1 m 05 s"],
+    [7_380_000, "2 h 03 m"],
+    [360_000_000, "4 d 4 h"],
+    [-15, "-15 ms"],
+  ])("%d is %s", (milliseconds, text) => expect(span(milliseconds)).toBe(text));
+});
