@@ -36,6 +36,7 @@ describe("the store", () => {
     expect(only(store).slots.counts).toEqual([0, 0, 1, 1, 0]);
     expect(store.ended.map((run) => [run.id, run.status])).toEqual([["b", "complete"]]);
     expect([...only(store).changed].sort()).toEqual([0, 1, 2]);
+    expect([...store.executors]).toEqual([["noop", 2]]);
   });
 
   it("keeps runs that wait for a slot out of the slots", () => {

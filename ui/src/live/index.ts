@@ -3,7 +3,13 @@ import { signal } from "@preact/signals";
 import { Store } from "./store";
 import { type Phase, Stream } from "./stream";
 
-export const store = new Store();
+/** With the next frame; a page that nobody looks at gets none, and is told a little later. */
+function nextFrame(run: () => void): void {
+  if (document.hidden) setTimeout(run, 200);
+  else requestAnimationFrame(run);
+}
+
+export const store = new Store(nextFrame);
 export const phase = signal<Phase>("connecting");
 export const reason = signal("");
 

@@ -47,6 +47,8 @@ export class Store {
   readonly runs = new Map<string, Run>();
   readonly plans = new Map<string, Plan>();
   readonly nodes = new Map<string, Node>();
+  /** How many live runs each executor has. */
+  readonly executors = new Map<string, number>();
   /** The newest ends, newest first. */
   ended: Run[] = [];
   /** Grows whenever anything has changed. */
@@ -55,6 +57,10 @@ export class Store {
   readonly whole = signal(false);
   private readonly watched = new Map<string, { count: number; tell: () => void }[]>();
   private seen: Set<string> | undefined;
+  private telling = false;
+
+  /** `soon` runs what it is given, once: at once or with the next frame, so that many changes are drawn together. */
+  constructor(private readonly soon: (run: () => void) => void = (run) => run()) {}
 
   /** A stream has begun. */
   begin(anew: boolean): void {
@@ -67,7 +73,12 @@ export class Store {
       else if (event.data) this.apply(JSON.parse(event.data) as Change);
       if (event.id && event.name !== "reset" && this.seen) this.complete(this.seen);
     }
-    this.version.value++;
+    if (this.telling) return;
+    this.telling = true;
+    this.soon(() => {
+      this.telling = false;
+      this.version.value++;
+    });
   }
 
   apply(change: Change): void {
@@ -100,7 +111,9 @@ export class Store {
       this.lost(run.id);
       return;
     }
+    this.count(this.runs.get(run.id), -1);
     this.runs.set(run.id, run);
+    this.count(run, 1);
     if (run.status === "pending" && NO_SLOT.has(run.reason)) {
       space.queue.add(run.id);
       mark(space, space.slots.drop(run.id));
@@ -114,9 +127,17 @@ export class Store {
     const run = this.runs.get(id);
     if (run === undefined) return;
     this.runs.delete(id);
+    this.count(run, -1);
     const space = this.space(run.namespace);
     space.queue.delete(id);
     mark(space, space.slots.drop(id));
+  }
+
+  private count(run: Run | undefined, by: number): void {
+    if (run === undefined) return;
+    const count = (this.executors.get(run.executor) ?? 0) + by;
+    if (count > 0) this.executors.set(run.executor, count);
+    else this.executors.delete(run.executor);
   }
 
   private namespace(name: string, item: Namespace | undefined): void {

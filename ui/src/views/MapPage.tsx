@@ -36,9 +36,9 @@ export function MapPage() {
 }
 
 function Filters({ filter, matches }: { filter: MapFilter; matches: ReturnType<typeof matcher> }) {
-  const runs = [...store.runs.values()];
-  const executors = [...new Set(runs.map((run) => run.executor))].filter(Boolean).sort();
-  const found = matches ? runs.reduce((sum, run) => sum + (matches(run) ? 1 : 0), 0) : 0;
+  const executors = [...store.executors.keys()].filter(Boolean).sort();
+  let found = 0;
+  if (matches) for (const run of store.runs.values()) if (matches(run)) found++;
   const names = [...store.spaces.keys()].sort();
   return (
     <form class="filters" role="search" aria-label={t("filter.label")} onSubmit={(event) => event.preventDefault()}>
@@ -60,7 +60,7 @@ function Filters({ filter, matches }: { filter: MapFilter; matches: ReturnType<t
       {matches && (
         <>
           <output class="found" data-found={found}>
-            {t("map.matches", { n: number(found), total: number(runs.length) })}
+            {t("map.matches", { n: number(found), total: number(store.runs.size) })}
           </output>
           <button type="button" onClick={() => ask({ q: "", status: "", executor: "", plan: "" })}>
             {t("filter.clear")}

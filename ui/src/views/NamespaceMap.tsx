@@ -1,5 +1,5 @@
 /** The slots of one namespace: counts, the canvas, and what is under the pointer or the keyboard's cursor. */
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { store } from "../live";
 import type { Run, Space } from "../live/store";
 import { palette } from "../map/colours";
@@ -27,7 +27,7 @@ export function NamespaceMap({ space, matches, open }: Props) {
   const [slot, setSlot] = useState<number>();
   const size = space.size;
   const grid = layout(size, width || 300, TALLEST);
-  const canvas = usePainted({ space, size, grid, matches });
+  const canvas = usePainted({ space, size, grid, matches, ready: width > 0 });
 
   useLayoutEffect(() => {
     const element = frame.current;
@@ -93,17 +93,20 @@ interface Painted {
   size: number;
   grid: Layout;
   matches: ((run: Run) => boolean) | undefined;
+  /** Its width is known. */
+  ready: boolean;
 }
 
 /** A canvas that shows the slots as they are: all of them when the view of them changes, else those that have changed. */
-function usePainted({ space, size, grid, matches }: Painted) {
+function usePainted({ space, size, grid, matches, ready }: Painted) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const painter = useRef<Painter | undefined>(undefined);
   const shown = useRef<readonly unknown[]>([]);
   const light = dark.value;
-  useEffect(() => {
+  // In the same frame as the counts beside it.
+  useLayoutEffect(() => {
     const element = canvas.current;
-    if (!element) return;
+    if (!element || !ready) return;
     painter.current ??= new Painter(element);
     const fits = matches && ((slot: number) => hits(space, slot, matches));
     const now = [space, size, grid.columns, grid.rows, grid.side, matches, light];

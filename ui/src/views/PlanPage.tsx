@@ -41,7 +41,7 @@ export function PlanPage({ namespace, id }: Name) {
           {found.description && <p>{found.description}</p>}
           <PausedNote plan={found} />
           <Switches plan={found} path={path} namespace={namespace} />
-          <Fires path={path} namespace={namespace} changes={changes} zone={found.periodic?.time_zone ?? ""} />
+          {found.periodic?.spec && <Fires path={path} namespace={namespace} changes={changes} zone={found.periodic.time_zone ?? ""} />}
           <Why path={path} namespace={namespace} changes={changes} />
           <Recent namespace={namespace} id={id} changes={changes} />
         </>
