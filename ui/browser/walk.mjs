@@ -46,7 +46,6 @@ async function server(what) {
   away = true;
   console.log(`server ${what}`);
   await answers.next();
-  away = what === "stop";
 }
 
 const counted = async (name, text) => {
@@ -109,20 +108,30 @@ async function cancel({ id, free }) {
 }
 
 async function outage() {
+  await plan("ticker", "n=0; while :; do n=$((n+1)); echo line $n; sleep 0.2; done");
+  const ticker = await run("ticker");
+  await page.locator("[data-space=default] canvas").click({ position: { x: 5, y: 5 } });
+  await page.locator(".log", { hasText: "line 2" }).waitFor();
   await server("stop");
   await phase("lost");
+  const before = Number((await page.locator(".log").innerText()).match(/line (\d+)/g).at(-1).slice(5));
   await page.getByRole("alert").waitFor();
   await server("start");
   await phase("live");
   await plan("quick", "sleep 2");
   await run("quick");
+  await counted("running", "2");
   await counted("running", "1");
+  await page.locator(".log", { hasText: `line ${before + 3}\n` }).waitFor();
+  away = false;
+  await post(`jobs/${ticker}/cancel`, {});
+  await page.locator(".states", { hasText: "ended: cancelled" }).waitFor();
   await counted("running", "0");
   assert.equal(await page.evaluate(() => window.same), true, "the page was not loaded anew");
 }
 
 async function plans() {
-  await page.getByRole("link", { name: "Plans" }).click();
+  await page.getByRole("navigation").getByRole("link", { name: "Plans" }).click();
   await page.getByText(HOSTILE).waitFor();
   await picture("plans");
   await page.getByRole("link", { name: "quick", exact: true }).click();
@@ -145,7 +154,7 @@ async function runs() {
   await page.locator("tbody tr").nth(2).waitFor();
   await page.getByLabel("Status").selectOption("cancelled");
   await page.locator("tbody tr td >> text=hold").waitFor();
-  await page.locator("tbody tr").nth(1).waitFor({ state: "detached" });
+  await page.locator("tbody tr").nth(2).waitFor({ state: "detached" });
 }
 
 async function looks() {

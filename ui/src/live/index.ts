@@ -12,11 +12,16 @@ function nextFrame(run: () => void): void {
 export const store = new Store(nextFrame);
 export const phase = signal<Phase>("connecting");
 export const reason = signal("");
+/** How often the connection has come back: what was read before may have missed something. */
+export const recoveries = signal(0);
+let broken = false;
 
 const stream = new Stream({
   begin: (anew) => store.begin(anew),
   take: (events) => store.take(events),
   phase: (now, why) => {
+    if (now === "live" && broken) recoveries.value++;
+    broken = now === "lost" || (broken && now !== "live");
     phase.value = now;
     reason.value = why;
   },

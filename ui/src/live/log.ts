@@ -1,7 +1,8 @@
 /** The end of a run's output: what is there, then what is written while the run goes on. */
-import { address, get, refusal, segment } from "../api/client";
-import type { LogPiece } from "../api/types";
+import { address, get, Refused, refusal, segment } from "../api/client";
+import type { LogPiece, Refusal } from "../api/types";
 import { EventParser } from "./events";
+import { pause } from "./stream";
 
 /** Characters that are shown; what was before them is cut off. */
 export const TAIL = 64 * 1024;
@@ -24,36 +25,85 @@ export function bytes(base64: string): Uint8Array {
   return Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0));
 }
 
-/** Tells of each piece until the output ends. `live`: go on while the run does. */
-export async function readLog(id: string, live: boolean, tell: (piece: string, skipped: boolean) => void, signal: AbortSignal): Promise<void> {
-  const path = `jobs/${segment(id)}/logs`;
-  const first = await get<LogPiece>(path, { limit: 1 }, signal);
-  const size = Number(first.size ?? 0);
-  const decoder = new TextDecoder();
-  const start = Math.max(0, size - TAIL);
-  let offset = start;
-  const take = (piece: LogPiece) => {
-    if (piece.data) tell(decoder.decode(bytes(piece.data), { stream: true }), start > 0);
-    offset = Number(piece.next_offset ?? offset);
-  };
-  if (!live) {
-    while (offset < size) {
-      const before = offset;
-      take(await get<LogPiece>(path, { offset, attempt: first.attempt }, signal));
-      if (offset === before) return;
+/** Tells of a piece; `skipped`: there is output before the first one. */
+export type Tell = (piece: string, skipped: boolean) => void;
+
+interface Place {
+  readonly attempt: number;
+  readonly offset: number;
+}
+
+/** Tells of each piece until the output ends. `live`: go on while the run does, whatever breaks meanwhile. */
+export async function readLog(id: string, live: boolean, tell: Tell, signal: AbortSignal): Promise<void> {
+  const reader = new LogReader(`jobs/${segment(id)}/logs`, tell, signal);
+  for (let failures = 0; ; failures++) {
+    const before = reader.place?.offset;
+    try {
+      await reader.begin();
+      if (!live) return await reader.rest();
+      if (await reader.follow()) return;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!live || (error instanceof Refused && error.status < 500 && error.status !== 429)) throw error;
     }
-    return;
+    if (reader.place?.offset !== before) failures = 0;
+    await new Promise((resolve) => setTimeout(resolve, pause(failures, Math.random())));
+    if (signal.aborted) return;
   }
-  const answer = await fetch(address(path, { offset, attempt: first.attempt, follow: "true" }), { signal, cache: "no-store" });
-  if (!answer.ok || !answer.body) throw await refusal(answer);
-  const parser = new EventParser();
-  const reader = answer.body.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>).getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    for (const event of parser.take(value)) {
-      if (event.name === "output") take(JSON.parse(event.data) as LogPiece);
-      else if (event.name === "end" || event.name === "failed") return;
+}
+
+class LogReader {
+  place: Place | undefined;
+  private skipped = false;
+  private size = 0;
+  private decoder = new TextDecoder();
+
+  constructor(
+    private readonly path: string,
+    private readonly tell: Tell,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** Finds where the tail begins, unless that is known. */
+  async begin(): Promise<void> {
+    if (this.place) return;
+    const first = await get<LogPiece>(this.path, { limit: 1 }, this.signal);
+    this.size = Number(first.size ?? 0);
+    const offset = Math.max(0, this.size - TAIL);
+    this.skipped = offset > 0;
+    this.place = { attempt: first.attempt ?? 0, offset };
+  }
+
+  /** What was there at the beginning. */
+  async rest(): Promise<void> {
+    while (this.place && this.place.offset < this.size) {
+      const before = this.place.offset;
+      this.take(await get<LogPiece>(this.path, { ...this.place }, this.signal));
+      if (this.place.offset === before) return;
     }
+  }
+
+  /** What comes, too. Whether the output has ended; if not, the stream was cut. */
+  async follow(): Promise<boolean> {
+    const answer = await fetch(address(this.path, { ...this.place, follow: "true" }), { signal: this.signal, cache: "no-store" });
+    if (!answer.ok || !answer.body) throw await refusal(answer);
+    const parser = new EventParser();
+    const body = answer.body.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>).getReader();
+    for (;;) {
+      const { done, value } = await body.read();
+      if (done) return false;
+      for (const event of parser.take(value)) {
+        if (event.name === "output") this.take(JSON.parse(event.data) as LogPiece);
+        else if (event.name === "end") return true;
+        else if (event.name === "failed") throw new Refused(409, (JSON.parse(event.data) as Refusal).message);
+      }
+    }
+  }
+
+  private take(piece: LogPiece): void {
+    const attempt = piece.attempt ?? this.place?.attempt ?? 0;
+    if (attempt !== this.place?.attempt) this.decoder = new TextDecoder();
+    this.place = { attempt, offset: Number(piece.next_offset ?? 0) };
+    if (piece.data) this.tell(this.decoder.decode(bytes(piece.data), { stream: true }), this.skipped);
   }
 }

@@ -1,6 +1,7 @@
 /** A list of the server, read on piece by piece from where the answer before said. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get } from "../api/client";
+import { recoveries } from "../live";
 
 interface Page<Item> {
   readonly data?: readonly Item[];
@@ -47,7 +48,7 @@ export function useList<Item>(path: string, query: Query): List<Item> {
     next.current = "";
     void read("");
     return () => busy.current?.abort();
-  }, [path, key, state.round]);
+  }, [path, key, state.round, recoveries.value]);
   return {
     items,
     loading: state.loading,

@@ -1,12 +1,13 @@
 /** Reading from the server for a view. */
 import { useEffect, useState } from "preact/hooks";
+import { recoveries } from "../live";
 
 export interface Reading<Value> {
   readonly value: Value | undefined;
   readonly error: Error | undefined;
 }
 
-/** Reads anew when `keys` change; what was read before stays until there is something newer. */
+/** Reads anew when `keys` change and when the connection is back; what was read before stays until there is something newer. */
 export function useReading<Value>(read: (signal: AbortSignal) => Promise<Value>, keys: readonly unknown[]): Reading<Value> {
   const [state, setState] = useState<Reading<Value>>({ value: undefined, error: undefined });
   useEffect(() => {
@@ -18,6 +19,6 @@ export function useReading<Value>(read: (signal: AbortSignal) => Promise<Value>,
       },
     );
     return () => abort.abort();
-  }, keys);
+  }, [...keys, recoveries.value]);
   return state;
 }

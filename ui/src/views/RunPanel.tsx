@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get, post, Refused, segment } from "../api/client";
 import type { Explanation, Job } from "../api/types";
-import { store } from "../live";
+import { recoveries, store } from "../live";
 import { added, readLog, type Tail } from "../live/log";
 import { Ask } from "../parts/Ask";
 import { StatusDot } from "../parts/StatusDot";
@@ -65,8 +65,8 @@ function Body({ job, why }: { job: Job; why: Explanation }) {
           </li>
         ))}
       </ul>
-      <Facts job={job} />
       <Output job={job} />
+      <Facts job={job} />
     </>
   );
 }
@@ -169,7 +169,7 @@ function Output({ job }: { job: Job }) {
       },
     );
     return () => abort.abort();
-  }, [id, live]);
+  }, [id, live, live ? 0 : recoveries.value]);
   useEffect(() => {
     const element = box.current;
     if (element) element.scrollTop = element.scrollHeight;
