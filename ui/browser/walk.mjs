@@ -107,6 +107,21 @@ async function cancel({ id, free }) {
   await page.getByRole("button", { name: "Close" }).click();
 }
 
+/** A run that nobody can take yet is looked at, and says by itself what it says once somebody has it. */
+async function waiting() {
+  await plan("patient", "echo at last; sleep 1", { executor: "shell" });
+  await post("queues/pause", { by: "walk", note: "to see a run wait" });
+  const id = await run("patient");
+  await counted("waiting", "1");
+  await page.locator("[data-space=default] canvas").click({ position: { x: 5, y: 5 } });
+  await page.locator(`[data-run="${id}"] .log`, { hasText: "Waiting for output" }).waitFor();
+  await post("queues/resume", {});
+  await page.locator(".log", { hasText: "at last" }).waitFor();
+  await counted("running", "0");
+  await page.locator(".states", { hasText: "ended: complete" }).waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+}
+
 async function outage() {
   await plan("ticker", "n=0; while :; do n=$((n+1)); echo line $n; sleep 0.2; done");
   const ticker = await run("ticker");
@@ -192,6 +207,7 @@ try {
   const held = await map();
   await find();
   await cancel(held);
+  await waiting();
   await outage();
   await plans();
   await runs();

@@ -33,9 +33,18 @@ interface Place {
   readonly offset: number;
 }
 
-/** Tells of each piece until the output ends. `live`: go on while the run does, whatever breaks meanwhile. */
-export async function readLog(id: string, live: boolean, tell: Tell, signal: AbortSignal): Promise<void> {
+/** Whose output. `live`: the run goes on, or is to begin. `begun`: it has had an attempt. */
+export interface Source {
+  readonly id: string;
+  readonly live: boolean;
+  readonly begun: boolean;
+}
+
+/** Tells of each piece until the output ends: while the run goes on, whatever breaks meanwhile. */
+export async function readLog({ id, live, begun }: Source, tell: Tell, signal: AbortSignal): Promise<void> {
+  if (!begun && !live) return;
   const reader = new LogReader(`jobs/${segment(id)}/logs`, tell, signal);
+  if (!begun) reader.place = { attempt: 0, offset: 0 };
   for (let failures = 0; ; failures++) {
     const before = reader.place?.offset;
     try {

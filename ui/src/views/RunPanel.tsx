@@ -163,7 +163,7 @@ function Output({ job }: { job: Job }) {
   useEffect(() => {
     const abort = new AbortController();
     setTail(EMPTY);
-    readLog(id, live, (piece, skipped) => setTail((before) => added({ ...before, cut: before.cut || skipped }, piece)), abort.signal).catch(
+    readLog({ id, live, begun: Boolean(job.attempt) }, (piece, skipped) => setTail((before) => added({ ...before, cut: before.cut || skipped }, piece)), abort.signal).catch(
       (error: unknown) => {
         if (!abort.signal.aborted) setTail((before) => ({ ...before, text: `${before.text}\n[${error instanceof Error ? error.message : error}]` }));
       },
