@@ -1635,7 +1635,7 @@ export interface components {
             readonly create_time?: string;
             /** Format: date-time */
             readonly update_time?: string;
-            /** @description `rest`, `shell`, `noop` or a plug-in's name. */
+            /** @description `rest`, `shell`, `python`, `noop` or a plug-in's name. */
             readonly executor?: string;
             /**
              * @description What a tick does while a run is live: `allow` or `skip`.
@@ -2128,7 +2128,7 @@ export interface components {
             readonly parameters?: string | null;
             /** @description The schedule; without it the plan runs only by hand. */
             readonly periodic?: components["schemas"]["PeriodicConfigInput"] | null;
-            /** @description `rest`, `shell`, `noop` or a plug-in's name. */
+            /** @description `rest`, `shell`, `python`, `noop` or a plug-in's name. */
             readonly executor?: string | null;
             /**
              * @description What a tick does while a run is live: `allow` or `skip`.
@@ -2232,7 +2232,7 @@ export interface components {
             readonly status?: "pending" | "running" | "dead" | "" | null;
             /** @description The schedule; without it the plan runs only by hand. */
             readonly periodic?: components["schemas"]["PeriodicConfigInput"] | null;
-            /** @description `rest`, `shell`, `noop` or a plug-in's name. */
+            /** @description `rest`, `shell`, `python`, `noop` or a plug-in's name. */
             readonly executor?: string | null;
             /**
              * @description What a tick does while a run is live: `allow` or `skip`.
@@ -3202,7 +3202,10 @@ export interface operations {
     readonly JobUpdate: {
         readonly parameters: {
             readonly query?: never;
-            readonly header?: never;
+            readonly header?: {
+                /** @description The token that the callee was given with its call: 403 when it is not the newest attempt's. */
+                readonly "X-Jobpool-Token"?: string;
+            };
             readonly path: {
                 readonly id: string;
             };
@@ -4489,7 +4492,7 @@ export interface operations {
                 readonly "plan.periodic.end_time"?: string;
                 /** @description The original's way to say `overlap`: true is `skip`. */
                 readonly "plan.periodic.prohibit_overlap"?: boolean;
-                /** @description `rest`, `shell`, `noop` or a plug-in's name. */
+                /** @description `rest`, `shell`, `python`, `noop` or a plug-in's name. */
                 readonly "plan.executor"?: string;
                 /** @description What a tick does while a run is live: `allow` or `skip`. */
                 readonly "plan.overlap"?: "allow" | "skip";
