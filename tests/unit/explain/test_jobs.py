@@ -267,8 +267,9 @@ def test_every_reason_is_told_in_words(reason: Reason) -> None:
 
 
 def test_an_exit_code_is_said_once() -> None:
-    bench = ended(AllocationStatus.FAILED, Reason.EXIT_NONZERO, description="exit code 7", exit_code=7)
-    assert explained(bench).findings[1].text.endswith(": its program ended with exit code 7")
+    bench = ended(AllocationStatus.FAILED, Reason.EXIT_NONZERO)
+    run = replace(bench.ended[-1], info="exit code 7", exit_code=7)
+    assert explained(bench, run).findings[1].text.endswith(": its program ended with exit code 7")
 
 
 def test_a_skipped_tick_names_what_was_in_its_way() -> None:
