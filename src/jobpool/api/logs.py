@@ -15,6 +15,7 @@ from jobpool.api.service import Call
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import InvalidArgument, ResourceExhausted, Unavailable
 from jobpool.model.run import Run, allocation_id
+from jobpool.model.statuses import AllocationStatus
 from jobpool.wire import jobpool_pb2 as pb
 
 _MAX_LIMIT = 256 * 1024
@@ -125,7 +126,7 @@ class Logs:
                 return
             place = _Place(place.attempt, answer.next_offset, place.limit)
             if not answer.data and self._context.clock.monotonic() - asked < _AT_ONCE:
-                await self._streams.unless_closed(self._context.clock.sleep(_AT_ONCE))
+                await self._streams.unless_closed(self._waits.changed(run.id, self._context.clock, within=_AT_ONCE))
 
     async def _read_on(self, run: Run, place: _Place) -> pb.JobLogsResponse:
         """What comes next. Where too many wait at the agent already, what is there now, be it nothing."""
@@ -148,13 +149,19 @@ class Logs:
         node = self._context.state.node(attempt.node_id)
         if node is not None and node.polling:
             raise NoOutput(f"node {node.id} has an agent of the original, which keeps no output", field="id")
-        chunk = await self._outputs.read_log(
-            attempt.node_id,
-            allocation_id(run.id, place.attempt),
-            offset=place.offset,
-            limit=place.limit,
-            wait=wait,
-        )
+        is_to_come = self._is_to_come(run.id, place.attempt)
+        try:
+            chunk = await self._outputs.read_log(
+                attempt.node_id,
+                allocation_id(run.id, place.attempt),
+                offset=place.offset,
+                limit=place.limit,
+                wait=wait,
+            )
+        except NoOutput:
+            if not is_to_come:
+                raise
+            return self._beat(place)
         return pb.JobLogsResponse(
             header=self._context.header(),
             data=chunk.data,
@@ -164,6 +171,11 @@ class Logs:
             truncated=chunk.truncated,
             attempt=place.attempt,
         )
+
+    def _is_to_come(self, job_id: str, number: int) -> bool:
+        """Whether the attempt has not begun as far as we know: its agent may not have heard of it yet."""
+        run = self._context.state.run(job_id)
+        return run is not None and run.attempts[number - 1].status is AllocationStatus.PENDING
 
 
 def _check(request: pb.JobLogsRequest) -> int:

@@ -73,8 +73,17 @@ async def test_a_run_that_was_not_started_has_no_output(world: World) -> None:
     assert f"job {job.id} has no output: it was not started" in refusal.text
 
 
+async def test_a_run_that_its_agent_has_not_heard_of_yet_has_no_output_so_far(world: World) -> None:
+    agent, [item] = await given(world)
+    task, request = await asked(world, agent, id=item.job_id)
+    agent.stream.say(log=pb.AgentLogChunk(request_id=request.request_id, error="the agent does not know this run"))
+    response: pb.JobLogsResponse = await task
+    assert response == pb.JobLogsResponse(header=world.context.header(), attempt=1)
+
+
 async def test_an_agent_without_the_output_says_why(world: World) -> None:
     agent, [item] = await given(world)
+    await agent.finish(item)
     task, request = await asked(world, agent, id=item.job_id)
     agent.stream.say(log=pb.AgentLogChunk(request_id=request.request_id, error="the agent does not know this run"))
     await settle()

@@ -133,6 +133,21 @@ async def test_output_that_went_with_its_agent_is_passed_over_for_the_next_attem
     assert following.output == [(2, b"second")]
 
 
+async def test_a_run_that_its_agent_has_not_heard_of_yet_is_waited_for(world: World) -> None:
+    agent, [item] = await given(world)
+    following = Following(world, item.job_id)
+    request = await asked(agent)
+    agent.stream.say(log=pb.AgentLogChunk(request_id=request.request_id, error="the agent does not know this run"))
+    await settle()
+    assert len(agent.stream.of("log")) == 1
+    await agent.finish(item, "running")
+    assert len(agent.stream.of("log")) == 2
+    await answer(agent, b"begun", complete=True)
+    await agent.finish(item)
+    assert following.output == [(1, b"begun")]
+    assert following.task.exception() is None
+
+
 async def test_output_that_cannot_be_had_ends_the_stream_with_the_reason(world: World) -> None:
     agent, [item] = await given(world)
     await agent.finish(item)
