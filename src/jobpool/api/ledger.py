@@ -28,6 +28,8 @@ from jobpool.wire.messages import timestamp
 
 _Place: TypeAlias = tuple[Millis, str]
 _FAR: Millis = 1 << 62
+_SEARCHED = 1000
+"""Entries that are read at once where few of them may be wanted."""
 
 
 class Decision(StrEnum):
@@ -104,8 +106,9 @@ class Ledger:
         """The entries to show, whether there are more behind them, and since when none is missing."""
         found: list[_Entry] = []
         place = _place(seek)
+        size = max(seek.limit + 1, _SEARCHED) if asked.decisions else seek.limit + 1
         while True:
-            batch = await self._batch(asked, place, seek.limit + 1, call)
+            batch = await self._batch(asked, place, size, call)
             found += (entry for entry in batch.entries if not asked.decisions or entry.decision in asked.decisions)
             if batch.last or len(found) > seek.limit:
                 return found[: seek.limit], len(found) > seek.limit, batch.known_from
