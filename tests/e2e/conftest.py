@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.browser import Pages, missing
 from tests.e2e.oracle.callee import Callee
 from tests.e2e.oracle.client import Api
 from tests.e2e.oracle.logs import troubles
@@ -46,6 +47,16 @@ def site(tmp_path: Path) -> Iterator[Site]:
     yield site
     site.close()
     assert site.troubles() == []
+
+
+@pytest.fixture
+def pages(site: Site, tmp_path: Path) -> Pages:
+    """The pages of a server with an agent, in a browser; without one the test is skipped, and says so."""
+    if missing():
+        pytest.skip("THE PAGES ARE NOT TESTED IN A BROWSER: see scripts/browser")
+    server = site.server()
+    site.agent(server, executors="shell,noop")
+    return Pages(server, tmp_path)
 
 
 @pytest.fixture

@@ -1,66 +1,20 @@
-/**
- * Walks through the pages as a person would: `node walk.mjs <url> <chromium> [folder for pictures]`.
- *
- * The server and an agent run already. A line `server stop` or `server start` on stdout asks the caller for it, and waits
- * for a line on stdin. Ends with code 0 when everything was as it must be, else with the first fault on stderr.
- */
+/** Walks through the map, plans and runs as a person would, while the server dies and comes back: see `common.mjs`. */
 import assert from "node:assert/strict";
-import { createInterface } from "node:readline";
-import { chromium } from "playwright-core";
+import { HOSTILE, walk } from "./common.mjs";
 
-const [url, executablePath, pictures] = process.argv.slice(2);
-const HOSTILE = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
-const PATIENCE = 15_000;
-const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+let here; // the walk, and its page
+let page;
 
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
-const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: "light", locale: "en-US", timezoneId: "UTC" });
-const page = await context.newPage();
-page.setDefaultTimeout(PATIENCE);
-let away = false; // while the server is, what the browser says of it is no fault
-const faults = [];
-page.on("console", (message) => {
-  if (message.type() === "error" && !away) faults.push(message.text());
-});
-page.on("pageerror", (error) => faults.push(error.message));
-page.on("dialog", (dialog) => faults.push(`a dialog: ${dialog.message()}`));
-page.on("request", (request) => {
-  if (!request.url().startsWith(`${url}/`)) faults.push(`a request to ${request.url()}`);
-});
-await page.addInitScript(() => {
-  window.violations = [];
-  document.addEventListener("securitypolicyviolation", (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
-});
-
-async function post(path, body) {
-  const answer = await fetch(`${url}/v3/schedule/${path}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  assert.ok(answer.ok, `${path}: ${answer.status} ${await answer.clone().text()}`);
-  return answer.json();
-}
-
-async function server(what) {
-  away = true;
-  console.log(`server ${what}`);
-  await answers.next();
-}
-
-const counted = async (name, text) => {
-  await page.locator(`[data-space=default] [data-count=${name}] b:text-is("${text}")`).waitFor();
-};
-const phase = (name) => page.locator(`[data-phase=${name}]`).waitFor();
+const phase = (name) => here.phase(name);
+const counted = (name, text) => here.counted(name, text);
+const post = (path, body) => here.post(path, body);
+const plan = (id, command, more) => here.plan(id, command, more);
+const run = (id) => here.run(id);
 const cell = () =>
   page.locator("[data-space=default] canvas").evaluate((canvas) => [...canvas.getContext("2d").getImageData(4, 4, 1, 1).data].slice(0, 3).join());
-const picture = async (name) => pictures && (await page.screenshot({ path: `${pictures}/${name}.png` }));
-const plan = (id, command, more = {}) =>
-  post("plans", { id, name: id, namespace: "default", type: "service", status: "running", executor: "shell", parameters: JSON.stringify({ command }), ...more });
-const run = async (id) => (await post(`plans/${id}/run`, { namespace: "default" })).data.id;
 
 async function map() {
-  await page.goto(`${url}/`);
+  await page.goto(`${here.url}/`);
   assert.equal(new URL(page.url()).pathname, "/ui/");
   await phase("live");
   await page.getByText("There is no plan yet").waitFor();
@@ -127,18 +81,19 @@ async function outage() {
   const ticker = await run("ticker");
   await page.locator("[data-space=default] canvas").click({ position: { x: 5, y: 5 } });
   await page.locator(".log", { hasText: "line 2" }).waitFor();
-  await server("stop");
+  here.away = true;
+  await here.ask("server stop");
   await phase("lost");
   const before = Number((await page.locator(".log").innerText()).match(/line (\d+)/g).at(-1).slice(5));
   await page.getByRole("alert").waitFor();
-  await server("start");
+  await here.ask("server start");
   await phase("live");
   await plan("quick", "sleep 2");
   await run("quick");
   await counted("running", "2");
   await counted("running", "1");
   await page.locator(".log", { hasText: `line ${before + 3}\n` }).waitFor();
-  away = false;
+  here.away = false;
   await post(`jobs/${ticker}/cancel`, {});
   await page.locator(".states", { hasText: "ended: cancelled" }).waitFor();
   await counted("running", "0");
@@ -148,7 +103,7 @@ async function outage() {
 async function plans() {
   await page.getByRole("navigation").getByRole("link", { name: "Plans" }).click();
   await page.getByText(HOSTILE).waitFor();
-  await picture("plans");
+  await here.picture("plans");
   await page.getByRole("link", { name: "quick", exact: true }).click();
   await page.getByRole("button", { name: "Pause" }).click();
   await page.getByRole("dialog").getByRole("textbox").fill("<i>why</i>");
@@ -173,37 +128,20 @@ async function runs() {
 }
 
 async function looks() {
-  await page.getByLabel("Language").selectOption("zh");
+  await here.language("zh");
   await page.getByRole("heading", { name: "运行" }).waitFor();
-  assert.equal(await page.evaluate(() => document.documentElement.lang), "zh");
-  await page.getByLabel("颜色").selectOption("dark");
-  await page.setViewportSize({ width: 390, height: 800 });
+  await here.theme("dark");
+  await here.width(390);
   for (const path of ["/ui/", "/ui/plans", "/ui/runs"]) {
-    await page.goto(url + path);
-    await phase("live");
-    const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
-    assert.ok(wide <= room, `${path} is ${wide} px wide on a screen of ${room}`);
+    await here.open(path);
+    await here.fits();
   }
-  await picture("narrow");
+  await here.picture("narrow");
 }
 
-async function policy() {
-  assert.equal(await page.title(), (await page.title()).replace("owned", ""));
-  assert.deepEqual(await page.evaluate(() => window.violations), []);
-  assert.deepEqual(faults, []);
-  away = true; // from here on the browser complains, as it must
-  const refused = await page.evaluate(() => {
-    try {
-      document.createElement("div").innerHTML = "<b>x</b>";
-      return false;
-    } catch {
-      return true;
-    }
-  });
-  assert.ok(refused, "text can be turned into markup");
-}
-
-try {
+await walk(async (started) => {
+  here = started;
+  page = started.page;
   const held = await map();
   await find();
   await cancel(held);
@@ -212,13 +150,4 @@ try {
   await plans();
   await runs();
   await looks();
-  await policy();
-  console.log("done");
-} catch (error) {
-  console.error(error, { at: page.url(), faults });
-  await page.screenshot({ path: `${pictures ?? "."}/fault.png` }).catch(() => undefined);
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-  process.stdin.destroy();
-}
+});
