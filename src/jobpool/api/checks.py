@@ -98,9 +98,14 @@ def check_enum(field: str, text: str, kind: type[E]) -> E:
 
 
 def check_statuses(text: str, kind: type[E]) -> tuple[E, ...]:
-    """A comma list of statuses, each kept once: every run is held against all of them. Empty = any."""
+    """See `check_words`."""
+    return check_words("status", text, kind)
+
+
+def check_words(field: str, text: str, kind: type[E]) -> tuple[E, ...]:
+    """A comma list, each word kept once: every run is held against all of them. Empty = any."""
     words = dict.fromkeys(word.strip() for word in text.split(","))
-    return tuple(check_enum("status", word, kind) for word in words if word)
+    return tuple(check_enum(field, word, kind) for word in words if word)
 
 
 def check_span(field: str, text: str) -> Millis:

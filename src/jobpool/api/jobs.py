@@ -8,7 +8,15 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from jobpool.api.checks import check_filter, check_id, check_page, check_statuses, check_text, optional_time
+from jobpool.api.checks import (
+    check_filter,
+    check_id,
+    check_page,
+    check_statuses,
+    check_text,
+    check_words,
+    optional_time,
+)
 from jobpool.api.context import Context
 from jobpool.api.keyset import Seek, check_seek
 from jobpool.api.service import Call
@@ -17,8 +25,9 @@ from jobpool.history.merge import merged, widened
 from jobpool.history.queries import GetJob, JobExists, JobFilter, ListJobs
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import FailedPrecondition, InvalidArgument, NotFound
+from jobpool.model.reasons import Reason
 from jobpool.model.run import Run
-from jobpool.model.statuses import JobStatus
+from jobpool.model.statuses import JobStatus, Trigger
 from jobpool.replica.state import State
 from jobpool.store.commands import CancelRun, ReportRun
 from jobpool.store.commands.runs import REPORTABLE
@@ -52,7 +61,7 @@ class Jobs:
     async def list(self, request: pb.ScheduleJobListRequest, call: Call) -> pb.ScheduleJobListResponse:
         seek = check_seek(request, int, str)
         page = check_page(request.pageNumber, request.pageSize)
-        wanted = _filter(request, contains=False)
+        wanted = _more(_filter(request, contains=False), request)
         live = self._live(wanted)
         header = self._context.header()  # as of now: who watches from its revision on misses nothing
         if seek is not None:
@@ -174,6 +183,17 @@ def candidates(state: State, job_id: str) -> Sequence[Run]:
 
 def _newest_first(run: Run) -> tuple[int, str]:
     return (run.created_at, run.id)
+
+
+def _more(wanted: JobFilter, request: pb.ScheduleJobListRequest) -> JobFilter:
+    """With the filters that lists have alone."""
+    return replace(
+        wanted,
+        text=check_filter("text", request.text),
+        node_id=check_filter("node_id", request.node_id),
+        reasons=check_words("reason", request.reason, Reason),
+        triggers=check_words("trigger", request.trigger, Trigger),
+    )
 
 
 def _filter(request: JobQuery, *, contains: bool) -> JobFilter:

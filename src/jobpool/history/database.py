@@ -7,11 +7,14 @@ import sqlite3
 import zlib
 from pathlib import Path
 
-from jobpool.model.statuses import AllocationStatus, EvaluationStatus, JobStatus
+from jobpool.model.reasons import Reason
+from jobpool.model.statuses import AllocationStatus, EvaluationStatus, JobStatus, Trigger
 
 JOB_STATUSES = tuple(JobStatus)
 EVALUATION_STATUSES = tuple(EvaluationStatus)
 ALLOCATION_STATUSES = tuple(AllocationStatus)
+REASONS = tuple(Reason)
+TRIGGERS = tuple(Trigger)
 
 # Texts are numbers (`words`), so that one covering index in list order answers every combination of filters by a scan
 # of ~0.1 µs a run. `by_plan` is narrow because its inserts are the only ones at random places.
@@ -28,10 +31,10 @@ CREATE TABLE runs (
   row INTEGER PRIMARY KEY, id TEXT NOT NULL, created_at INTEGER NOT NULL, namespace INTEGER NOT NULL,
   plan INTEGER NOT NULL, status INTEGER NOT NULL, name INTEGER NOT NULL, node INTEGER NOT NULL,
   record BLOB NOT NULL, -- behind its checksum
-  tick INTEGER NOT NULL
+  tick INTEGER NOT NULL, reason INTEGER NOT NULL, cause INTEGER NOT NULL, ended_at INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX by_id ON runs (id);
-CREATE INDEX by_time ON runs (created_at, id, namespace, status, name, node);
+CREATE INDEX by_time ON runs (created_at, id, namespace, status, name, node, plan, reason, cause, ended_at);
 CREATE INDEX by_plan ON runs (plan, created_at, tick);
 CREATE TABLE evaluations (
   created_at INTEGER NOT NULL, id TEXT NOT NULL, namespace INTEGER NOT NULL, status INTEGER NOT NULL,
@@ -45,8 +48,9 @@ CREATE TABLE attempts (
   name INTEGER NOT NULL, node INTEGER NOT NULL, run INTEGER NOT NULL, PRIMARY KEY (created_at, id)
 ) WITHOUT ROWID;
 """
-# Statuses are stored as their place in the enum: another order is another schema.
-_VERSION = zlib.crc32((_SCHEMA + repr((JOB_STATUSES, EVALUATION_STATUSES, ALLOCATION_STATUSES))).encode()) & 0x7FFFFFFF
+_ENUMS = (JOB_STATUSES, EVALUATION_STATUSES, ALLOCATION_STATUSES, REASONS, TRIGGERS)
+# Their words are stored as places in the enum: another order is another schema.
+_VERSION = zlib.crc32((_SCHEMA + repr(_ENUMS)).encode()) & 0x7FFFFFFF
 
 _PRAGMAS = (
     "PRAGMA locking_mode=EXCLUSIVE",

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import InvalidArgument
+from jobpool.model.reasons import Reason
 from jobpool.model.run import (
     Attempt,
     Evaluation,
@@ -18,7 +19,7 @@ from jobpool.model.run import (
     evaluation_id,
     evaluation_name,
 )
-from jobpool.model.statuses import AllocationStatus, EvaluationStatus, JobStatus
+from jobpool.model.statuses import AllocationStatus, EvaluationStatus, JobStatus, Trigger
 
 _INT64 = 1 << 63
 
@@ -33,6 +34,12 @@ def _check_count(field: str, value: int) -> None:
         raise InvalidArgument(field, f"wanted a number from 0 to {_INT64 - 1}, found {value}")
 
 
+def holds_text(part: str, *texts: str) -> bool:
+    """Whether one of the texts has the part in it, in capitals or not."""
+    wanted = part.casefold()
+    return any(wanted in text.casefold() for text in texts)
+
+
 def _within(at: Millis, after: Millis | None, until: Millis | None) -> bool:
     return (after is None or at > after) and (until is None or at <= until)
 
@@ -41,7 +48,7 @@ class JobFilter(Struct, frozen=True, array_like=True):
     """Empty text, no statuses and None mean any.
 
     `name` is exact unless `name_contains`; `node_id` is the node of the newest attempt; `created_after` is exclusive,
-    `created_until` inclusive. Raises InvalidArgument for an instant beyond 64 bits.
+    `created_until` inclusive; `text` is a part of the plan's id or of the name, in capitals or not. Raises InvalidArgument for an instant beyond 64 bits.
     """
 
     id: str = ""
@@ -53,6 +60,9 @@ class JobFilter(Struct, frozen=True, array_like=True):
     created_after: Millis | None = None
     created_until: Millis | None = None
     node_id: str = ""
+    text: str = ""
+    reasons: tuple[Reason, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
 
     def __post_init__(self) -> None:
         _check_instant("created_after", self.created_after)
@@ -66,6 +76,9 @@ class JobFilter(Struct, frozen=True, array_like=True):
             and (not self.statuses or run.status in self.statuses)
             and (self.name in run.name if self.name_contains else self.name in ("", run.name))
             and self.node_id in ("", node_of(run))
+            and (not self.reasons or run.reason in self.reasons)
+            and (not self.triggers or run.trigger in self.triggers)
+            and (not self.text or holds_text(self.text, run.plan_id, run.name))
             and _within(run.created_at, self.created_after, self.created_until)
         )
 
@@ -143,6 +156,11 @@ def _evaluation_ids(run: Run, number: int) -> tuple[str, str]:
 def node_of(run: Run) -> str:
     """The node of the newest attempt; empty before the first."""
     return run.attempts[-1].node_id if run.attempts else ""
+
+
+def ended_at(run: Run) -> Millis:
+    """When it ended; of a record that does not say it, when it was changed last."""
+    return run.updated_at if run.finished_at is None else run.finished_at
 
 
 class ListJobs(Struct, frozen=True, array_like=True, tag="jobs"):

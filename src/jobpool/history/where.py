@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TypeAlias
 
-from jobpool.history.database import ALLOCATION_STATUSES, EVALUATION_STATUSES, JOB_STATUSES
+from jobpool.history.database import ALLOCATION_STATUSES, EVALUATION_STATUSES, JOB_STATUSES, REASONS, TRIGGERS
 from jobpool.history.queries import AllocationFilter, EvaluationFilter, JobFilter
 from jobpool.history.words import Kind, Words
 from jobpool.kit.pure.durations import Millis
@@ -56,6 +56,19 @@ class Where:
             node = self._words.find(Kind.NODE, text)
             self._uncounted("node", [] if node is None else [node])
 
+    def caused(self, column: str, wanted: Sequence[StrEnum], known: Sequence[StrEnum]) -> None:
+        if wanted:
+            self._uncounted(column, sorted({known.index(word) for word in wanted}))
+
+    def holding(self, text: str) -> None:
+        """The plan's id or the name holds it."""
+        if text:
+            plans, names = self._words.holding(text)
+            self._terms.append(f"({_in('plan')} OR {_in('name')})")
+            self.values += [json.dumps(plans), json.dumps(names)]
+            self.possible = self.possible and bool(plans or names)
+            self.counted = False
+
     def created(self, after: Millis | None, until: Millis | None) -> None:
         for term, bound in (("created_at > ?", after), ("created_at <= ?", until)):
             if bound is not None:
@@ -80,8 +93,12 @@ class Where:
             self._terms.append(f"{column} = ?")
             self.values.append(numbers[0])
         else:
-            self._terms.append(f"{column} IN (SELECT value FROM json_each(?))")  # noqa: S608 — a column of ours
+            self._terms.append(_in(column))
             self.values.append(json.dumps(list(numbers)))
+
+
+def _in(column: str) -> str:
+    return f"{column} IN (SELECT value FROM json_each(?))"  # noqa: S608 — a column of ours
 
 
 def jobs_where(wanted: JobFilter, words: Words, plans: Sequence[int]) -> Where:
@@ -93,6 +110,9 @@ def jobs_where(wanted: JobFilter, words: Words, plans: Sequence[int]) -> Where:
     where.in_statuses(wanted.statuses, JOB_STATUSES)
     where.named(wanted.name, contains=wanted.name_contains)
     where.on_node(wanted.node_id)
+    where.caused("reason", wanted.reasons, REASONS)
+    where.caused("cause", wanted.triggers, TRIGGERS)
+    where.holding(wanted.text)
     where.created(wanted.created_after, wanted.created_until)
     return where
 

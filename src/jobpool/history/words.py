@@ -44,6 +44,15 @@ class Words:
         """Numbers of the texts that hold `part`."""
         return [number for text, number in self._numbers[kind].items() if part in text]
 
+    def holding(self, part: str) -> tuple[list[int], list[int]]:
+        """Numbers of the plans whose id, and of the names that, hold `part`, in capitals or not."""
+        wanted = part.casefold()
+        plans, names = self._numbers[Kind.PLAN], self._numbers[Kind.NAME]
+        return (
+            [number for text, number in plans.items() if wanted in text.partition("/")[2].casefold()],
+            [number for text, number in names.items() if wanted in text.casefold()],
+        )
+
     def plans(self, plan_id: str) -> list[int]:
         """Numbers of the plans of that id, in any namespace."""
         plans = self._numbers[Kind.PLAN]

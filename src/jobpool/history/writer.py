@@ -10,8 +10,8 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from jobpool.history.counts import Counts, Tally
-from jobpool.history.database import ALLOCATION_STATUSES, EVALUATION_STATUSES, JOB_STATUSES
-from jobpool.history.queries import node_of
+from jobpool.history.database import ALLOCATION_STATUSES, EVALUATION_STATUSES, JOB_STATUSES, REASONS, TRIGGERS
+from jobpool.history.queries import ended_at, node_of
 from jobpool.history.records import read_run, sealed, unsealed
 from jobpool.history.words import Kind, Words
 from jobpool.model.run import Run, allocation_id, evaluation_id
@@ -21,7 +21,10 @@ _JOB_STATUS = {status: number for number, status in enumerate(JOB_STATUSES)}
 _EVALUATION_STATUS = {status: number for number, status in enumerate(EVALUATION_STATUSES)}
 _ALLOCATION_STATUS = {status: number for number, status in enumerate(ALLOCATION_STATUSES)}
 
-_RunRow: TypeAlias = tuple[int, str, int, int, int, int, int, int, bytes, int]
+_REASON = {reason: number for number, reason in enumerate(REASONS)}
+_TRIGGER = {trigger: number for number, trigger in enumerate(TRIGGERS)}
+
+_RunRow: TypeAlias = tuple[int, str, int, int, int, int, int, int, bytes, int, int, int, int]
 _EvaluationRow: TypeAlias = tuple[int, str, int, int, int]
 _AttemptRow: TypeAlias = tuple[int, str, int, int, int, int, int]
 
@@ -57,7 +60,7 @@ class Writer:
             runs.append(line)
             evaluations += [_evaluation_row(line, run, place) for place in range(len(run.evaluations))]
             attempts += [self._attempt_row(line, run, place) for place in range(len(run.attempts))]
-        self._database.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", runs)
+        self._database.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", runs)
         self._database.executemany("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?)", evaluations)
         self._database.executemany("INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?)", attempts)
         aliases = [(alias.part, alias.id, row) for row, run in newest.values() for alias in run.aliases]
@@ -116,6 +119,9 @@ class Writer:
             number(Kind.NODE, node_of(run)),
             sealed(run),
             run.scheduled_at,
+            _REASON[run.reason],
+            _TRIGGER[run.trigger],
+            ended_at(run),
         )
 
     def _attempt_row(self, line: _RunRow, run: Run, place: int) -> _AttemptRow:

@@ -1002,7 +1002,7 @@ class ScheduleJobAddResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Union[Job, _Mapping]] = ...) -> None: ...
 
 class ScheduleJobListRequest(_message.Message):
-    __slots__ = ("name", "namespace", "status", "plan_id", "start_time", "end_time", "pageNumber", "pageSize", "id", "limit")
+    __slots__ = ("name", "namespace", "status", "plan_id", "start_time", "end_time", "pageNumber", "pageSize", "id", "limit", "text", "node_id", "reason", "trigger")
     NAME_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -1014,6 +1014,10 @@ class ScheduleJobListRequest(_message.Message):
     ID_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     CONTINUE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    TRIGGER_FIELD_NUMBER: _ClassVar[int]
     name: str
     namespace: str
     status: str
@@ -1024,7 +1028,11 @@ class ScheduleJobListRequest(_message.Message):
     pageSize: int
     id: str
     limit: int
-    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[str] = ..., status: _Optional[str] = ..., plan_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pageNumber: _Optional[int] = ..., pageSize: _Optional[int] = ..., id: _Optional[str] = ..., limit: _Optional[int] = ..., **kwargs: object) -> None: ...
+    text: str
+    node_id: str
+    reason: str
+    trigger: str
+    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[str] = ..., status: _Optional[str] = ..., plan_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pageNumber: _Optional[int] = ..., pageSize: _Optional[int] = ..., id: _Optional[str] = ..., limit: _Optional[int] = ..., text: _Optional[str] = ..., node_id: _Optional[str] = ..., reason: _Optional[str] = ..., trigger: _Optional[str] = ..., **kwargs: object) -> None: ...
 
 class ScheduleJobListResponse(_message.Message):
     __slots__ = ("header", "data", "totalElements", "totalPages")

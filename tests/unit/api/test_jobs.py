@@ -92,7 +92,14 @@ async def test_pages_of_the_real_read_model_agree_with_the_twin_while_runs_end(w
     live, done = await world.make_jobs(live=6, finished=9)
     world.use(history)
     for job in [*live[:4], ""]:
-        for fields in ({}, {"status": "complete"}, {"status": "pending,failed"}, {"id": live[0]}, {"name": "p"}):
+        for fields in (
+            {},
+            {"status": "complete"},
+            {"status": "pending,failed"},
+            {"id": live[0]},
+            {"text": "P"},
+            {"reason": "reported"},
+        ):
             for number in range(1, 6):
                 request = listing(pageNumber=number, pageSize=4, **fields)
                 real = await world.ask("JobList", request)
@@ -132,6 +139,14 @@ async def test_pages_of_the_real_read_model_agree_with_the_twin_while_runs_end(w
         ({"id": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}, 0),
         ({"id": "' OR 1=1 --"}, 0),
         ({"namespace": "default", "plan_id": "p", "status": "failed"}, 1),
+        ({"text": "P"}, 3),
+        ({"text": "P", "status": "complete"}, 1),
+        ({"text": "default"}, 0),
+        ({"node_id": "elsewhere"}, 0),
+        ({"reason": "reported"}, 3),
+        ({"reason": "poison, reported", "plan_id": "p"}, 2),
+        ({"trigger": "manual,rerun"}, 6),
+        ({"trigger": "schedule"}, 0),
     ],
 )
 async def test_a_list_of_jobs_is_filtered_over_both_halves(world: World, fields: dict[str, Any], count: int) -> None:
@@ -150,6 +165,12 @@ async def test_a_list_of_jobs_is_filtered_over_both_halves(world: World, fields:
     assert (len(response.data), response.totalElements) == (count, count)
     one = await world.ask("JobList", listing(id=made[0]))
     assert ids(one.data) == [made[0]]
+
+
+@pytest.mark.parametrize("field", ["text", "node_id", "reason", "trigger"])
+async def test_a_filter_of_lists_alone_is_refused_by_field(world: World, field: str) -> None:
+    refusal = await world.refusal("JobList", listing(**{field: "n" * 513}))
+    assert (refusal.code, refusal.field) == ("INVALID_ARGUMENT", field)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from jobpool.history.queries import (
 from jobpool.history.read_model import ReadModel
 from jobpool.history.records import read_segment
 from jobpool.kit.effects.dice import Dice
+from jobpool.model.reasons import Reason
 from jobpool.model.run import Run
 from jobpool.model.statuses import AllocationStatus, JobStatus
 from tests.unit.history.samples import NOW, finished_run, stored
@@ -74,6 +75,15 @@ def pages(runs: int) -> dict[str, Query]:
         "jobs of a rare status": ListJobs(JobFilter(statuses=(JobStatus.SKIPPED,)), 10),
         "jobs of a node, status, namespace": ListJobs(JobFilter(node_id="node-7", statuses=failed, namespace="ops")),
         "jobs by part of the name": ListJobs(JobFilter(name="no 7", name_contains=True)),
+        "jobs by a text of few plans": ListJobs(JobFilter(text="PLAN-77"), sought=True, limit=101),
+        "jobs by a text of many plans": ListJobs(JobFilter(text="7"), sought=True, limit=101),
+        "jobs by a text, counted": ListJobs(JobFilter(text="PLAN-77")),
+        "jobs by a text that only a rare status has": ListJobs(
+            JobFilter(text="plan-7", statuses=(JobStatus.SKIPPED,)), sought=True, limit=101
+        ),
+        "jobs by a text and a reason of none": ListJobs(
+            JobFilter(text="7", reasons=(Reason.POISON,)), sought=True, limit=101
+        ),
         "jobs of half the time, deep": ListJobs(JobFilter(created_after=middle), runs // 3, 1_000),
         "evaluations, deep": ListEvaluations(EvaluationFilter(), runs // 2, 1_000),
         "evaluations of a plan": ListEvaluations(EvaluationFilter(plan_id="plan-7")),

@@ -4,8 +4,9 @@ import pytest
 
 from jobpool.history.queries import AllocationFilter, EvaluationFilter, JobFilter, ListJobs, RetentionCut
 from jobpool.model.errors import InvalidArgument
+from jobpool.model.reasons import Reason
 from jobpool.model.run import allocation_id, evaluation_id
-from jobpool.model.statuses import AllocationStatus, EvaluationStatus, JobStatus
+from jobpool.model.statuses import AllocationStatus, EvaluationStatus, JobStatus, Trigger
 from tests.unit.history.samples import NOW, finished_run
 
 RUN = finished_run("a", status=JobStatus.EXPIRED, nodes=("node-1", "node-2"))
@@ -20,6 +21,9 @@ RUN = finished_run("a", status=JobStatus.EXPIRED, nodes=("node-1", "node-2"))
         JobFilter(name="nightly backup"),
         JobFilter(name="backup", name_contains=True),
         JobFilter(created_after=NOW - 1, created_until=NOW),
+        JobFilter(text="BACK"),
+        JobFilter(text="nightly"),
+        JobFilter(reasons=(Reason.NONE, Reason.POISON), triggers=(Trigger.SCHEDULE,)),
     ],
 )
 def test_jobs_that_match(wanted: JobFilter) -> None:
@@ -38,6 +42,10 @@ def test_jobs_that_match(wanted: JobFilter) -> None:
         JobFilter(node_id="node-1"),
         JobFilter(created_after=NOW),
         JobFilter(created_until=NOW - 1),
+        JobFilter(text="nightly-backup"),
+        JobFilter(text="default"),
+        JobFilter(reasons=(Reason.POISON,)),
+        JobFilter(triggers=(Trigger.MANUAL, Trigger.RERUN)),
     ],
 )
 def test_jobs_that_do_not_match(wanted: JobFilter) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from jobpool.history.database import open_database
 from jobpool.history.frames import Cut, Found, Hello, Rows
@@ -20,8 +21,9 @@ from jobpool.history.queries import (
 from jobpool.history.read_model import ReadModel
 from jobpool.history.records import read_run
 from jobpool.kit.pure.durations import DAY
+from jobpool.model.reasons import Reason
 from jobpool.model.run import Run
-from jobpool.model.statuses import JobStatus
+from jobpool.model.statuses import JobStatus, Trigger
 from tests.unit.history.samples import NOW, finished_run, segment
 
 
@@ -83,6 +85,20 @@ def test_what_was_not_committed_is_gone_with_the_process_and_may_be_fed_again(pa
     again.ingest(2, segment(finished_run("b")))
     assert len(listed(again, ListJobs())) == 2
     again.close()
+
+
+def test_a_text_is_sought_in_plans_and_names_beside_other_filters(model: ReadModel) -> None:
+    by_plan = finished_run("a", plan="Nightly-1", run_name="")
+    by_name = replace(finished_run("b", plan="x"), reason=Reason.TIMEOUT, trigger=Trigger.MANUAL)
+    other = finished_run("c", plan="y", run_name="weekly", namespace="nightly")
+    model.ingest(1, segment(by_plan, by_name, other))
+    both = sorted((by_plan, by_name), key=lambda run: run.id, reverse=True)
+    assert listed(model, ListJobs(JobFilter(text="NIGHTLY"))) == both
+    assert listed(model, ListJobs(JobFilter(text="nightly", plan_id="x"))) == [by_name]
+    assert listed(model, ListJobs(JobFilter(text="nightly", reasons=(Reason.TIMEOUT, Reason.POISON)))) == [by_name]
+    assert listed(model, ListJobs(JobFilter(triggers=(Trigger.MANUAL,)))) == [by_name]
+    assert model.answer(ListJobs(JobFilter(text="nightlys"))) == Rows(0, ())
+    assert model.answer(ListJobs(JobFilter(text="%"))) == Rows(0, ())
 
 
 def test_a_segment_that_is_there_is_not_taken_twice(model: ReadModel) -> None:

@@ -3089,6 +3089,14 @@ export interface operations {
                 /** @description Beside pages: this many, from where the answer before said `continue`. */
                 readonly limit?: number;
                 readonly continue?: string;
+                /** @description A part of the plan's id or of the job's name, in capitals or not. */
+                readonly text?: string;
+                /** @description The node of the newest attempt. */
+                readonly node_id?: string;
+                /** @description Why it ended or waits: a comma list. */
+                readonly reason?: string;
+                /** @description What started it: a comma list. */
+                readonly trigger?: string;
             };
             readonly header?: never;
             readonly path?: never;

@@ -99,6 +99,9 @@ def _queries(finished: int) -> Sequence[dict[str, str]]:
         {**size, "plan_id": "plan-7", "status": "failed"},
         {**size, "name": "plan-9"},
         {**size, "name": "nothing"},
+        {**size, "text": "PLAN-19"},
+        {"limit": "100", "text": "plan-9", "reason": "timeout"},
+        {"limit": "100", "node_id": "nowhere", "trigger": "schedule"},
         {**size, "start_time": "2020-01-01T00:00:00Z", "status": "complete"},
     )
 
