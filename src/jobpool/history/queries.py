@@ -48,7 +48,8 @@ class JobFilter(Struct, frozen=True, array_like=True):
     """Empty text, no statuses and None mean any.
 
     `name` is exact unless `name_contains`; `node_id` is the node of the newest attempt; `created_after` is exclusive,
-    `created_until` inclusive; `text` is a part of the plan's id or of the name, in capitals or not. Raises InvalidArgument for an instant beyond 64 bits.
+    `created_until` inclusive; `text` is a part of the plan's id or of the name, in capitals or not. Raises
+    InvalidArgument for an instant beyond 64 bits.
     """
 
     id: str = ""
