@@ -8,12 +8,14 @@ from msgspec import Struct
 from jobpool.api.service import Call
 from jobpool.history.queries import (
     AllocationPage,
+    End,
     EvaluationPage,
     GetJob,
     GetPart,
     JobExists,
     JobPage,
     ListAllocations,
+    ListEnds,
     ListEvaluations,
     ListJobs,
     ListTicks,
@@ -50,6 +52,8 @@ class History(Protocol):
     def query(self, query: ListAllocations) -> Awaitable[AllocationPage]: ...
     @overload
     def query(self, query: ListTicks) -> Awaitable[TickPage]: ...
+    @overload
+    def query(self, query: ListEnds) -> Awaitable[tuple[tuple[End, ...], ...]]: ...
     @overload
     def query(self, query: JobExists) -> Awaitable[bool]: ...
     @overload

@@ -17,6 +17,7 @@ from jobpool.api.namespaces import Namespaces
 from jobpool.api.nodes import Nodes, Queues
 from jobpool.api.open_streams import OpenStreams
 from jobpool.api.operations import Operations
+from jobpool.api.outcomes import Outcomes
 from jobpool.api.pauses import Pauses
 from jobpool.api.plans import Plans
 from jobpool.api.pollers import Pollers
@@ -85,6 +86,7 @@ def _handlers(context: Context, logs: Logs) -> Mapping[str, Handler]:
         "PlanResume": plans.resume,
         "PlanRun": plans.run,
         "PlanPreview": plans.preview,
+        "PlanOutcomes": Outcomes(context).read,
         "NameSpaceAdd": namespaces.add,
         "NameSpaceList": namespaces.list,
         "NameSpaceDelete": namespaces.delete,

@@ -183,6 +183,9 @@ class Calls(Protocol):
     async def plan_preview(self, request: pb.PlanPreviewRequest) -> pb.PlanPreviewResponse:
         return await self.call("PlanPreview", request, reply=pb.PlanPreviewResponse, repeatable=True)
 
+    async def plan_outcomes(self, request: pb.PlanOutcomesRequest) -> pb.PlanOutcomesResponse:
+        return await self.call("PlanOutcomes", request, reply=pb.PlanOutcomesResponse, repeatable=True)
+
     async def plan_explain(self, request: pb.PlanExplainRequest) -> pb.PlanExplainResponse:
         return await self.call("PlanExplain", request, reply=pb.PlanExplainResponse, repeatable=True)
 

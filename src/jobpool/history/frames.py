@@ -10,10 +10,12 @@ from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
 from jobpool.history.queries import (
+    End,
     GetJob,
     GetPart,
     JobExists,
     ListAllocations,
+    ListEnds,
     ListEvaluations,
     ListJobs,
     ListTicks,
@@ -52,6 +54,7 @@ Request: TypeAlias = (
     | ListEvaluations
     | ListAllocations
     | ListTicks
+    | ListEnds
     | JobExists
     | GetJob
     | GetPart
@@ -86,6 +89,12 @@ class Ticks(Struct, frozen=True, array_like=True, tag="of-plan"):
     records: tuple[bytes, ...]
 
 
+class Ends(Struct, frozen=True, array_like=True, tag="ends-of"):
+    """How the runs of each plan ended, in the order of the question."""
+
+    plans: tuple[tuple[End, ...], ...]
+
+
 class Found(Struct, frozen=True, array_like=True, tag="found"):
     exists: bool
 
@@ -94,8 +103,8 @@ class Cut(Struct, frozen=True, array_like=True, tag="cut"):
     n: int | None
 
 
-Answer: TypeAlias = Rows | Ticks | Found | Cut
-Reply: TypeAlias = Hello | Damaged | Rows | Ticks | Found | Cut
+Answer: TypeAlias = Rows | Ticks | Ends | Found | Cut
+Reply: TypeAlias = Hello | Damaged | Rows | Ticks | Ends | Found | Cut
 
 _encoder = Encoder()
 _requests: Decoder[Request] = Decoder(Request)

@@ -11,16 +11,18 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import overload
 
-from jobpool.history.frames import Cut, DeleteBefore, Found, Hello, Ingest, Reset, Rows, Ticks
+from jobpool.history.frames import Cut, DeleteBefore, Ends, Found, Hello, Ingest, Reset, Rows, Ticks
 from jobpool.history.link import Link, open_link
 from jobpool.history.queries import (
     AllocationPage,
+    End,
     EvaluationPage,
     GetJob,
     GetPart,
     JobExists,
     JobPage,
     ListAllocations,
+    ListEnds,
     ListEvaluations,
     ListJobs,
     ListTicks,
@@ -121,6 +123,8 @@ class HistoryProcess:
     def query(self, query: ListAllocations) -> Awaitable[AllocationPage]: ...
     @overload
     def query(self, query: ListTicks) -> Awaitable[TickPage]: ...
+    @overload
+    def query(self, query: ListEnds) -> Awaitable[tuple[tuple[End, ...], ...]]: ...
     @overload
     def query(self, query: JobExists) -> Awaitable[bool]: ...
     @overload
@@ -247,6 +251,8 @@ async def _read(question: Question, query: Query) -> object:
             return n
         case Ticks(known_from, records):
             return TickPage(known_from, tuple(map(read_run, records)))
+        case Ends(plans):
+            return plans
         case Rows(total, items):
             read = [(read_run(record), number) for record, number in items]
     match query:

@@ -241,6 +241,17 @@ class ListTicks(Struct, frozen=True, array_like=True, tag="ticks"):
         )
 
 
+class ListEnds(Struct, frozen=True, array_like=True, tag="ends"):
+    """Of each of these plans of one namespace the newest `limit` runs, by (created_at, scheduled_at) descending."""
+
+    namespace: str
+    plan_ids: tuple[str, ...]
+    limit: int
+
+    def __post_init__(self) -> None:
+        _check_count("limit", self.limit)
+
+
 class JobExists(Struct, frozen=True, array_like=True, tag="exists"):
     """Whether any run matches."""
 
@@ -275,7 +286,7 @@ class RetentionCut(Struct, frozen=True, array_like=True, tag="cut"):
 
 
 Query: TypeAlias = (
-    ListJobs | ListEvaluations | ListAllocations | ListTicks | JobExists | GetJob | GetPart | RetentionCut
+    ListJobs | ListEvaluations | ListAllocations | ListTicks | ListEnds | JobExists | GetJob | GetPart | RetentionCut
 )
 
 
@@ -294,6 +305,24 @@ class EvaluationPage(Struct, frozen=True):
 class AllocationPage(Struct, frozen=True):
     total: int
     items: tuple[tuple[Run, Attempt], ...]
+
+
+class End(Struct, frozen=True, array_like=True, gc=False):
+    """How a run ended. `took`: ms from its start to its end; None when it never started."""
+
+    job_id: str
+    status: JobStatus
+    reason: Reason
+    scheduled_at: Millis
+    finished_at: Millis
+    took: Millis | None
+
+
+def end_of(run: Run) -> End:
+    """Of a run that has ended."""
+    finished = run.updated_at if run.finished_at is None else run.finished_at
+    took = None if run.started_at is None else max(0, finished - run.started_at)
+    return End(run.id, run.status, run.reason, run.scheduled_at, finished, took)
 
 
 class TickPage(Struct, frozen=True):

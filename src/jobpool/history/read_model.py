@@ -8,12 +8,13 @@ from pathlib import Path
 
 from jobpool.history.counts import Counts
 from jobpool.history.database import open_database, wipe
-from jobpool.history.frames import Answer, Cut, Found, Hello, Ticks
+from jobpool.history.frames import Answer, Cut, Ends, Found, Hello, Ticks
 from jobpool.history.queries import (
     GetJob,
     GetPart,
     JobExists,
     ListAllocations,
+    ListEnds,
     ListEvaluations,
     ListJobs,
     ListTicks,
@@ -117,6 +118,8 @@ class ReadModel:
             case ListTicks():
                 plan, records = self._reader.ticks(query)
                 return Ticks(self._retention.known_from(plan), records)
+            case ListEnds():
+                return Ends(self._reader.ends(query))
             case JobExists(wanted):
                 return Found(self._reader.exists(wanted))
             case GetJob(job_id):

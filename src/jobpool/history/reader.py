@@ -14,12 +14,15 @@ from jobpool.history.counts import Counts, Tally
 from jobpool.history.frames import Rows
 from jobpool.history.queries import (
     AllocationFilter,
+    End,
     EvaluationFilter,
     JobFilter,
     ListAllocations,
+    ListEnds,
     ListEvaluations,
     ListJobs,
     ListTicks,
+    end_of,
 )
 from jobpool.history.records import read_run, unsealed
 from jobpool.history.where import Value, Where, allocations_where, evaluations_where, jobs_where
@@ -111,6 +114,20 @@ class Reader:
             (plan, since if furthest is None else furthest[0], until, place[0], *place, query.limit),
         ).fetchall()
         return plan, tuple(self._record(row) for (row,) in page)
+
+    def ends(self, query: ListEnds) -> tuple[tuple[End, ...], ...]:
+        """In the order of the plans; nothing for one of which no run is known."""
+        return tuple(self._ends_of(f"{query.namespace}/{plan_id}", query.limit) for plan_id in query.plan_ids)
+
+    def _ends_of(self, plan: str, limit: int) -> tuple[End, ...]:
+        number = self._words.find(Kind.PLAN, plan)
+        if number is None:
+            return ()
+        newest = self._database.execute(
+            "SELECT record FROM runs INDEXED BY by_plan WHERE plan = ? ORDER BY created_at DESC, tick DESC LIMIT ?",
+            (number, limit),
+        )
+        return tuple(end_of(read_run(unsealed(record))) for (record,) in newest)
 
     def evaluations(self, query: ListEvaluations) -> Rows:
         wanted = query.filter

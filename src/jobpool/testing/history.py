@@ -6,16 +6,19 @@ from typing import TypeVar, overload
 
 from jobpool.history.queries import (
     AllocationPage,
+    End,
     EvaluationPage,
     GetJob,
     GetPart,
     JobExists,
     JobPage,
     ListAllocations,
+    ListEnds,
     ListEvaluations,
     ListJobs,
     ListTicks,
     TickPage,
+    end_of,
 )
 from jobpool.history.writer import without
 from jobpool.model.errors import JobpoolError
@@ -24,7 +27,7 @@ from jobpool.replica.replica import Replica
 from jobpool.replica.state import Folded
 
 T = TypeVar("T")
-HistoryQuery = ListJobs | ListEvaluations | ListAllocations | ListTicks | JobExists | GetJob | GetPart
+HistoryQuery = ListJobs | ListEvaluations | ListAllocations | ListTicks | ListEnds | JobExists | GetJob | GetPart
 
 
 class MemoryHistory:
@@ -63,6 +66,8 @@ class MemoryHistory:
     @overload
     def query(self, query: ListTicks) -> Awaitable[TickPage]: ...
     @overload
+    def query(self, query: ListEnds) -> Awaitable[tuple[tuple[End, ...], ...]]: ...
+    @overload
     def query(self, query: JobExists) -> Awaitable[bool]: ...
     @overload
     def query(self, query: GetJob | GetPart) -> Awaitable[Run | None]: ...
@@ -76,6 +81,10 @@ class MemoryHistory:
             raise self.trouble
         return answer
 
+    def _ends(self, namespace: str, plan: str, limit: int) -> tuple[End, ...]:
+        runs = [run for run in self.runs.values() if run.plan_key == (namespace, plan)]
+        return tuple(map(end_of, sorted(runs, key=_newest_first, reverse=True)[:limit]))
+
     def _found(self, query: HistoryQuery) -> object:
         runs = self.runs.values()
         match query:
@@ -88,6 +97,8 @@ class MemoryHistory:
             case ListTicks():
                 found = _ordered((run.scheduled_at, run.id, run) for run in runs if query.matches(run))
                 return TickPage(0, tuple(run for _, _, run in found[: query.limit]))
+            case ListEnds():
+                return tuple(self._ends(query.namespace, plan, query.limit) for plan in query.plan_ids)
             case ListJobs(wanted_jobs):
                 jobs = _ordered((run.created_at, run.id, run) for run in runs if wanted_jobs.matches(run))
                 return JobPage(*_page(jobs, query))
@@ -107,6 +118,10 @@ class MemoryHistory:
                     if wanted_allocations.matches(run, item)
                 )
                 return AllocationPage(*_page(allocations, query))
+
+
+def _newest_first(run: Run) -> tuple[int, int]:
+    return (run.created_at, run.scheduled_at)
 
 
 def _ordered(found: Iterable[tuple[int, str, T]]) -> list[tuple[int, str, T]]:

@@ -722,6 +722,58 @@ class PlanLedgerResponse(_message.Message):
     time_zone: str
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[LedgerEntry, _Mapping]]] = ..., known_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., time_zone: _Optional[str] = ..., **kwargs: object) -> None: ...
 
+class PlanOutcomesRequest(_message.Message):
+    __slots__ = ("namespace", "id")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    id: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, namespace: _Optional[str] = ..., id: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class PlanOutcomesResponse(_message.Message):
+    __slots__ = ("header", "data")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    header: ResponseHeader
+    data: _containers.RepeatedCompositeFieldContainer[PlanOutcomes]
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[PlanOutcomes, _Mapping]]] = ...) -> None: ...
+
+class PlanOutcomes(_message.Message):
+    __slots__ = ("id", "namespace", "ends", "counted", "median_ms", "p95_ms", "live", "last", "succeeded")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    ENDS_FIELD_NUMBER: _ClassVar[int]
+    COUNTED_FIELD_NUMBER: _ClassVar[int]
+    MEDIAN_MS_FIELD_NUMBER: _ClassVar[int]
+    P95_MS_FIELD_NUMBER: _ClassVar[int]
+    LIVE_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    SUCCEEDED_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    namespace: str
+    ends: _containers.RepeatedCompositeFieldContainer[RunOutcome]
+    counted: int
+    median_ms: int
+    p95_ms: int
+    live: int
+    last: RunOutcome
+    succeeded: int
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., ends: _Optional[_Iterable[_Union[RunOutcome, _Mapping]]] = ..., counted: _Optional[int] = ..., median_ms: _Optional[int] = ..., p95_ms: _Optional[int] = ..., live: _Optional[int] = ..., last: _Optional[_Union[RunOutcome, _Mapping]] = ..., succeeded: _Optional[int] = ...) -> None: ...
+
+class RunOutcome(_message.Message):
+    __slots__ = ("job_id", "status", "reason", "finished_at", "duration_ms")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_AT_FIELD_NUMBER: _ClassVar[int]
+    DURATION_MS_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    status: str
+    reason: str
+    finished_at: _timestamp_pb2.Timestamp
+    duration_ms: int
+    def __init__(self, job_id: _Optional[str] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration_ms: _Optional[int] = ...) -> None: ...
+
 class Finding(_message.Message):
     __slots__ = ("code", "text", "blocks", "since", "until", "facts", "remedy", "remedy_text")
     class FactsEntry(_message.Message):

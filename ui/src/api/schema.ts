@@ -651,6 +651,23 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v3/schedule/outcomes": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** How the last runs of several plans ended: what a table of plans shows of each */
+        readonly get: operations["PlanOutcomes"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v3/schedule/plans/{id}/explain": {
         readonly parameters: {
             readonly query?: never;
@@ -1724,6 +1741,45 @@ export interface components {
             /** @description The plan's, in which people read the times; empty for a plan without a schedule. */
             readonly time_zone?: string;
         };
+        /** @description How the last runs of a plan ended. */
+        readonly PlanOutcomes: {
+            readonly id?: string;
+            readonly namespace?: string;
+            /** @description The newest 20 that have ended, the newest first. */
+            readonly ends?: readonly components["schemas"]["RunOutcome"][];
+            /**
+             * Format: int32
+             * @description How many of them are `complete`, `failed` or `expired`: skips and cancels say nothing of whether the plan works.
+             */
+            readonly counted?: number;
+            /**
+             * Format: int64
+             * @description How long those that are complete took; absent when there are none. Half of them took no longer.
+             */
+            readonly median_ms?: string;
+            /**
+             * Format: int64
+             * @description 19 of 20 took no longer.
+             */
+            readonly p95_ms?: string;
+            /**
+             * Format: int32
+             * @description How many have not ended.
+             */
+            readonly live?: number;
+            /** @description The newest run, whether it has ended or not; absent when none is known. */
+            readonly last?: components["schemas"]["RunOutcome"];
+            /**
+             * Format: int32
+             * @description How many are `complete`.
+             */
+            readonly succeeded?: number;
+        };
+        readonly PlanOutcomesResponse: {
+            readonly header: components["schemas"]["ResponseHeader"];
+            /** @description In the order they were asked for. */
+            readonly data?: readonly components["schemas"]["PlanOutcomes"][];
+        };
         /** @description Pausing again takes the newer words and keeps the older time. */
         readonly PlanPauseRequest: {
             readonly namespace: string;
@@ -1860,6 +1916,22 @@ export interface components {
             readonly max_backoff?: string | null;
             /** @description Only after these reasons; empty: after every failure. */
             readonly on?: readonly string[] | null;
+        };
+        readonly RunOutcome: {
+            readonly job_id?: string;
+            readonly status?: string;
+            /** @description Why it ended so, as one word. */
+            readonly reason?: string;
+            /**
+             * Format: date-time
+             * @description Absent: it has not ended.
+             */
+            readonly finished_at?: string;
+            /**
+             * Format: int64
+             * @description From its start to its end; absent when it has not started or not ended.
+             */
+            readonly duration_ms?: string;
         };
         readonly ScheduleAllocationAddRequest: {
             readonly plan_id?: string | null;
@@ -4640,6 +4712,41 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["PlanLedgerResponse"];
+                };
+            };
+            readonly 400: components["responses"]["Refused400"];
+            readonly 401: components["responses"]["Refused401"];
+            readonly 403: components["responses"]["Refused403"];
+            readonly 404: components["responses"]["Refused404"];
+            readonly 409: components["responses"]["Refused409"];
+            readonly 421: components["responses"]["Refused421"];
+            readonly 429: components["responses"]["Refused429"];
+            readonly 500: components["responses"]["Refused500"];
+            readonly 503: components["responses"]["Refused503"];
+            readonly 504: components["responses"]["Refused504"];
+        };
+    };
+    readonly PlanOutcomes: {
+        readonly parameters: {
+            readonly query?: {
+                readonly namespace?: string;
+                /** @description Plans of the namespace, at most 100. What is not there is not in the answer. */
+                readonly id?: readonly string[];
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Found. */
+            readonly 200: {
+                headers: {
+                    readonly "X-Request-Id": components["headers"]["RequestId"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PlanOutcomesResponse"];
                 };
             };
             readonly 400: components["responses"]["Refused400"];
