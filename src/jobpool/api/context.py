@@ -8,6 +8,7 @@ from msgspec import Struct
 from jobpool.api.service import Call
 from jobpool.history.queries import (
     AllocationPage,
+    BarPage,
     End,
     EvaluationPage,
     GetJob,
@@ -15,6 +16,7 @@ from jobpool.history.queries import (
     JobExists,
     JobPage,
     ListAllocations,
+    ListBars,
     ListEnds,
     ListEvaluations,
     ListJobs,
@@ -54,6 +56,8 @@ class History(Protocol):
     def query(self, query: ListTicks) -> Awaitable[TickPage]: ...
     @overload
     def query(self, query: ListEnds) -> Awaitable[tuple[tuple[End, ...], ...]]: ...
+    @overload
+    def query(self, query: ListBars) -> Awaitable[BarPage]: ...
     @overload
     def query(self, query: JobExists) -> Awaitable[bool]: ...
     @overload

@@ -26,6 +26,7 @@ from jobpool.api.run_waits import RunWaits
 from jobpool.api.service import Handler, Route, ServerStream, Service
 from jobpool.api.sessions import Sessions
 from jobpool.api.snapshots import Snapshots
+from jobpool.api.timeline import Timeline
 from jobpool.api.watch import Watch
 
 
@@ -55,6 +56,7 @@ def build_service(
     handlers |= {
         "PlanExplain": explain.plan,
         "JobExplain": explain.job,
+        "Timeline": Timeline(context).read,
     }
     if ranges is not None:
         handlers |= {

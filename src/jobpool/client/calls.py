@@ -192,6 +192,9 @@ class Calls(Protocol):
     async def job_explain(self, request: pb.JobExplainRequest) -> pb.JobExplainResponse:
         return await self.call("JobExplain", request, reply=pb.JobExplainResponse, repeatable=True)
 
+    async def timeline(self, request: pb.TimelineRequest) -> pb.TimelineResponse:
+        return await self.call("Timeline", request, reply=pb.TimelineResponse, repeatable=True)
+
     async def plan_ledger(self, request: pb.PlanLedgerRequest) -> pb.PlanLedgerResponse:
         return await self.call("PlanLedger", request, reply=pb.PlanLedgerResponse, repeatable=True)
 

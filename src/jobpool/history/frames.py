@@ -10,11 +10,13 @@ from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
 from jobpool.history.queries import (
+    Bar,
     End,
     GetJob,
     GetPart,
     JobExists,
     ListAllocations,
+    ListBars,
     ListEnds,
     ListEvaluations,
     ListJobs,
@@ -55,6 +57,7 @@ Request: TypeAlias = (
     | ListAllocations
     | ListTicks
     | ListEnds
+    | ListBars
     | JobExists
     | GetJob
     | GetPart
@@ -95,6 +98,10 @@ class Ends(Struct, frozen=True, array_like=True, tag="ends-of"):
     plans: tuple[tuple[End, ...], ...]
 
 
+class Bars(Struct, frozen=True, array_like=True, tag="drawn"):
+    items: tuple[Bar, ...]
+
+
 class Found(Struct, frozen=True, array_like=True, tag="found"):
     exists: bool
 
@@ -103,8 +110,8 @@ class Cut(Struct, frozen=True, array_like=True, tag="cut"):
     n: int | None
 
 
-Answer: TypeAlias = Rows | Ticks | Ends | Found | Cut
-Reply: TypeAlias = Hello | Damaged | Rows | Ticks | Ends | Found | Cut
+Answer: TypeAlias = Rows | Ticks | Bars | Ends | Found | Cut
+Reply: TypeAlias = Hello | Damaged | Rows | Ticks | Bars | Ends | Found | Cut
 
 _encoder = Encoder()
 _requests: Decoder[Request] = Decoder(Request)

@@ -11,10 +11,11 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import overload
 
-from jobpool.history.frames import Cut, DeleteBefore, Ends, Found, Hello, Ingest, Reset, Rows, Ticks
+from jobpool.history.frames import Bars, Cut, DeleteBefore, Ends, Found, Hello, Ingest, Reset, Rows, Ticks
 from jobpool.history.link import Link, open_link
 from jobpool.history.queries import (
     AllocationPage,
+    BarPage,
     End,
     EvaluationPage,
     GetJob,
@@ -22,6 +23,7 @@ from jobpool.history.queries import (
     JobExists,
     JobPage,
     ListAllocations,
+    ListBars,
     ListEnds,
     ListEvaluations,
     ListJobs,
@@ -125,6 +127,8 @@ class HistoryProcess:
     def query(self, query: ListTicks) -> Awaitable[TickPage]: ...
     @overload
     def query(self, query: ListEnds) -> Awaitable[tuple[tuple[End, ...], ...]]: ...
+    @overload
+    def query(self, query: ListBars) -> Awaitable[BarPage]: ...
     @overload
     def query(self, query: JobExists) -> Awaitable[bool]: ...
     @overload
@@ -249,6 +253,8 @@ async def _read(question: Question, query: Query) -> object:
             return exists
         case Cut(n):
             return n
+        case Bars(bars):
+            return BarPage(bars)
         case Ticks(known_from, records):
             return TickPage(known_from, tuple(map(read_run, records)))
         case Ends(plans):

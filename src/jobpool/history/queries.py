@@ -252,6 +252,30 @@ class ListEnds(Struct, frozen=True, array_like=True, tag="ends"):
         _check_count("limit", self.limit)
 
 
+class ListBars(Struct, frozen=True, array_like=True, tag="bars"):
+    """Runs that ended at `since` or later and that the filter lets through, by (created_at, id) descending.
+
+    At most `limit`. `placed`: only those that were on a node.
+    """
+
+    filter: JobFilter
+    since: Millis
+    limit: int
+    placed: bool = False
+
+    def __post_init__(self) -> None:
+        _check_count("limit", self.limit)
+        _check_instant("since", self.since)
+
+    def matches(self, run: Run) -> bool:
+        """Of a live run: that it has not ended."""
+        return (
+            (not self.placed or bool(run.attempts))
+            and (not run.ended or ended_at(run) >= self.since)
+            and self.filter.matches(run)
+        )
+
+
 class JobExists(Struct, frozen=True, array_like=True, tag="exists"):
     """Whether any run matches."""
 
@@ -286,7 +310,16 @@ class RetentionCut(Struct, frozen=True, array_like=True, tag="cut"):
 
 
 Query: TypeAlias = (
-    ListJobs | ListEvaluations | ListAllocations | ListTicks | ListEnds | JobExists | GetJob | GetPart | RetentionCut
+    ListJobs
+    | ListEvaluations
+    | ListAllocations
+    | ListTicks
+    | ListBars
+    | ListEnds
+    | JobExists
+    | GetJob
+    | GetPart
+    | RetentionCut
 )
 
 
@@ -323,6 +356,41 @@ def end_of(run: Run) -> End:
     finished = run.updated_at if run.finished_at is None else run.finished_at
     took = None if run.started_at is None else max(0, finished - run.started_at)
     return End(run.id, run.status, run.reason, run.scheduled_at, finished, took)
+
+
+class Bar(Struct, frozen=True, array_like=True):
+    """A run as little as a picture of it needs; None: not yet. `node_id` is that of the newest attempt."""
+
+    id: str
+    namespace: str
+    plan_id: str
+    node_id: str
+    status: JobStatus
+    reason: Reason
+    due: Millis
+    created_at: Millis
+    started_at: Millis | None
+    finished_at: Millis | None
+
+
+def bar_of(run: Run) -> Bar:
+    finished = ended_at(run) if run.ended else None
+    return Bar(
+        run.id,
+        run.namespace,
+        run.plan_id,
+        node_of(run),
+        run.status,
+        run.reason,
+        run.scheduled_at,
+        run.created_at,
+        run.started_at,
+        finished,
+    )
+
+
+class BarPage(Struct, frozen=True):
+    bars: tuple[Bar, ...]
 
 
 class TickPage(Struct, frozen=True):

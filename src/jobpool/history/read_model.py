@@ -8,12 +8,13 @@ from pathlib import Path
 
 from jobpool.history.counts import Counts
 from jobpool.history.database import open_database, wipe
-from jobpool.history.frames import Answer, Cut, Ends, Found, Hello, Ticks
+from jobpool.history.frames import Answer, Bars, Cut, Ends, Found, Hello, Ticks
 from jobpool.history.queries import (
     GetJob,
     GetPart,
     JobExists,
     ListAllocations,
+    ListBars,
     ListEnds,
     ListEvaluations,
     ListJobs,
@@ -120,6 +121,8 @@ class ReadModel:
                 return Ticks(self._retention.known_from(plan), records)
             case ListEnds():
                 return Ends(self._reader.ends(query))
+            case ListBars():
+                return Bars(self._reader.bars(query))
             case JobExists(wanted):
                 return Found(self._reader.exists(wanted))
             case GetJob(job_id):

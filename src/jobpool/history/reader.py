@@ -14,14 +14,17 @@ from jobpool.history.counts import Counts, Tally
 from jobpool.history.frames import Rows
 from jobpool.history.queries import (
     AllocationFilter,
+    Bar,
     End,
     EvaluationFilter,
     JobFilter,
     ListAllocations,
+    ListBars,
     ListEnds,
     ListEvaluations,
     ListJobs,
     ListTicks,
+    bar_of,
     end_of,
 )
 from jobpool.history.records import read_run, unsealed
@@ -128,6 +131,17 @@ class Reader:
             (number, limit),
         )
         return tuple(end_of(read_run(unsealed(record))) for (record,) in newest)
+
+    def bars(self, query: ListBars) -> tuple[Bar, ...]:
+        scan, where = self._jobs_scan(query.filter)
+        where.ended(query.since)
+        if query.placed:
+            where.on_any_node()
+        if not where.possible:
+            return ()
+        page = _sql("SELECT", scan.run, ", id FROM", scan.source, "WHERE", where.sql, _IN_ORDER)
+        found = self._items(scan, page, (*where.values, query.limit, 0))
+        return tuple(bar_of(read_run(record)) for record, _ in found)
 
     def evaluations(self, query: ListEvaluations) -> Rows:
         wanted = query.filter

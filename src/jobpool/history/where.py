@@ -56,6 +56,18 @@ class Where:
             node = self._words.find(Kind.NODE, text)
             self._uncounted("node", [] if node is None else [node])
 
+    def on_any_node(self) -> None:
+        none = self._words.find(Kind.NODE, "")
+        if none is not None:
+            self._terms.append("node != ?")
+            self.values.append(none)
+            self.counted = False
+
+    def ended(self, since: Millis) -> None:
+        self._terms.append("ended_at >= ?")
+        self.values.append(since)
+        self.counted = False
+
     def caused(self, column: str, wanted: Sequence[StrEnum], known: Sequence[StrEnum]) -> None:
         if wanted:
             self._uncounted(column, sorted({known.index(word) for word in wanted}))

@@ -6,6 +6,7 @@ from typing import TypeVar, overload
 
 from jobpool.history.queries import (
     AllocationPage,
+    BarPage,
     End,
     EvaluationPage,
     GetJob,
@@ -13,11 +14,13 @@ from jobpool.history.queries import (
     JobExists,
     JobPage,
     ListAllocations,
+    ListBars,
     ListEnds,
     ListEvaluations,
     ListJobs,
     ListTicks,
     TickPage,
+    bar_of,
     end_of,
 )
 from jobpool.history.writer import without
@@ -27,7 +30,9 @@ from jobpool.replica.replica import Replica
 from jobpool.replica.state import Folded
 
 T = TypeVar("T")
-HistoryQuery = ListJobs | ListEvaluations | ListAllocations | ListTicks | ListEnds | JobExists | GetJob | GetPart
+HistoryQuery = (
+    ListJobs | ListEvaluations | ListAllocations | ListTicks | ListBars | ListEnds | JobExists | GetJob | GetPart
+)
 
 
 class MemoryHistory:
@@ -68,6 +73,8 @@ class MemoryHistory:
     @overload
     def query(self, query: ListEnds) -> Awaitable[tuple[tuple[End, ...], ...]]: ...
     @overload
+    def query(self, query: ListBars) -> Awaitable[BarPage]: ...
+    @overload
     def query(self, query: JobExists) -> Awaitable[bool]: ...
     @overload
     def query(self, query: GetJob | GetPart) -> Awaitable[Run | None]: ...
@@ -99,6 +106,9 @@ class MemoryHistory:
                 return TickPage(0, tuple(run for _, _, run in found[: query.limit]))
             case ListEnds():
                 return tuple(self._ends(query.namespace, plan, query.limit) for plan in query.plan_ids)
+            case ListBars():
+                drawn = _ordered((run.created_at, run.id, bar_of(run)) for run in runs if query.matches(run))
+                return BarPage(tuple(bar for _, _, bar in drawn[: query.limit]))
             case ListJobs(wanted_jobs):
                 jobs = _ordered((run.created_at, run.id, run) for run in runs if wanted_jobs.matches(run))
                 return JobPage(*_page(jobs, query))

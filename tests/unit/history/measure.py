@@ -16,6 +16,7 @@ from jobpool.history.queries import (
     EvaluationFilter,
     JobFilter,
     ListAllocations,
+    ListBars,
     ListEvaluations,
     ListJobs,
     Query,
@@ -85,6 +86,10 @@ def pages(runs: int) -> dict[str, Query]:
             JobFilter(text="7", reasons=(Reason.POISON,)), sought=True, limit=101
         ),
         "jobs of half the time, deep": ListJobs(JobFilter(created_after=middle), runs // 3, 1_000),
+        "timeline of the newest minute": ListBars(JobFilter(), NOW + runs // 5 - 60_000, 1_001),
+        "timeline of the oldest minute": ListBars(JobFilter(created_until=NOW + 60_000), NOW, 1_001),
+        "timeline of a span with nothing, at the end": ListBars(JobFilter(), NOW + runs, 1_001),
+        "timeline, 5,000 bars": ListBars(JobFilter(), NOW, 5_001),
         "evaluations, deep": ListEvaluations(EvaluationFilter(), runs // 2, 1_000),
         "evaluations of a plan": ListEvaluations(EvaluationFilter(plan_id="plan-7")),
         "allocations of a node": ListAllocations(AllocationFilter(node_id="node-7")),

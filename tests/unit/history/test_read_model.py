@@ -8,15 +8,17 @@ import pytest
 from msgspec.structs import replace
 
 from jobpool.history.database import open_database
-from jobpool.history.frames import Cut, Found, Hello, Rows
+from jobpool.history.frames import Bars, Cut, Found, Hello, Rows
 from jobpool.history.queries import (
     AllocationFilter,
     GetJob,
     JobExists,
     JobFilter,
     ListAllocations,
+    ListBars,
     ListJobs,
     RetentionCut,
+    bar_of,
 )
 from jobpool.history.read_model import ReadModel
 from jobpool.history.records import read_run
@@ -99,6 +101,28 @@ def test_a_text_is_sought_in_plans_and_names_beside_other_filters(model: ReadMod
     assert listed(model, ListJobs(JobFilter(triggers=(Trigger.MANUAL,)))) == [by_name]
     assert model.answer(ListJobs(JobFilter(text="nightlys"))) == Rows(0, ())
     assert model.answer(ListJobs(JobFilter(text="%"))) == Rows(0, ())
+
+
+def test_bars_are_the_runs_of_a_span_as_in_memory(model: ReadModel) -> None:
+    runs = [
+        finished_run("a", at=NOW),
+        finished_run("b", at=NOW + 50, plan="report", nodes=()),
+        replace(finished_run("c", at=NOW - DAY), finished_at=NOW + 120),
+        finished_run("d", at=NOW + 200, nodes=("node-1", "node-2")),
+        replace(finished_run("e", at=NOW + 10), finished_at=None),
+    ]
+    model.ingest(1, segment(*runs))
+    for wanted in (
+        ListBars(JobFilter(created_until=NOW + 100), NOW, 10),
+        ListBars(JobFilter(created_until=NOW + 100), NOW + 111, 10),
+        ListBars(JobFilter(created_until=NOW + 500), NOW, 10, placed=True),
+        ListBars(JobFilter(plan_id="report"), NOW, 10),
+        ListBars(JobFilter(node_id="node-2"), NOW, 10),
+        ListBars(JobFilter(), NOW, 2),
+        ListBars(JobFilter(plan_id="none"), NOW, 2),
+    ):
+        matching = sorted(filter(wanted.matches, runs), key=lambda run: (run.created_at, run.id), reverse=True)
+        assert model.answer(wanted) == Bars(tuple(map(bar_of, matching[: wanted.limit])))
 
 
 def test_a_segment_that_is_there_is_not_taken_twice(model: ReadModel) -> None:

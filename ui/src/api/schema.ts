@@ -702,6 +702,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v3/schedule/timeline": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * When jobs were due, began and ended within a span of time, for a picture of them
+         * @description The jobs that were there, waiting or running, at any time of a span.
+         */
+        readonly get: operations["Timeline"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v3/schedule/jobs/{id}/rerun": {
         readonly parameters: {
             readonly query?: never;
@@ -2436,6 +2456,48 @@ export interface components {
         };
         readonly SimpleAllocation: {
             readonly id?: string;
+        };
+        /** @description One job, from when it was due to its end. */
+        readonly TimelineBar: {
+            readonly id?: string;
+            readonly namespace?: string;
+            readonly plan_id?: string;
+            /** @description The node of the newest attempt; empty before the first. */
+            readonly node_id?: string;
+            readonly status?: string;
+            /** @description Why it ended or waits, as one word. */
+            readonly reason?: string;
+            /** Format: date-time */
+            readonly due?: string;
+            /** Format: date-time */
+            readonly created?: string;
+            /**
+             * Format: date-time
+             * @description Of the newest attempt; absent: it has not begun.
+             */
+            readonly started?: string;
+            /**
+             * Format: date-time
+             * @description Absent: it goes on.
+             */
+            readonly finished?: string;
+        };
+        readonly TimelineResponse: {
+            readonly header: components["schemas"]["ResponseHeader"];
+            /** @description The newest by creation first. */
+            readonly data?: readonly components["schemas"]["TimelineBar"][];
+            /** @description There are more than the limit lets through: older ones are left out. */
+            readonly more?: boolean;
+            /**
+             * Format: date-time
+             * @description With `more`: of what was created before it, bars are missing.
+             */
+            readonly complete_from?: string;
+            /**
+             * Format: date-time
+             * @description The clock of the server that answered: what goes on is drawn up to here.
+             */
+            readonly now?: string;
         };
         readonly Error: {
             /** @description As `message`. */
@@ -4815,6 +4877,54 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["JobExplainResponse"];
+                };
+            };
+            readonly 400: components["responses"]["Refused400"];
+            readonly 401: components["responses"]["Refused401"];
+            readonly 403: components["responses"]["Refused403"];
+            readonly 404: components["responses"]["Refused404"];
+            readonly 409: components["responses"]["Refused409"];
+            readonly 421: components["responses"]["Refused421"];
+            readonly 429: components["responses"]["Refused429"];
+            readonly 500: components["responses"]["Refused500"];
+            readonly 503: components["responses"]["Refused503"];
+            readonly 504: components["responses"]["Refused504"];
+        };
+    };
+    readonly Timeline: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The beginning of the span; absent: an hour before its end. */
+                readonly from?: string;
+                /** @description Its end; absent: now. */
+                readonly until?: string;
+                /** @description What the bars are to be drawn by: `plan` (or empty), or `node`: then jobs that were on none are left out. */
+                readonly by?: string;
+                readonly namespace?: string;
+                readonly plan_id?: string;
+                /** @description The node of the newest attempt. */
+                readonly node_id?: string;
+                /** @description How many at most, up to 5,000; 0: 1,000. */
+                readonly limit?: number;
+                /** @description A comma list. */
+                readonly status?: string;
+                /** @description A part of the plan's id or of the job's name, in capitals or not. */
+                readonly text?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Found. */
+            readonly 200: {
+                headers: {
+                    readonly "X-Request-Id": components["headers"]["RequestId"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TimelineResponse"];
                 };
             };
             readonly 400: components["responses"]["Refused400"];

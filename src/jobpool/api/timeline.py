@@ -1,0 +1,101 @@
+"""The runs of a span of time as bars: live ones and those of history, the newest first, as many as fit a picture."""
+
+import asyncio
+import heapq
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from jobpool.api.checks import check_filter, check_words, optional_time
+from jobpool.api.context import Context
+from jobpool.api.service import Call
+from jobpool.history.queries import Bar, JobFilter, ListBars, bar_of
+from jobpool.kit.pure.durations import HOUR, Millis
+from jobpool.model.errors import InvalidArgument
+from jobpool.model.statuses import JobStatus
+from jobpool.wire import jobpool_pb2 as pb
+from jobpool.wire.messages import timestamp
+
+_DEFAULT = 1_000
+_MOST = 5_000
+_BETWEEN_BREATHS = 500
+_BY = ("", "plan", "node")
+
+
+class _Span(Struct, frozen=True):
+    since: Millis
+    until: Millis
+
+
+class Timeline:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def read(self, request: pb.TimelineRequest, call: Call) -> pb.TimelineResponse:
+        """Raises InvalidArgument."""
+        now, limit = self._context.clock.now(), _limit(request.limit)
+        wanted = _wanted(request, _span(request, now), limit + 1)
+        # Live runs and the question to history in one step: every run is seen in exactly one of the two.
+        live = [bar_of(run) for run in self._context.state.runs.values() if wanted.matches(run)]
+        response = pb.TimelineResponse(header=self._context.header(), now=timestamp(now))
+        page = await self._context.read(self._context.history.query(wanted), call)
+        found = heapq.nlargest(limit + 1, (*live, *page.bars), key=_newest_first)
+        await _draw(response, found[:limit])
+        if len(found) > limit:
+            response.more = True
+            response.complete_from.CopyFrom(timestamp(found[limit].created_at + 1))
+        return response
+
+
+async def _draw(response: pb.TimelineResponse, bars: Sequence[Bar]) -> None:
+    for first in range(0, len(bars), _BETWEEN_BREATHS):
+        response.data.extend(map(_message, bars[first : first + _BETWEEN_BREATHS]))
+        await asyncio.sleep(0)
+
+
+def _limit(limit: int) -> int:
+    if not 0 <= limit <= _MOST:
+        raise InvalidArgument("limit", f"must be 1 to {_MOST} (0 = {_DEFAULT}), found {limit}", engine_code=1007)
+    return limit or _DEFAULT
+
+
+def _span(request: pb.TimelineRequest, now: Millis) -> _Span:
+    since, until = optional_time(request, "from"), optional_time(request, "until")
+    until = now if until is None else until
+    since = until - HOUR if since is None else since
+    if since >= until:
+        raise InvalidArgument("from", "must be before until", engine_code=1103)
+    return _Span(since, until)
+
+
+def _wanted(request: pb.TimelineRequest, span: _Span, limit: int) -> ListBars:
+    if request.by not in _BY:
+        raise InvalidArgument("by", f"must be plan or node; found {request.by[:40]!r}", engine_code=1002)
+    wanted = JobFilter(
+        namespace=check_filter("namespace", request.namespace),
+        plan_id=check_filter("plan_id", request.plan_id),
+        node_id=check_filter("node_id", request.node_id),
+        text=check_filter("text", request.text),
+        statuses=check_words("status", request.status, JobStatus),
+        created_until=span.until,
+    )
+    return ListBars(wanted, span.since, limit, request.by == "node")
+
+
+def _newest_first(bar: Bar) -> tuple[Millis, str]:
+    return (bar.created_at, bar.id)
+
+
+def _message(bar: Bar) -> pb.TimelineBar:
+    return pb.TimelineBar(
+        id=bar.id,
+        namespace=bar.namespace,
+        plan_id=bar.plan_id,
+        node_id=bar.node_id,
+        status=bar.status,
+        reason=bar.reason,
+        due=timestamp(bar.due),
+        created=timestamp(bar.created_at),
+        started=None if bar.started_at is None else timestamp(bar.started_at),
+        finished=None if bar.finished_at is None else timestamp(bar.finished_at),
+    )
