@@ -18,7 +18,7 @@ Orders = Mapping[str, Callable[[], object]]
 
 def missing() -> bool:
     """Whether there is no browser, or nothing that drives it."""
-    return not BROWSER or not (UI / "node_modules/playwright-core").is_dir()
+    return not BROWSER or not all((UI / "node_modules" / name).is_dir() for name in ("playwright-core", "axe-core"))
 
 
 class Pages:
