@@ -4,16 +4,19 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from inspect import isawaitable
 from pathlib import Path
 
 from tests.e2e.oracle.processes import ServerProgram
 
 UI = Path(__file__).parents[2] / "ui"
 BROWSER = os.environ.get("JOBPOOL_TEST_BROWSER") or shutil.which("chromium") or ""
+NO_BROWSER = "THE PAGES ARE NOT TESTED IN A BROWSER: see scripts/browser"
 LONGEST = 120
 """Seconds of one walk, on a machine that has much else to do; alone most take some 20."""
 
 Orders = Mapping[str, Callable[[], object]]
+"""What is done for a walk, by what it asks for; coroutines too. A text that it gives is told the walk."""
 
 
 def missing() -> bool:
@@ -68,6 +71,7 @@ async def attend(walk: asyncio.subprocess.Process, orders: Orders) -> tuple[list
         async for line in walk.stdout:
             said.append(line.decode().strip())
             if order := orders.get(said[-1]):
-                await asyncio.to_thread(order)
-                walk.stdin.write(b"\n")
+                given = await asyncio.to_thread(order)
+                answer = await given if isawaitable(given) else given
+                walk.stdin.write(f"{answer or ''}\n".encode())
     return said, faults.result().decode()

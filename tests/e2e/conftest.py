@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.browser import Pages, missing
+from tests.e2e.browser import NO_BROWSER, Pages, missing
 from tests.e2e.oracle.callee import Callee
 from tests.e2e.oracle.client import Api
 from tests.e2e.oracle.logs import troubles
@@ -53,7 +53,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 def pages(site: Site, tmp_path: Path) -> Pages:
     """The pages of a server with an agent, in a browser; without one the test is skipped, and says so."""
     if missing():
-        pytest.skip("THE PAGES ARE NOT TESTED IN A BROWSER: see scripts/browser")
+        pytest.skip(NO_BROWSER)
     server = site.server()
     site.agent(server, executors="shell,noop")
     return Pages(server, tmp_path)

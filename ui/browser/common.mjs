@@ -63,8 +63,9 @@ class Walk {
     });
   }
 
-  async post(path, body) {
-    const answer = await fetch(`${url}/v3/schedule/${path}`, {
+  /** Calls the API, of another server than the page's where `server` is its address. */
+  async post(path, body, server = url) {
+    const answer = await fetch(`${server}/v3/schedule/${path}`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(body),
@@ -80,14 +81,14 @@ class Walk {
   }
 
   /** Runs a plan now; the id of the run. */
-  async run(id) {
-    return (await this.post(`plans/${id}/run`, { namespace: "default" })).data.id;
+  async run(id, server = url) {
+    return (await this.post(`plans/${id}/run`, { namespace: "default" }, server)).data.id;
   }
 
-  /** Asks the caller for something, and waits until it is done. */
+  /** Asks the caller for something, and waits until it is done; what the caller says to it. */
   async ask(what) {
     console.log(what);
-    await this.answers.next();
+    return (await this.answers.next()).value;
   }
 
   /** Opens a path, and waits until the page is live. */
