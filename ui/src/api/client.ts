@@ -3,21 +3,27 @@ import type { Refusal } from "./types";
 
 export const API = "/v3/schedule/";
 
+/** `field` is the one that is refused, `said` why without its name; empty where there is none. */
 export class Refused extends Error {
   constructor(
     readonly status: number,
     message: string,
+    readonly field = "",
+    readonly said = message,
   ) {
     super(message);
   }
 }
 
-type Query = Readonly<Record<string, string | number | undefined>>;
+type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>;
 
 /** `path` below the API's root; its parts must be encoded by `segment`. */
 export function address(path: string, query: Query = {}): string {
   const said = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== "") said.set(name, String(value));
+  for (const [name, value] of Object.entries(query)) {
+    if (typeof value === "object") for (const one of value) said.append(name, one);
+    else if (value !== undefined && value !== "") said.set(name, String(value));
+  }
   const text = said.toString();
   return API + path + (text ? `?${text}` : "");
 }
@@ -28,12 +34,18 @@ export async function get<Answer>(path: string, query: Query = {}, signal?: Abor
   return call<Answer>(address(path, query), signal ? { signal } : {});
 }
 
-export async function post<Answer>(path: string, body: object): Promise<Answer> {
+export async function post<Answer>(path: string, body: object, signal?: AbortSignal): Promise<Answer> {
   return call<Answer>(address(path), {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body),
+    ...(signal && { signal }),
   });
+}
+
+/** DELETE. */
+export async function remove<Answer>(path: string, query: Query): Promise<Answer> {
+  return call<Answer>(address(path, query), { method: "DELETE" });
 }
 
 async function call<Answer>(url: string, init: RequestInit): Promise<Answer> {
@@ -46,7 +58,10 @@ async function call<Answer>(url: string, init: RequestInit): Promise<Answer> {
 export async function refusal(answer: Response): Promise<Refused> {
   const text = await answer.text();
   try {
-    return new Refused(answer.status, (JSON.parse(text) as Refusal).message);
+    const told = JSON.parse(text) as Refusal;
+    const field = told.details?.[0]?.field ?? "";
+    const said = field && told.message.startsWith(`${field}: `) ? told.message.slice(field.length + 2) : told.message;
+    return new Refused(answer.status, told.message, field, said);
   } catch {
     return new Refused(answer.status, `${answer.status} ${text.slice(0, 200)}`);
   }

@@ -17,6 +17,9 @@ export type Preview = Answer<"PlanPreview">;
 export type Tick = One<Preview>;
 export type Explanation = Answer<"JobExplain">;
 export type Finding = One<Explanation>;
+export type PlanOutcomes = One<Answer<"PlanOutcomes">>;
+export type Ledger = Answer<"PlanLedger">;
+export type LedgerEntry = One<Ledger>;
 export type LogPiece = Exclude<Answer<"JobLogs">, string>;
 export type Refusal = components["schemas"]["Error"];
 

@@ -55,6 +55,8 @@ export class Store {
   readonly version = signal(0);
   /** Whether everything there is has been told once. */
   readonly whole = signal(false);
+  /** Each is told of every run that ends. */
+  readonly listeners = new Set<(run: Run) => void>();
   private readonly watched = new Map<string, { count: number; tell: () => void }[]>();
   private seen: Set<string> | undefined;
   private telling = false;
@@ -109,6 +111,7 @@ export class Store {
     if (!LIVE.has(run.status)) {
       if (this.seen === undefined && this.ended[0]?.id !== run.id) this.ended = [run, ...this.ended.filter((one) => one.id !== run.id)].slice(0, KEPT);
       this.lost(run.id);
+      for (const listener of this.listeners) listener(run);
       return;
     }
     this.count(this.runs.get(run.id), -1);
