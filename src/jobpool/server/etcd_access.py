@@ -95,7 +95,8 @@ def open_access(engine: Engine, core: Around, external: ExternalEtcd | None, *, 
 
 
 def _link(endpoint: str, tls: Tls | None) -> Link:
-    return Link(parse_endpoint(endpoint, tls=tls is not None), tls, max_answer=MAX_ANSWER)
+    """Callers who do not read are many, so nothing is taken in before there is a place for it."""
+    return Link(parse_endpoint(endpoint, tls=tls is not None), tls, max_answer=MAX_ANSWER, looks_ahead=False)
 
 
 class EtcdSite:

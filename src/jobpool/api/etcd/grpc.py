@@ -13,6 +13,7 @@ from msgspec import Struct
 from jobpool.api.etcd.calls import Calls
 from jobpool.api.etcd.methods import METHODS, Method
 from jobpool.api.etcd.passage import Caller
+from jobpool.api.etcd.untaken import Untaken
 from jobpool.api.grpc import receive
 from jobpool.api.outgoing import Outgoing
 from jobpool.api.status import grpc_error
@@ -39,9 +40,11 @@ class Raw(Struct, frozen=True):
 class EtcdMethods:
     """The handlers by path."""
 
-    def __init__(self, calls: Calls, outgoing: Outgoing) -> None:
+    def __init__(self, calls: Calls, outgoing: Outgoing, untaken: Untaken | None = None) -> None:
+        """`untaken`: the answers of streams. They are not among the outgoing, which hold up those who read."""
         self._calls = calls
         self._outgoing = outgoing
+        self._untaken = untaken or Untaken()
         self.mapping = {method.path: self._handler(method) for method in METHODS.values()}
 
     def _handler(self, method: Method) -> Handler:
@@ -66,7 +69,8 @@ class EtcdMethods:
             request = await _one(stream)
             async with aclosing(self._calls.answers(name, request, caller_of(stream))) as answers:
                 async for answer in answers:
-                    await self._send(stream, answer)
+                    async with self._untaken.handing(len(answer)):
+                        await stream.send_message(cast(Message, Raw(answer)))
 
         return _told(serve)
 
@@ -75,8 +79,8 @@ class EtcdMethods:
             one_at_a_time = asyncio.Lock()
 
             async def give(answer: bytes) -> None:
-                async with one_at_a_time:
-                    await self._send(stream, answer)
+                async with self._untaken.handing(len(answer)), one_at_a_time:
+                    await stream.send_message(cast(Message, Raw(answer)))
 
             async def take() -> Message | None:
                 return await _next(stream)

@@ -1,11 +1,13 @@
 """Calls with a stream at one end or both: watches, leases kept alive, observed elections, snapshots.
 
 Two pumps, of what is asked and of what is answered. The call ends with the first end of either: etcd's, the caller's,
-or that of this server. Nothing is collected in between, so who does not read holds up only itself.
+or that of this server. Nothing is collected in between but one answer, so who does not read holds up only itself; there
+are so many streams at once and no more, because each can hold an answer of any size.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol, TypeAlias
 
 from google.protobuf.message import Message
@@ -16,6 +18,7 @@ from jobpool.api.etcd.methods import METHODS
 from jobpool.api.etcd.passage import STOPPED, Caller, Passage, Stream, refused
 from jobpool.api.etcd.site import Site
 from jobpool.api.etcd.watching import WatchFilter
+from jobpool.api.open_streams import OpenStreams
 from jobpool.model.errors import Code
 from jobpool.wire import etcd_pb2 as etcd
 
@@ -45,7 +48,12 @@ class _Watches:
         return self._filter.asked(request)
 
     def told(self, answer: bytes) -> Sequence[bytes]:
-        return [one.SerializeToString() for one in self._filter.told(etcd.WatchResponse.FromString(answer))]
+        response = etcd.WatchResponse.FromString(answer)
+        size = response.ByteSize()
+        told = self._filter.told(response)
+        if len(told) == 1 and told[0] is response and response.ByteSize() == size:
+            return (answer,)
+        return [one.SerializeToString() for one in told]
 
 
 class _KeepAlives:
@@ -69,27 +77,32 @@ class Streams:
         self._guard = guard
         self._administrators = administrators
         self._site = site
+        self._open = OpenStreams()
 
     async def converse(self, name: str, take: Take, give: Give, caller: Caller) -> None:
         """Watch or LeaseKeepAlive, to its end. Raises JobpoolError."""
         rules: Filter = _Watches(self._guard) if name == "Watch" else _KeepAlives(self._guard)
-        stream = self._passage.stream(METHODS[name].path, caller)
-        try:
+        with self._opened(name, caller) as stream:
             await self._until_closing(_conversation(stream, rules, take, give))
-        finally:
-            stream.close()
 
     async def answers(self, name: str, request: Message, caller: Caller) -> AsyncGenerator[bytes, None]:
         """Observe or Snapshot. Raises JobpoolError."""
         await self._check(request, caller)
-        stream = self._passage.stream(METHODS[name].path, caller)
-        try:
+        with self._opened(name, caller) as stream:
             await stream.send(request.SerializeToString())
             await stream.end()
             while (answer := await self._until_closing(stream.recv())) is not None:
                 yield answer
-        finally:
-            stream.close()
+
+    @contextmanager
+    def _opened(self, name: str, caller: Caller) -> Iterator[Stream]:
+        """Raises ResourceExhausted when too many are open."""
+        with self._open.one_more():
+            stream = self._passage.stream(METHODS[name].path, caller)
+            try:
+                yield stream
+            finally:
+                stream.close()
 
     async def _check(self, request: Message, caller: Caller) -> None:
         """A snapshot has all that is stored, the parameters of plans and the cluster's secret too."""

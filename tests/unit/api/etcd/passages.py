@@ -26,6 +26,7 @@ class FakePassage:
         self.closing = asyncio.Event()
         self.streams: list[FakeStream] = []
         self.opened = asyncio.Event()
+        self._grown = asyncio.Event()
 
     async def call(self, path: str, request: bytes, caller: Caller, *, waits: bool = False) -> bytes:
         method = next(method for method in METHODS.values() if method.path == path)
@@ -38,14 +39,21 @@ class FakePassage:
     def stream(self, path: str, caller: Caller) -> Stream:
         self.streams.append(FakeStream())
         self.opened.set()
+        self._grown.set()
         return self.streams[-1]
+
+    async def open(self, count: int) -> None:
+        """Wait until there were so many streams."""
+        while len(self.streams) < count:
+            self._grown.clear()
+            await self._grown.wait()
 
 
 class FakeStream:
     def __init__(self) -> None:
         self.sent: list[bytes] = []
         self.ended = asyncio.Event()
-        self.closed = False
+        self.gone = asyncio.Event()
         self._answers: deque[bytes | JobpoolError | None] = deque()
         self._news = asyncio.Event()
 
@@ -70,7 +78,11 @@ class FakeStream:
         return answer
 
     def close(self) -> None:
-        self.closed = True
+        self.gone.set()
+
+    @property
+    def closed(self) -> bool:
+        return self.gone.is_set()
 
 
 class FakeSite:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
 import pytest
 from grpclib.client import Channel, Stream, StreamStreamMethod, UnaryStreamMethod, UnaryUnaryMethod
+from grpclib.config import Configuration
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
@@ -15,13 +17,18 @@ from jobpool.api.etcd.gateway import etcd_routes
 from jobpool.api.etcd.grpc import EtcdMethods
 from jobpool.api.etcd.methods import METHODS
 from jobpool.api.etcd.passage import refused
+from jobpool.api.etcd.untaken import Untaken
 from jobpool.api.listener import Listener, ListenerConfig
+from jobpool.api.open_streams import MOST
 from jobpool.api.rest import Gateway
 from jobpool.api.service import Service
 from jobpool.wire import etcd_pb2 as etcd
 from tests.unit.api.etcd.passages import FakePassage, FakeSite
 
 pytestmark = pytest.mark.timeout(30)
+
+MIB = 1024 * 1024
+LIMIT = 3 * MIB
 
 
 @pytest.fixture
@@ -30,11 +37,16 @@ async def passage() -> FakePassage:
 
 
 @pytest.fixture
-async def port(passage: FakePassage) -> AsyncIterator[int]:
+async def untaken() -> Untaken:
+    return Untaken(LIMIT)
+
+
+@pytest.fixture
+async def port(passage: FakePassage, untaken: Untaken) -> AsyncIterator[int]:
     service = Service({})
     calls = EtcdCalls(passage, FakeSite())
     gateway = Gateway(service, extra_routes=etcd_routes(calls, service.outgoing))
-    others = EtcdMethods(calls, service.outgoing).mapping
+    others = EtcdMethods(calls, service.outgoing, untaken).mapping
     async with Listener(service, gateway, ListenerConfig(urls=("http://127.0.0.1:0",)), others=others) as listener:
         yield listener.addresses[0][1]
 
@@ -113,6 +125,70 @@ async def test_a_watch_runs_both_ways(passage: FakePassage, channel: Channel) ->
 
     with pytest.raises(GRPCError, match="server stopped"):
         await talk()
+
+
+WATCH = StreamStreamMethod[etcd.WatchRequest, etcd.WatchResponse]
+BEGIN = etcd.WatchRequest(create_request=etcd.WatchCreateRequest(key=b"a"))
+
+
+def _watch(channel: Channel) -> WATCH:
+    return WATCH(channel, METHODS["Watch"].path, etcd.WatchRequest, etcd.WatchResponse)
+
+
+async def test_who_does_not_read_is_ended_before_much_is_held(
+    passage: FakePassage, untaken: Untaken, port: int, channel: Channel
+) -> None:
+    """The oldest of those that wait; who reads is served meanwhile."""
+    silent = Channel("127.0.0.1", port, config=Configuration(http2_connection_window_size=2**16 - 1))
+    large = etcd.WatchResponse(events=[etcd.Event(kv=etcd.KeyValue(key=b"a", value=b"x" * MIB))])
+    async with AsyncExitStack() as stack:
+        stack.callback(silent.close)
+        waiting = [await _watch(silent).open().__aenter__() for _ in range(8)]
+        for at, call in enumerate(waiting):
+            await call.send_request()
+            await passage.open(at + 1)
+            passage.streams[at].answer(large)
+        for ended in passage.streams[:6]:
+            await ended.gone.wait()
+        assert [stream.closed for stream in passage.streams] == [True] * 6 + [False] * 2
+        assert MIB < untaken.held <= LIMIT
+        reader = await stack.enter_async_context(_watch(channel).open())
+        await reader.send_request()
+        await passage.open(9)
+        passage.streams[8].answer(large)
+        assert await _next(reader) == large
+        await reader.cancel()
+
+
+async def test_streams_are_so_many_and_no_more(passage: FakePassage, port: int) -> None:
+    """One connection carries a hundred; the next call is refused in words, and one that ends makes place."""
+    async with AsyncExitStack() as stack:
+        calls = []
+        for at in range(MOST):
+            if at % 64 == 0:
+                stack.callback((channel := Channel("127.0.0.1", port)).close)
+            calls.append(await stack.enter_async_context(_watch(channel).open()))
+            await calls[-1].send_message(BEGIN)
+            await passage.open(at + 1)
+        with pytest.raises(GRPCError, match=f"{MOST} streams are open") as caught:
+            await _asked(channel)
+        assert caught.value.status is Status.RESOURCE_EXHAUSTED
+        await calls[0].cancel()
+        await passage.streams[0].gone.wait()
+        asking = asyncio.get_running_loop().create_task(_asked(channel))
+        await passage.open(MOST + 1)
+        passage.streams[-1].answer(etcd.WatchResponse(created=True))
+        assert (await asking).created
+        for call in calls[1:]:
+            await call.cancel()
+
+
+async def _asked(channel: Channel) -> etcd.WatchResponse:
+    async with _watch(channel).open() as stream:
+        await stream.send_message(BEGIN)
+        found = await _next(stream)
+        await stream.cancel()
+        return found
 
 
 async def _next(stream: Stream[etcd.WatchRequest, etcd.WatchResponse]) -> etcd.WatchResponse:

@@ -47,10 +47,17 @@ class Method(Struct, Generic[Q, R], frozen=True):
 class Link:
     """One endpoint."""
 
-    def __init__(self, endpoint: Endpoint, tls: Tls | None, *, max_answer: int = -1) -> None:
-        """`max_answer`: bytes of one message that are taken in; -1 = any number."""
+    def __init__(self, endpoint: Endpoint, tls: Tls | None, *, max_answer: int = -1, looks_ahead: bool = True) -> None:
+        """`max_answer`: bytes of one message that are taken in; -1 = any number.
+
+        `looks_ahead`: whether more than 64 KiB may come in on a call before anybody asks for them.
+        """
         self.endpoint = endpoint
-        self._options = (*_OPTIONS, ("grpc.max_receive_message_length", max_answer))
+        self._options = (
+            *_OPTIONS,
+            ("grpc.max_receive_message_length", max_answer),
+            ("grpc.http2.bdp_probe", int(looks_ahead)),
+        )
         self._tls = tls or Tls()
         self._channel: grpc.aio.Channel | None = None
         self._signature: _Signature = ()
