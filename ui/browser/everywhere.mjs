@@ -69,6 +69,7 @@ async function untranslated(page, where) {
     }
     for (const element of document.querySelectorAll("[aria-label], [placeholder], [aria-description]"))
       for (const name of ["aria-label", "placeholder", "aria-description"]) texts.push(element.getAttribute(name) ?? "");
+    for (const element of document.querySelectorAll(".why li")) texts.push(element.textContent);
     const ours = (text) => same.reduce((rest, word) => rest.replaceAll(word, ""), text);
     return [...new Set(texts)].filter((text) => /[A-Za-z]{2}/.test(ours(text)) && !/[\u4e00-\u9fff]/.test(text));
   }, [...UNTRANSLATED, HOSTILE, "hold", "fails", "works", "paused", "none", "another"]);

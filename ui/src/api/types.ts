@@ -16,6 +16,7 @@ export type Namespace = One<Answer<"NameSpaceList">>;
 export type Preview = Answer<"PlanPreview">;
 export type Tick = One<Preview>;
 export type Explanation = Answer<"JobExplain">;
+export type PlanExplanation = Answer<"PlanExplain">;
 export type Finding = One<Explanation>;
 export type PlanOutcomes = One<Answer<"PlanOutcomes">>;
 export type Ledger = Answer<"PlanLedger">;

@@ -1,6 +1,7 @@
 /** Texts in the viewer's language; whatever uses them is drawn anew when that changes. */
 import { language } from "../settings";
 import type { Key } from "./en";
+import { term as termIn } from "./why";
 import { DICTIONARIES, isKey, say } from "./words";
 
 export function t(key: Key, values?: Readonly<Record<string, string | number>>): string {
@@ -11,6 +12,11 @@ export function t(key: Key, values?: Readonly<Record<string, string | number>>):
 export function status(word: string): string {
   const key = `status.${word}`;
   return isKey(key) ? t(key) : word;
+}
+
+/** A reason, trigger or verdict of the server: its code, in Chinese a word for it. */
+export function term(word: string | undefined): string {
+  return word ? termIn(word, language.value) : "";
 }
 
 export function number(value: number): string {

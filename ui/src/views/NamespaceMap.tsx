@@ -10,7 +10,7 @@ import { StatusDot } from "../parts/StatusDot";
 import { When } from "../parts/When";
 import { ask } from "../route";
 import { dark } from "../settings";
-import { number, percent, status, t } from "../text";
+import { number, percent, status, t, term } from "../text";
 
 const TALLEST = 460;
 
@@ -201,7 +201,7 @@ function Details({ space, slot, grid }: { space: Space; slot: number; grid: Layo
         <>
           <b>{run.plan}</b>
           <span>
-            <StatusDot status={run.status} /> {status(run.status)} {run.reason}
+            <StatusDot status={run.status} /> {status(run.status)} {term(run.reason)}
           </span>
           <span class="soft">
             <When time={run.started || run.due} zone={run.zone} />

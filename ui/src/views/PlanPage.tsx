@@ -1,9 +1,10 @@
 /** One plan: what comes next, how it went, and the switches. */
 import { useEffect, useState } from "preact/hooks";
 import { get, post, Refused, segment } from "../api/client";
-import type { Explanation, Job, JobList, Plan, Preview } from "../api/types";
+import type { Job, JobList, Plan, PlanExplanation, Preview } from "../api/types";
 import { store } from "../live";
 import { Ask } from "../parts/Ask";
+import { Findings } from "../parts/Findings";
 import { Rows } from "../parts/Rows";
 import { useReading } from "../parts/use";
 import { When } from "../parts/When";
@@ -131,17 +132,11 @@ function Fires({ path, namespace, changes, zone }: PartProps & { zone: string })
 }
 
 function Why({ path, namespace, changes }: PartProps) {
-  const { value } = useReading((signal) => get<Explanation>(`${path}/explain`, { namespace }, signal), [path, changes]);
+  const { value } = useReading((signal) => get<PlanExplanation>(`${path}/explain`, { namespace }, signal), [path, changes]);
   return (
     <>
       <h2>{t("run.why")}</h2>
-      <ul class="why">
-        {(value?.data ?? []).map((finding) => (
-          <li key={`${finding.code} ${finding.since}`} class={finding.blocks ? "blocks" : ""}>
-            {finding.text} {finding.remedy_text && <em>{finding.remedy_text}</em>}
-          </li>
-        ))}
-      </ul>
+      <Findings data={value?.data ?? []} zone={value?.time_zone} />
     </>
   );
 }

@@ -6,11 +6,12 @@ import type { Explanation, Job } from "../api/types";
 import { recoveries, store } from "../live";
 import { added, readLog, type Tail } from "../live/log";
 import { Ask } from "../parts/Ask";
+import { Findings } from "../parts/Findings";
 import { StatusDot } from "../parts/StatusDot";
 import { useReading } from "../parts/use";
 import { When } from "../parts/When";
 import { go, to } from "../route";
-import { status, t } from "../text";
+import { status, t, term } from "../text";
 import { between, span } from "../time";
 
 const ENDED = new Set(["complete", "failed", "cancelled", "expired", "skipped"]);
@@ -58,13 +59,7 @@ function Body({ job, why }: { job: Job; why: Explanation }) {
       <Actions job={job} />
       <States job={job} />
       <h2>{t("run.why")}</h2>
-      <ul class="why">
-        {(why.data ?? []).map((finding) => (
-          <li key={`${finding.code} ${finding.since}`} class={finding.blocks ? "blocks" : ""}>
-            {finding.text} {finding.remedy_text && <em>{finding.remedy_text}</em>}
-          </li>
-        ))}
-      </ul>
+      <Findings data={why.data ?? []} zone={job.time_zone} />
       <Output job={job} />
       <Facts job={job} />
     </>
@@ -126,14 +121,14 @@ function Facts({ job }: { job: Job }) {
   return (
     <dl class="facts">
       <Fact name={t("run.status")}>{job.status && status(job.status)}</Fact>
-      <Fact name={t("run.reason")}>{job.reason}</Fact>
+      <Fact name={t("run.reason")}>{term(job.reason)}</Fact>
       <Fact name={t("run.info")}>{job.info}</Fact>
       <Fact name={t("run.plan")}>
         {job.plan_id && <a href={to.plan(job.namespace ?? "", job.plan_id)}>{job.plan_id}</a>}
       </Fact>
       <Fact name={t("run.namespace")}>{job.namespace}</Fact>
       <Fact name={t("run.executor")}>{job.executor}</Fact>
-      <Fact name={t("run.trigger")}>{[job.trigger, job.created_by].filter(Boolean).join(" · ")}</Fact>
+      <Fact name={t("run.trigger")}>{[term(job.trigger), job.created_by].filter(Boolean).join(" · ")}</Fact>
       <Fact name={t("run.attempt")}>{job.attempt ? String(job.attempt) : ""}</Fact>
       <Fact name={t("run.node")}>{job.node_id && (store.nodes.get(job.node_id)?.name ?? job.node_id)}</Fact>
       <Fact name={t("run.exit")}>{job.exit_code === undefined ? "" : String(job.exit_code)}</Fact>

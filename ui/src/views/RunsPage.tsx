@@ -8,7 +8,7 @@ import { Rows } from "../parts/Rows";
 import { StatusDot } from "../parts/StatusDot";
 import { When } from "../parts/When";
 import { ask, query, to } from "../route";
-import { number, status, t } from "../text";
+import { number, status, t, term } from "../text";
 import { between, span } from "../time";
 import { Choice, Hint } from "./MapPage";
 
@@ -60,7 +60,7 @@ export function cells(told: Job) {
   const late = Number(job.lateness_ms ?? 0);
   return [
     <>
-      <StatusDot status={job.status ?? ""} /> {status(job.status ?? "")} <small class="soft">{job.reason}</small>
+      <StatusDot status={job.status ?? ""} /> {status(job.status ?? "")} <small class="soft">{term(job.reason)}</small>
     </>,
     <a href={to.run(job.id ?? "")}>{job.plan_id}</a>,
     <When time={job.scheduled_time} zone={job.time_zone} />,

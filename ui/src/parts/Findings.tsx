@@ -1,0 +1,29 @@
+/** Why something is as it is: the server's findings in the viewer's language, what stands in the way first. */
+import type { Finding } from "../api/types";
+import { language, viewerZone, zone as chosen } from "../settings";
+import { said } from "../text/why";
+
+export function Findings({ data, zone }: { data: readonly Finding[]; zone: string | undefined }) {
+  return (
+    <ul class="why">
+      {data.map((finding) => (
+        <One key={`${finding.code} ${finding.since} ${finding.facts?.attempt}`} finding={finding} zone={chosen.value === "viewer" ? viewerZone : (zone ?? "")} />
+      ))}
+    </ul>
+  );
+}
+
+function One({ finding, zone }: { finding: Finding; zone: string }) {
+  const { text, remedy, commands } = said(finding, language.value, zone);
+  return (
+    <li class={finding.blocks ? "blocks" : ""} data-code={finding.code} title={text === finding.text ? undefined : finding.text}>
+      {text} {remedy && <em>{remedy}</em>}
+      {commands.map((command) => (
+        <>
+          {" "}
+          <code>{command}</code>
+        </>
+      ))}
+    </li>
+  );
+}
