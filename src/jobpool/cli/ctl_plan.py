@@ -15,7 +15,7 @@ from jobpool.cli.ctl_session import run
 from jobpool.cli.ctl_views import JOBS, PLANS, TICKS, zone_of
 from jobpool.cli.formats import shown_whole
 from jobpool.cli.output import Lines, note
-from jobpool.model.errors import InvalidArgument, JobpoolError
+from jobpool.model.errors import JobpoolError
 
 if TYPE_CHECKING:
     from jobpool.client import Client
@@ -42,89 +42,21 @@ for _command in (online, offline, pause, resume, explain_plan, ledger):
 @click.pass_obj
 def add(
     settings: Settings, /, path: str | None, *, plan_id: str | None, namespace: str | None, pending: bool, **flags: Any
-) -> None:
-    """Add a plan from flags, or plans from a file; they run at once unless --pending is given."""
+) -> int:
+    """Add a plan from flags, or plans from a file; they run at once unless --pending is given.
+
+    Of a file every plan is tried, also after one that is refused; the exit code is that of the first refusal.
+    """
+    from jobpool.cli.ctl_plan_add import Wanted, add_all, from_file
+
     if path is None:
         from jobpool.declare.requests import add_request
 
         fields = {"id": plan_id, "namespace": namespace} | fields_of(flags)
-        requests = [("", add_request(fields, pending=pending))]
+        wanted = [Wanted("", add_request(fields, pending=pending))]
     else:
-        requests = _from_file(path, {"id": plan_id, "namespace": namespace} | flags, pending=pending)
-    run(settings, lambda client: _add_all(client, requests, settings))
-
-
-def _from_file(path: str, flags: dict[str, Any], *, pending: bool) -> "list[tuple[str, pb.SchedulePlanAddRequest]]":
-    """Every plan is checked before the first is sent."""
-    from jobpool.cli.ctl_plan_file import read_documents
-    from jobpool.declare.requests import add_request
-
-    beside = [name for name, value in flags.items() if value is not None and value != ()]
-    if beside:
-        raise click.UsageError(f"--file already says all: --{beside[0].replace('_', '-')} goes into it")
-    requests = []
-    for document in read_documents(path):
-        try:
-            requests.append((document.source, add_request(document.fields, pending=pending)))
-        except InvalidArgument as error:
-            raise InvalidArgument(error.field, f"{error.reason} (in {document.source})") from error
-    return requests
-
-
-async def _add_all(
-    client: "Client", requests: "list[tuple[str, pb.SchedulePlanAddRequest]]", settings: Settings
-) -> None:
-    executors = set()
-    for number, (source, request) in enumerate(requests):
-        try:
-            answer = await client.plan_add(request)
-        except JobpoolError:
-            if source:
-                note(
-                    f"{request.id or request.name} ({source}) was not added; {number} of {len(requests)} were before it"
-                )
-            raise
-        if not shown_whole(settings, answer):
-            await _say_added(client, answer.data)
-            executors.add(answer.data.executor)
-    if executors:
-        await _warn_of_no_agent(client, executors)
-
-
-async def _say_added(client: "Client", added: "pb.Plan") -> None:
-    click.echo(f"plan {added.id} added in namespace {added.namespace}, {added.status}")
-    if added.status == "pending":
-        click.echo(f"start it: jobpoolctl plan online {added.id} --ns {added.namespace}")
-    if added.periodic.spec:
-        await _say_next(client, added)
-    else:
-        click.echo(f"it has no schedule: jobpoolctl plan run {added.id} --ns {added.namespace}")
-
-
-async def _say_next(client: "Client", added: "pb.Plan") -> None:
-    from jobpool.wire import jobpool_pb2 as pb
-
-    try:
-        fires = await client.plan_preview(pb.PlanPreviewRequest(id=added.id, namespace=added.namespace, n=NEXT_FIRES))
-    except JobpoolError as error:
-        note(f"Warning: it is added, but its next fires cannot be shown: {error}")
-        return
-    Lines().show([("next", *TICKS.line(tick)) for tick in fires.data])
-
-
-async def _warn_of_no_agent(client: "Client", executors: set[str]) -> None:
-    """A mistyped executor, or an agent started without it, would else be seen only when runs stay pending."""
-    from jobpool.wire import jobpool_pb2 as pb
-
-    try:
-        nodes = await client.node_list(pb.NodeListRequest(status="ready"))
-    except JobpoolError:
-        return  # the plan is added, and this was only advice
-    if len(nodes.data) < nodes.totalElements:
-        return  # who is on later pages is not known
-    taking = [node.executors for node in nodes.data if node.eligibility != "ineligible"]
-    for executor in sorted(executors.difference(*taking)):
-        note(f"Warning: no ready agent offers {executor!r}: its runs wait for one (`jobpoolctl node list`)")
+        wanted = from_file(path, {"id": plan_id, "namespace": namespace} | flags, pending=pending)
+    return run(settings, lambda client: add_all(client, wanted, settings))
 
 
 @plan.command("list")

@@ -19,6 +19,7 @@ from jobpool.client.link import Link, Reply
 from jobpool.client.lists import Lists
 from jobpool.client.resume import Resuming
 from jobpool.client.rounds import Rounds, verdict
+from jobpool.client.spans import Span, span_of
 from jobpool.client.streams import Streams
 from jobpool.client.tls import TlsConfig
 from jobpool.kit.effects.channel import Keepalive
@@ -37,11 +38,11 @@ class Client(Lists, Streams):
     """Calls `endpoints` (`host:port`, `http://…`, `https://…`), starting with the one that answered last.
 
     `tls` None: https endpoints are verified against the system's authorities, and an endpoint without a scheme is
-    spoken to in clear; with `tls` it is https. `timeout` (ms) bounds every call with all its tries, `dial_timeout` each
-    connection. `hasty`: after one round of tries go on only while nobody leads, as suits a person; else until the time
-    is over, as suits a program while a server starts again. `keepalive`: by which a machine that is gone is noticed
-    while a call lasts; None: only by what is sent to it. `headers` go with every call.
-    Use it as an async context manager, in one event loop. Raises InvalidArgument for bad endpoints.
+    spoken to in clear; with `tls` it is https. `timeout` (ms, or a text such as `5s`) bounds every call with all its
+    tries, `dial_timeout` each connection. `hasty`: after one round of tries go on only while nobody leads, as suits a
+    person; else until the time is over, as suits a program while a server starts again. `keepalive`: by which a machine
+    that is gone is noticed while a call lasts; None: only by what is sent to it. `headers` go with every call.
+    Use it as an async context manager, in one event loop. Raises InvalidArgument for bad endpoints and spans.
     """
 
     def __init__(
@@ -49,8 +50,8 @@ class Client(Lists, Streams):
         endpoints: Sequence[str],
         tls: TlsConfig | None = None,
         *,
-        timeout: Millis = CALL_TIMEOUT,
-        dial_timeout: Millis = DIAL_TIMEOUT,
+        timeout: Span = CALL_TIMEOUT,
+        dial_timeout: Span = DIAL_TIMEOUT,
         hasty: bool = False,
         keepalive: Keepalive | None = None,
         headers: Headers | None = None,
@@ -62,8 +63,9 @@ class Client(Lists, Streams):
         if not endpoints:
             raise InvalidArgument("endpoints", "wanted at least one server, found none")
         parsed = [parse_endpoint(text, secure=tls is not None) for text in endpoints]
-        self._links = [Link(endpoint, tls, dial_timeout=dial_timeout, keepalive=keepalive) for endpoint in parsed]
-        self._timeout = timeout
+        dial = span_of("dial_timeout", dial_timeout)
+        self._links = [Link(endpoint, tls, dial_timeout=dial, keepalive=keepalive) for endpoint in parsed]
+        self._timeout = span_of("timeout", timeout)
         self._clock = clock or SystemClock()
         self._dice = dice or Dice()
         self._rounds = Rounds(self._links, clock=self._clock, dice=self._dice, hasty=hasty)

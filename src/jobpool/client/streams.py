@@ -6,9 +6,10 @@ from typing import Protocol
 from jobpool.client.calls import Calls
 from jobpool.client.follow import followed
 from jobpool.client.resume import Resuming
+from jobpool.client.spans import Span, span_of
 from jobpool.client.watch import Change, changes, ended_job
 from jobpool.kit.effects.clock import deadline
-from jobpool.kit.pure.durations import Millis, format_duration
+from jobpool.kit.pure.durations import format_duration
 from jobpool.model.errors import DeadlineExceeded
 from jobpool.wire import jobpool_pb2 as pb
 
@@ -57,13 +58,14 @@ class Streams(Calls, Protocol):
         """
         return followed(self.resuming(), pb.JobLogsRequest(id=job_id, attempt=attempt, offset=offset))
 
-    async def wait(self, job_id: str, *, timeout: Millis | None = None) -> pb.Job:
-        """The run once it has ended, however that is. Raises StillRunning after `timeout` ms."""
+    async def wait(self, job_id: str, *, timeout: Span | None = None) -> pb.Job:
+        """The run once it has ended, however that is. Raises StillRunning after `timeout` (ms, or `10m`)."""
         resuming = self.resuming()
         if timeout is None:
             return await ended_job(resuming, job_id, self.job_detail)
+        span = span_of("timeout", timeout)
         try:
-            async with deadline(resuming.clock, timeout):
+            async with deadline(resuming.clock, span):
                 return await ended_job(resuming, job_id, self.job_detail)
         except TimeoutError:
-            raise StillRunning(f"job {job_id} has not ended within {format_duration(timeout)}") from None
+            raise StillRunning(f"job {job_id} has not ended within {format_duration(span)}") from None

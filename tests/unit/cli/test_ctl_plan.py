@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from google.protobuf.message import Message
 
-from jobpool.model.errors import AlreadyExists
+from jobpool.api.status import grpc_error
+from jobpool.model.errors import AlreadyExists, Unavailable
 from jobpool.testing.fake_api import FakeApi
 from jobpool.wire import jobpool_pb2 as pb
 from tests.unit.cli.harness import Ctl
@@ -252,15 +254,58 @@ async def test_files_that_cannot_be_read(run: Ctl) -> None:
     )
 
 
-async def test_a_refusal_half_way_says_how_far_it_got(run: Ctl, api: FakeApi) -> None:
-    api.answers("PlanAdd", pb.SchedulePlanAddResponse(), AlreadyExists("plan", "b"))
+async def test_a_refusal_keeps_the_other_plans_of_a_file_from_nothing(run: Ctl, api: FakeApi) -> None:
+    api.answers("PlanAdd", refusing_b)
     outcome = await run("plan", "add", "-f", "-", stdin=b"- id: a\n- id: b\n- id: c\n")
     assert outcome.code == 1
-    assert outcome.err.splitlines()[:2] == [
-        "b (-, plan 2) was not added; 1 of 3 were before it",
-        "Error: plan 'b' already exists",
+    assert [line for line in outcome.out.splitlines() if line.startswith("plan ")] == [
+        "plan a added in namespace default, running",
+        "plan c added in namespace default, running",
     ]
-    assert len(api.received("PlanAdd")) == 2
+    assert [line for line in outcome.err.splitlines() if not line.startswith("Warning: ")] == [
+        "b (-, plan 2) was not added: plan 'b' already exists",
+        "2 of 3 plans were added",
+        "Hint: `jobpoolctl plan update b` changes it",
+    ]
+
+
+async def refusing_b(request: Message) -> Message:
+    assert isinstance(request, pb.SchedulePlanAddRequest)
+    if request.id == "b":
+        raise grpc_error(AlreadyExists("plan", "b"))
+    return pb.SchedulePlanAddResponse(data=pb.Plan(id=request.id, namespace="default", status="running"))
+
+
+async def test_once_no_server_answers_the_rest_of_a_file_is_not_tried(run: Ctl, api: FakeApi) -> None:
+    api.answers("PlanAdd", Unavailable("going down"))
+    text = "".join(f"- id: p{number}\n" for number in range(200))
+    outcome = await run("plan", "add", "-f", "-", stdin=text.encode())
+    assert outcome.code == 2
+    assert outcome.err.splitlines()[-2].startswith("0 of 200 plans were added, 136 were not tried")
+    assert len(api.received("PlanAdd")) == 64
+
+
+async def test_of_many_plans_each_is_told_in_the_order_of_the_file(run: Ctl, api: FakeApi) -> None:
+    async def added(request: Message) -> Message:
+        assert isinstance(request, pb.SchedulePlanAddRequest)
+        every = pb.PeriodicConfig(spec="@daily")
+        return pb.SchedulePlanAddResponse(data=pb.Plan(id=request.id, namespace="x", status="running", periodic=every))
+
+    api.answers("PlanAdd", added)
+    names = [f"p{number}" for number in range(150)]
+    outcome = await run("plan", "add", "-f", "-", stdin="".join(f"- id: {name}\n" for name in names).encode())
+    assert outcome.code == 0
+    assert outcome.out.splitlines() == [f"plan {name} added in namespace x, running" for name in names]
+    assert api.received("PlanPreview") == []
+
+
+async def test_a_plan_that_a_file_has_twice_is_refused_before_anything_is_sent(run: Ctl, api: FakeApi) -> None:
+    outcome = await run(
+        "plan", "add", "-f", "-", stdin=b"- id: a\n- {id: a, namespace: x}\n- {id: a, namespace: default}"
+    )
+    assert outcome.code == 3
+    assert outcome.err.startswith("Error: id: plan default/a is there twice: in -, plan 1")
+    assert api.requests == []
 
 
 async def test_a_preview_starts_at_a_time_in_the_plans_zone(run: Ctl, api: FakeApi) -> None:

@@ -50,6 +50,32 @@ def test_endpoints_are_a_list() -> None:
         Client("127.0.0.1:2379")
 
 
+@pytest.mark.parametrize("name", ["timeout", "dial_timeout"])
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("5", "wanted a duration such as 90s, 10m or 1h30m, found '5'"),
+        ("", "wanted a duration such as 90s, 10m or 1h30m, found nothing"),
+        (5.0, ", found 5.0"),
+        (None, ", found None"),
+        (True, ", found True"),
+        (-1, ", found -1"),
+    ],
+)
+def test_spans_that_are_none_are_refused_by_name(name: str, given: object, found: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        Client(["127.0.0.1:2379"], **{name: given})  # type: ignore[arg-type]
+    assert refused.value.field == name
+    assert refused.value.reason.endswith(found)
+
+
+async def test_a_span_may_be_a_text() -> None:
+    async with FakeApi() as api, Client([api.endpoint], timeout="50ms", dial_timeout="1m30s") as client:
+        api.answers("PlanList", silent)
+        with pytest.raises(DeadlineExceeded, match="within 50ms"):
+            await client.plan_list(LIST)
+
+
 async def test_answers_typed() -> None:
     async with FakeApi() as api, Client([api.endpoint]) as client:
         api.answers("PlanList", plans("a", "b"))

@@ -102,11 +102,16 @@ def refuse_occupied(view: ClusterView, name: str, verb: str) -> None:
     plans, runs = view.plans_in(name), view.runs_in(name)
     if plans or runs:
         raise FailedPrecondition(
-            f"namespace {name!r} has {plans} plans and {runs} live jobs and cannot be {verb}; delete them first",
+            f"namespace {name!r} has {_counted(plans, 'plan')} and {_counted(runs, 'live job')} and cannot be {verb}; "
+            "delete them first",
             field="name",
             engine_code=1108,
             terms=("namespace", name, "plan or job") if verb == "deleted" else (),
         )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _existing(view: ClusterView, name: str, *, field: str) -> Namespace:

@@ -4,6 +4,8 @@ The cursor stays at the first tick that the pause holds back. What ends the paus
 them all at once: as one ledger range, or by the plan's catch-up policy.
 """
 
+from datetime import UTC, datetime, timedelta
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -33,7 +35,7 @@ class PausePlan(Struct, frozen=True):
     def decide(self, view: ClusterView, now: Millis) -> Decided[Plan]:
         plan, cursor = existing(view, self.namespace, self.plan_id, revision=self.revision)
         if self.until is not None and self.until <= now:
-            raise InvalidArgument("until", "must be in the future")
+            raise InvalidArgument("until", f"wanted a time after now, {_shown(now)}, found {_shown(self.until)}")
         if plan.paused is not None and plan.paused.is_over(now):
             raise StillCatchingUp(plan)
         paused = Paused(now if plan.paused is None else plan.paused.since, self.by, self.note, self.until)
@@ -86,6 +88,10 @@ def _resumed(
     if resumed.active and endless and decided.cursor.next_due is None:
         resumed = retired(resumed, NO_FURTHER_TICK)
     return _put(plan, resumed, decided, view=view, now=now)
+
+
+def _shown(at: Millis) -> str:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)).isoformat(timespec="milliseconds")
 
 
 def _put(plan: Plan, new: Plan, decided: TicksDecided, *, view: ClusterView, now: Millis) -> Decided[Plan]:

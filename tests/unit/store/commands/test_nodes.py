@@ -183,12 +183,12 @@ def test_a_limit_of_zero_is_the_servers() -> None:
 def test_only_an_empty_namespace_can_be_renamed_or_deleted() -> None:
     bench = Bench()
     bench.plan(periodic=None)
-    with pytest.raises(FailedPrecondition, match="1 plans and 0 live jobs"):
+    with pytest.raises(FailedPrecondition, match="1 plan and 0 live jobs"):
         bench.do(DeleteNamespace("default"))
     bench.do(StartRun("default", "p", "r1"))
     bench.update(status=PlanStatus.DEAD)
     bench.do(DeletePlan("default", "p"))
-    with pytest.raises(FailedPrecondition, match="0 plans and 1 live jobs"):
+    with pytest.raises(FailedPrecondition, match="0 plans and 1 live job and"):
         bench.do(RenameNamespace("default", "other", NamespaceSettings()))
     bench.do(CancelRun("r1"))
     bench.do(RenameNamespace("default", "other", NamespaceSettings(description="new")))

@@ -90,8 +90,11 @@ def test_a_pause_that_ends_before_it_begins_is_refused() -> None:
     bench = Bench()
     bench.plan()
     with pytest.raises(InvalidArgument) as refused:
-        pause(bench, until=NOON)
+        pause(bench, until=NOON - SECOND)
     assert refused.value.field == "until"
+    assert refused.value.reason == (
+        "wanted a time after now, 2025-10-09T12:00:00.000+00:00, found 2025-10-09T11:59:59.000+00:00"
+    )
     assert bench.present().paused is None
 
 
