@@ -9,7 +9,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jobpool.kit.pure.durations import Millis
-from jobpool.model.errors import AlreadyExists, FailedPrecondition, JobpoolError, NotFound, PermissionDenied
+from jobpool.model.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    JobpoolError,
+    NotFound,
+    PermissionDenied,
+    ResourceExhausted,
+)
 from jobpool.model.node import Node
 from jobpool.model.reasons import Reason
 from jobpool.model.statuses import JobStatus, NodeStatus
@@ -19,6 +26,9 @@ from jobpool.store.commands.lifecycle import ending, finished, polled
 from jobpool.store.commands.nodes import put_node
 from jobpool.store.commands.reports import LoseAttempt
 
+ALIKE = 16
+"""Agents whose ids differ in nothing but the case of letters. All of them are looked at when one registers."""
+
 RESTARTED = "its agent was restarted and has forgotten it"
 
 
@@ -27,7 +37,8 @@ class EnrolPoller(Struct, frozen=True):
 
     With the status `initializing` its process is a new one, which has forgotten all: the node has a new session, and
     takes no work before its first beat. With another one it only says again who it is. An operator's word on it stays.
-    Raises AlreadyExists when the id is another's, or that of an agent with a stream.
+    Raises AlreadyExists when the id is another's, or that of an agent with a stream, and ResourceExhausted when there
+    are too many like it.
     """
 
     node: Node
@@ -36,6 +47,8 @@ class EnrolPoller(Struct, frozen=True):
         known = _known(view, self.node.id, self.node.secret_hash)
         if (known is None and view.node(self.node.id) is not None) or (known is not None and not known.polling):
             raise AlreadyExists("node", self.node.id, field="ID")
+        if known is None and (alike := len(list(view.pollers_named(self.node.id)))) >= ALIKE:
+            raise ResourceExhausted(f"ID: {alike} nodes have the same but for the case of letters; take another one")
         if known is None:
             fresh = replace(self.node, session=view.next_n, updated_at=now)
             return Decided(fresh, (put_node(fresh),))
@@ -131,8 +144,10 @@ class NodeNotFound(NotFound):
 
 def _known(view: ClusterView, node_id: str, secret_hash: str) -> Node | None:
     """The agent's node: of that id, or of that id in other letters, and always of that secret."""
-    names = [node_id, *view.pollers_named(node_id)]
-    nodes = [node for name in names if (node := view.node(name)) is not None]
+    named = view.node(node_id)
+    if named is not None and compare_digest(named.secret_hash, secret_hash):
+        return named
+    nodes = [node for name in view.pollers_named(node_id) if (node := view.node(name)) is not None]
     return next((node for node in nodes if compare_digest(node.secret_hash, secret_hash)), None)
 
 

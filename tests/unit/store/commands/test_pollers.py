@@ -1,9 +1,11 @@
 """Agents of the original: known by their secret, never told anything, given only what they can run."""
 
+from itertools import product
+
 import pytest
 from msgspec.structs import replace
 
-from jobpool.model.errors import AlreadyExists, FailedPrecondition, NotFound, PermissionDenied
+from jobpool.model.errors import AlreadyExists, FailedPrecondition, NotFound, PermissionDenied, ResourceExhausted
 from jobpool.model.node import Node
 from jobpool.model.parameters import is_portable
 from jobpool.model.run import Run
@@ -11,7 +13,7 @@ from jobpool.model.schedule import Delivery, Overlap
 from jobpool.model.statuses import AllocationStatus, JobStatus, NodeStatus
 from jobpool.scheduler import Refusal, room_for, room_kind, verify
 from jobpool.store.commands import CancelRun, MoveAttempt, SetNodeStatus, StartDrain, StartRun, releases
-from jobpool.store.commands.pollers import BeatPoller, EnrolPoller, LosePolled, TimeOutPolled
+from jobpool.store.commands.pollers import ALIKE, BeatPoller, EnrolPoller, LosePolled, TimeOutPolled
 from tests.unit.store.commands.bench import NOON, REST, Bench
 
 ID = "01HV6ZGQF3M8AXEJ4BCW0N7PKT"
@@ -72,6 +74,19 @@ def test_another_secret_is_refused_and_in_other_letters_another_node() -> None:
     bench.do(EnrolPoller(poller(ID.lower(), secret="2")))
     assert set(bench.state.nodes) == {ID, ID.lower()}
     assert bench.state.node_named(ID.lower()) == ID.lower()
+
+
+def test_only_so_many_ids_differ_in_nothing_but_case() -> None:
+    """Whoever registers is compared with all of them: 10,000 made every beat of any of them take milliseconds."""
+    bench = Bench()
+    ids = ["".join(letters) for letters in product(*("aA", "bB", "cC", "dD", "eE"))]
+    for number, node_id in enumerate(ids[:ALIKE]):
+        bench.do(EnrolPoller(poller(node_id, secret=str(number))))
+    with pytest.raises(ResourceExhausted, match="ID: 16 nodes have the same"):
+        bench.do(EnrolPoller(poller(ids[ALIKE], secret="more")))
+    assert bench.do(EnrolPoller(poller(ids[ALIKE], secret="3"))).id == ids[3]
+    bench.do(EnrolPoller(poller("other", secret="more")))
+    assert len(bench.state.nodes) == ALIKE + 1
 
 
 def test_the_node_of_an_agent_with_a_stream_is_not_taken() -> None:
