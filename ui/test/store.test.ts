@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Change, Job } from "../src/api/types";
-import { type Space, Store } from "../src/live/store";
+import type { Change, Job, Plan } from "../src/api/types";
+import { planKey, type Space, Store } from "../src/live/store";
 import { filterOf, matcher } from "../src/map/filter";
 
 const job = (id: string, status: string, more: object = {}): Change => ({
@@ -111,4 +111,19 @@ describe("the filter", () => {
   it("finds by id of a run", () => expect(found("q=a1")).toEqual(["a1"]));
   it("finds by plan and executor", () => expect(found("plan=beat&executor=noop")).toEqual(["a1"]));
   it("finds nothing by a status that is none", () => expect(found("status=gone")).toEqual([]));
+
+  it("keeps of the plans those that are looked at, with what has just changed of them", () => {
+    const plan = (id: string, status: string): Change => ({ kind: "plan", action: "set", namespace: "default", id, plan: { id, status, namespace: "default" } as Plan });
+    const store = live(plan("a", "running"));
+    expect([store.planned, store.plans.size]).toEqual([false, 0]);
+    store.take([told(plan("a", "dead"), "1.2.0"), told(plan("b", "running"), "1.2.1")]);
+    expect([store.planned, store.plans.size]).toEqual([true, 0]);
+    const leave = store.lookAt([planKey("default", "a")]);
+    expect([...store.plans.values()].map((one) => one.status)).toEqual(["dead"]);
+    store.take([told(plan("a", "running"), "1.3.0"), told(plan("b", "dead"), "1.3.1")]);
+    expect([...store.plans.values()].map((one) => one.status)).toEqual(["running"]);
+    store.take([told({ kind: "plan", action: "gone", namespace: "default", id: "a" }, "1.4.0")]);
+    expect([store.planned, store.unplanned, store.plans.size]).toEqual([false, 1, 0]);
+    leave();
+  });
 });

@@ -5,7 +5,7 @@ of the commit.
 """
 
 from collections.abc import Collection, Iterator
-from typing import TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -24,6 +24,9 @@ V = TypeVar("V")
 KINDS = ("plan", "job", "node", "namespace", "server")
 IN_NAMESPACES = frozenset({"plan", "job", "namespace"})
 OF_PLANS = frozenset({"plan", "job"})
+
+_LONG_OF_PLANS: tuple[Literal["description", "parameters", "labels"], ...] = ("description", "parameters", "labels")
+_LONG_OF_JOBS: tuple[Literal["parameters", "result"], ...] = ("parameters", "result")
 
 Value: TypeAlias = Plan | Run | Node | Namespace | ServerRecord
 
@@ -81,8 +84,8 @@ def items_now(state: State, kinds: Collection[str]) -> Iterator[Item]:
         yield from (Item("server", "", server.id, server) for server in state.servers.values())
 
 
-def message_of(item: Item, n: int, state: State) -> pb.ScheduleChange:
-    """What is told of it. A node's load and a run's definition are those of `state`."""
+def message_of(item: Item, n: int, state: State, *, brief: bool = False) -> pb.ScheduleChange:
+    """What is told of it. A node's load and a run's definition are those of `state`. `brief`: without long texts."""
     told = pb.ScheduleChange(
         kind=item.kind, action="gone" if item.value is None else "set", n=n, namespace=item.namespace, id=item.id
     )
@@ -99,7 +102,19 @@ def message_of(item: Item, n: int, state: State) -> pb.ScheduleChange:
             told.namespace_item.CopyFrom(namespace_message(namespace, state.slot_limit(namespace.name)))
         case ServerRecord() as record:
             told.server.CopyFrom(_server_message(record))
+    if brief:
+        _shorten(told)
     return told
+
+
+def _shorten(told: pb.ScheduleChange) -> None:
+    """Leave out what can be long."""
+    if told.HasField("plan"):
+        for field in _LONG_OF_PLANS:
+            told.plan.ClearField(field)
+    if told.HasField("job"):
+        for name in _LONG_OF_JOBS:
+            told.job.ClearField(name)
 
 
 def _server_message(record: ServerRecord) -> pb.Server:

@@ -89,7 +89,7 @@ class Changes:
         self._text = 0
         self._prepared: dict[int, Commit] = {}
         self._prepared_items = 0
-        self._built: dict[tuple[int, int], pb.ScheduleChange] = {}
+        self._built: dict[tuple[int, int, bool], pb.ScheduleChange] = {}
         self._built_bytes = 0
         self._waiting: set[asyncio.Future[None]] = set()
         self._newest = self._here()
@@ -112,18 +112,18 @@ class Changes:
             return None
         return self._prepared.get(position.n + 1) or self._prepare(self._ring[-behind].folded)
 
-    def told(self, commit: Commit, at: int) -> pb.ScheduleChange:
-        """The item at this place as a message, which is not to be changed."""
-        found = self._built.get((commit.n, at))
+    def told(self, commit: Commit, at: int, *, brief: bool = False) -> pb.ScheduleChange:
+        """The item at this place as a message, which is not to be changed. `brief`: without long texts."""
+        found = self._built.get((commit.n, at, brief))
         if found is not None:
             return found
-        made = message_of(commit.items[at], commit.n, self._replica.state)
+        made = message_of(commit.items[at], commit.n, self._replica.state, brief=brief)
         made.position = str(Position(self._newest.era, commit.n - 1, at + 1))
         self._built_bytes += made.ByteSize()
         if self._built_bytes > _BUILT:
             self._built.clear()
             self._built_bytes = 0
-        self._built[commit.n, at] = made
+        self._built[commit.n, at, brief] = made
         return made
 
     async def moved(self, position: Position, clock: Clock, *, within: Millis) -> None:

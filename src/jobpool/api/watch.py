@@ -5,8 +5,9 @@ watcher has reached elsewhere.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from jobpool.api.change_items import IN_NAMESPACES, KINDS, OF_PLANS, Filter, items_now, message_of
@@ -49,11 +50,14 @@ class Watch:
     ) -> AsyncGenerator[pb.ScheduleWatchResponse, None]:
         """Until the caller goes. Raises Unavailable when the server stops, or is too far behind for `after`."""
         wanted = check_wanted(request)
+        left_out = check_kinds("changes_only", request.changes_only)
+        there = wanted.kinds - left_out if request.snapshot else frozenset()
         after = parse_position(request.after, era=self._changes.newest.era) if request.after else None
         with self._streams.one_more():
             if after is not None:
                 await self._catch_up(after)
-            watcher = _Watcher(self._context, self._changes, self._streams, wanted=wanted, snapshot=request.snapshot)
+            told = _Told(wanted, there, request.brief)
+            watcher = _Watcher(self._context, self._changes, self._streams, told)
             async for answer in watcher.answers(after):
                 yield answer
 
@@ -71,17 +75,22 @@ class Watch:
             await self._changes.moved(newest, clock, within=left)
 
 
+class _Told(Struct, frozen=True):
+    """What a watcher is told of; of which kinds also what is there already; and whether without long texts."""
+
+    wanted: Filter
+    there: frozenset[str]
+    brief: bool
+
+
 class _Watcher:
     """One stream, and how far it is."""
 
-    def __init__(
-        self, context: Context, changes: Changes, streams: OpenStreams, *, wanted: Filter, snapshot: bool
-    ) -> None:
+    def __init__(self, context: Context, changes: Changes, streams: OpenStreams, told: _Told) -> None:
         self._context = context
         self._changes = changes
         self._streams = streams
-        self._wanted = wanted
-        self._snapshot = snapshot
+        self._told = told
         self._position = changes.newest
 
     async def answers(self, after: Position | None) -> AsyncGenerator[pb.ScheduleWatchResponse, None]:
@@ -101,14 +110,14 @@ class _Watcher:
         """From here on, with all there is now if that was asked for."""
         state = self._context.state
         here = self._position = self._changes.newest
-        there = items_now(state, self._wanted.kinds) if self._snapshot else ()
-        found = [item for item in there if self._wanted.matches(item)]
+        told = self._told
+        found = [item for item in items_now(state, told.there) if told.wanted.matches(item)]
         if not found:
             yield self._answer((), reset=reset)
             return
         piece = _Piece()
         for item in found:
-            change = message_of(item, here.n, state)
+            change = message_of(item, here.n, state, brief=told.brief)
             if not piece.add(change):
                 yield pb.ScheduleWatchResponse(header=self._context.header(), data=piece.data, reset=reset)
                 piece, reset = _Piece(change), False
@@ -128,8 +137,8 @@ class _Watcher:
                 else:
                     await self._changes.moved(self._position, clock, within=spoke + BEAT - clock.monotonic())
                 continue
-            for at in commit.matching(self._wanted, told=self._position.told):
-                change = self._changes.told(commit, at)
+            for at in commit.matching(self._told.wanted, told=self._position.told):
+                change = self._changes.told(commit, at, brief=self._told.brief)
                 if not piece.add(change):
                     yield self._answer(piece.data)
                     piece, spoke, passed = _Piece(change), clock.monotonic(), 0
@@ -161,13 +170,19 @@ class _Piece:
         return True
 
 
-def check_wanted(request: pb.ScheduleWatchRequest) -> Filter:
-    """Raises InvalidArgument for an unknown kind, and for one that what else is asked for cannot be of."""
-    asked = [word.strip() for text in request.kinds for word in text.split(",")]
+def check_kinds(field: str, texts: Iterable[str]) -> frozenset[str]:
+    """The kinds in a repeated field, whose values may have several between commas. Raises InvalidArgument."""
+    asked = [word.strip() for text in texts for word in text.split(",")]
     for word in asked:
         if word not in KINDS:
-            raise InvalidArgument("kinds", f"must be of {', '.join(KINDS)}; found {word[:40]!r}", engine_code=1002)
-    kinds = frozenset(asked or KINDS)
+            raise InvalidArgument(field, f"must be of {', '.join(KINDS)}; found {word[:40]!r}", engine_code=1002)
+    return frozenset(asked)
+
+
+def check_wanted(request: pb.ScheduleWatchRequest) -> Filter:
+    """Raises InvalidArgument for an unknown kind, and for one that what else is asked for cannot be of."""
+    asked = check_kinds("kinds", request.kinds)
+    kinds = asked or frozenset(KINDS)
     for field, possible in (("namespace", IN_NAMESPACES), ("plan_id", OF_PLANS)):
         if not check_filter(field, getattr(request, field)):
             continue

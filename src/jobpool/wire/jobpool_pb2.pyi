@@ -2012,20 +2012,24 @@ class SnapshotSaveRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ScheduleWatchRequest(_message.Message):
-    __slots__ = ("kinds", "namespace", "plan_id", "id", "after", "snapshot")
+    __slots__ = ("kinds", "namespace", "plan_id", "id", "after", "snapshot", "changes_only", "brief")
     KINDS_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     PLAN_ID_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_ONLY_FIELD_NUMBER: _ClassVar[int]
+    BRIEF_FIELD_NUMBER: _ClassVar[int]
     kinds: _containers.RepeatedScalarFieldContainer[str]
     namespace: str
     plan_id: str
     id: str
     after: str
     snapshot: bool
-    def __init__(self, kinds: _Optional[_Iterable[str]] = ..., namespace: _Optional[str] = ..., plan_id: _Optional[str] = ..., id: _Optional[str] = ..., after: _Optional[str] = ..., snapshot: bool = ...) -> None: ...
+    changes_only: _containers.RepeatedScalarFieldContainer[str]
+    brief: bool
+    def __init__(self, kinds: _Optional[_Iterable[str]] = ..., namespace: _Optional[str] = ..., plan_id: _Optional[str] = ..., id: _Optional[str] = ..., after: _Optional[str] = ..., snapshot: bool = ..., changes_only: _Optional[_Iterable[str]] = ..., brief: bool = ...) -> None: ...
 
 class ScheduleChange(_message.Message):
     __slots__ = ("kind", "action", "n", "namespace", "id", "position", "plan", "job", "node", "namespace_item", "server")

@@ -68,6 +68,40 @@ async def test_a_watcher_is_greeted_and_told_of_what_changes_from_now_on(world: 
     assert [change.n for change in jobs] == sorted(change.n for change in jobs)
 
 
+async def test_a_snapshot_leaves_out_kinds_of_which_only_changes_are_wanted(world: World) -> None:
+    await world.add_plan("before", description="long", parameters="{}", labels={"a": "b"})
+    watcher = Watcher(world, snapshot=True, kinds=["plan,namespace"], changes_only=["plan"], brief=True)
+    assert await watcher.changes() == ["namespace set default"]
+    await world.add_plan("after", description="long", parameters='{"sleep": "1s"}', labels={"a": "b"})
+    whole = Watcher(world, snapshot=True, kinds=["plan"])
+    [told] = [change.plan for answer in await watcher.news() for change in answer.data]
+    assert (told.id, told.executor, told.description, told.parameters, dict(told.labels)) == (
+        "after",
+        "noop",
+        "",
+        "",
+        {},
+    )
+    told = next(change.plan for answer in await whole.news() for change in answer.data if change.id == "after")
+    assert (told.description, told.parameters, dict(told.labels)) == ("long", '{"sleep": "1s"}', {"a": "b"})
+
+
+async def test_a_brief_job_is_without_its_parameters_and_what_is_whole_stays_so(world: World) -> None:
+    await world.add_plan("p", parameters='{"sleep": "1s"}')
+    brief, whole = Watcher(world, kinds=["job"], brief=True), Watcher(world, kinds=["job"])
+    await run_of(world)
+    for watcher, parameters in ((brief, ""), (whole, '{"sleep": "1s"}')):
+        jobs = [change.job for answer in await watcher.news() for change in answer.data]
+        assert {(job.plan_id, job.parameters) for job in jobs} == {("p", parameters)}
+    assert (await refusal_of(world, changes_only=["plans"])).field == "changes_only"
+
+
+async def refusal_of(world: World, **fields: Any) -> JobpoolError:
+    watcher = Watcher(world, **fields)
+    await settle()
+    return watcher.failure
+
+
 async def run_of(world: World) -> tuple[Any, list[pb.Assignment]]:
     agent = await world.agent().join()
     await world.run_plan("p")

@@ -5499,6 +5499,10 @@ export interface operations {
                 readonly after?: string;
                 /** @description Begin with everything there is, as of one commit; of the jobs, those that have not ended. */
                 readonly snapshot?: boolean;
+                /** @description Kinds of which the snapshot says nothing: only what changes of them is told. */
+                readonly changes_only?: readonly string[];
+                /** @description Plans without description, parameters and labels, jobs without parameters and result. */
+                readonly brief?: boolean;
             };
             readonly header?: never;
             readonly path?: never;

@@ -18,7 +18,10 @@ let broken = false;
 
 const stream = new Stream({
   begin: (anew) => store.begin(anew),
-  take: (events) => store.take(events),
+  take: (events) => {
+    broken ||= events.some((event) => event.name === "reset");
+    store.take(events);
+  },
   phase: (now, why) => {
     if (now === "live" && broken) recoveries.value++;
     broken = now === "lost" || (broken && now !== "live");

@@ -41,10 +41,12 @@ export class Space {
 const LIVE = new Set(["pending", "running", "unknown"]);
 const NO_SLOT = new Set(["no_slot", "catch_up_rate"]);
 const KEPT = 100;
+const RECENT = 500;
 
 export class Store {
   readonly spaces = new Map<string, Space>();
   readonly runs = new Map<string, Run>();
+  /** Those that somebody looks at and that have changed since. The server lists them; there may be very many. */
   readonly plans = new Map<string, Plan>();
   readonly nodes = new Map<string, Node>();
   /** How many live runs each executor has. */
@@ -57,6 +59,13 @@ export class Store {
   readonly whole = signal(false);
   /** Each is told of every run that ends. */
   readonly listeners = new Set<(run: Run) => void>();
+  /** A plan was there lately; else the server has to be asked whether there is one. */
+  planned = false;
+  /** How many plans have gone. */
+  unplanned = 0;
+  /** The newest changes: what comes between the server's answer and a look at it. */
+  private readonly recent = new Map<string, Plan>();
+  private readonly looked = new Map<string, number>();
   private readonly watched = new Map<string, { count: number; tell: () => void }[]>();
   private seen: Set<string> | undefined;
   private telling = false;
@@ -88,7 +97,7 @@ export class Store {
     if (change.action === "set") this.seen?.add(key);
     if (change.kind === "job") change.job ? this.job(change.job) : this.lost(change.id);
     else if (change.kind === "namespace") this.namespace(change.id, change.namespace_item);
-    else if (change.kind === "plan") keep(this.plans, planKey(change.namespace ?? "", change.id), change.plan);
+    else if (change.kind === "plan") this.plan(planKey(change.namespace ?? "", change.id), change.plan);
     else if (change.kind === "node") keep(this.nodes, change.id, change.node);
     for (const watcher of this.watched.get(key) ?? []) watcher.tell();
   }
@@ -103,6 +112,35 @@ export class Store {
       const others = (this.watched.get(key) ?? []).filter((one) => one !== own);
       others.length > 0 ? this.watched.set(key, others) : this.watched.delete(key);
     };
+  }
+
+  /** Keep what changes of these plans, until what is returned is called. */
+  lookAt(keys: readonly string[]): () => void {
+    for (const key of keys) {
+      this.looked.set(key, (this.looked.get(key) ?? 0) + 1);
+      const plan = this.plans.get(key) ?? this.recent.get(key);
+      if (plan) this.plans.set(key, plan);
+    }
+    return () => {
+      for (const key of keys) {
+        const left = (this.looked.get(key) ?? 1) - 1;
+        if (left > 0) this.looked.set(key, left);
+        else {
+          this.looked.delete(key);
+          this.plans.delete(key);
+        }
+      }
+    };
+  }
+
+  private plan(key: string, plan: Plan | undefined): void {
+    this.planned = plan !== undefined;
+    if (plan === undefined) this.unplanned++;
+    if (this.looked.has(key)) keep(this.plans, key, plan);
+    this.recent.delete(key);
+    if (plan) this.recent.set(key, plan);
+    const oldest = this.recent.size > RECENT ? this.recent.keys().next().value : undefined;
+    if (oldest !== undefined) this.recent.delete(oldest);
   }
 
   private job(job: Job): void {
@@ -165,7 +203,9 @@ export class Store {
       this.lost(run.id);
       for (const watcher of this.watched.get(keyOf("job", "", run.id)) ?? []) watcher.tell();
     }
-    for (const [key, plan] of this.plans) if (!seen.has(keyOf("plan", plan.namespace ?? "", plan.id ?? ""))) this.plans.delete(key);
+    this.plans.clear(); // of them only changes are told, and some may have been missed
+    this.recent.clear();
+    this.planned = false;
     for (const id of this.nodes.keys()) if (!seen.has(keyOf("node", "", id))) this.nodes.delete(id);
     for (const name of this.spaces.keys()) if (!seen.has(keyOf("namespace", name, name))) this.spaces.delete(name);
     this.whole.value = true;

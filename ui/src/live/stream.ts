@@ -65,7 +65,7 @@ export class Stream {
 
   private async once(): Promise<void> {
     const abort = (this.abort = new AbortController());
-    const query = new URLSearchParams({ kinds: KINDS, snapshot: "true" });
+    const query = new URLSearchParams({ kinds: KINDS, changes_only: "plan", brief: "true", snapshot: "true" });
     if (this.place) query.set("after", this.place);
     else this.listener.phase("connecting", "");
     const answer = await fetch(`${API}watch?${query}`, {

@@ -1,11 +1,14 @@
 /** The start page: each namespace as a map of its slots, live. */
 import { useMemo } from "preact/hooks";
+import { get } from "../api/client";
+import type { PlanList } from "../api/types";
 import { store } from "../live";
 import { type MapFilter, filterOf, matcher, STATUSES } from "../map/filter";
 import { ask, query, to } from "../route";
 import { number, status, t } from "../text";
 import { span, between } from "../time";
 import { StatusDot } from "../parts/StatusDot";
+import { useReading } from "../parts/use";
 import { When } from "../parts/When";
 import { NamespaceMap } from "./NamespaceMap";
 import { RunPanel } from "./RunPanel";
@@ -101,8 +104,14 @@ function Hints() {
   store.version.value;
   if (store.runs.size > 0) return null;
   if (store.nodes.size === 0) return <Hint text={t("map.empty.agents")} command="jobpool_agent agent --executors rest,noop,shell" />;
-  if (store.plans.size === 0) return <Hint text={t("map.empty.plans")} command={ADD} />;
-  return <Hint text={t("map.empty.idle")} />;
+  return <Idle />;
+}
+
+function Idle() {
+  const { planned, unplanned } = store;
+  const { value } = useReading((signal) => get<PlanList>("plans", { limit: 1 }, signal), [planned, unplanned]);
+  if (planned || value?.data?.length) return <Hint text={t("map.empty.idle")} />;
+  return value ? <Hint text={t("map.empty.plans")} command={ADD} /> : null;
 }
 
 export const ADD = "jobpoolctl plan add --id hello --spec '* * * * *' --command 'echo hello'";

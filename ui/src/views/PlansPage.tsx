@@ -1,4 +1,5 @@
 /** The plans: what fires when, and how it went last. */
+import { useEffect } from "preact/hooks";
 import type { Plan } from "../api/types";
 import { store } from "../live";
 import { planKey } from "../live/store";
@@ -15,6 +16,7 @@ export function PlansPage() {
   const get = (name: string) => query.value.get(name) ?? "";
   const wanted = { namespace: get("namespace"), name: get("name"), status: get("status") };
   const list = useList<Plan>("plans", wanted);
+  useEffect(() => store.lookAt(list.items.map((plan) => planKey(plan.namespace ?? "", plan.id ?? ""))), [list.items]);
   const version = store.version.value;
   return (
     <section class="list">
@@ -47,7 +49,7 @@ export function PlansPage() {
 }
 
 function cells(told: Plan) {
-  const plan = store.plans.get(planKey(told.namespace ?? "", told.id ?? "")) ?? told;
+  const plan = { ...told, ...store.plans.get(planKey(told.namespace ?? "", told.id ?? "")) };
   const zone = plan.periodic?.time_zone;
   return [
     <>
