@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from jobpool.api.allocation_records import AllocationRecords
 from jobpool.api.changes import Changes
+from jobpool.api.cluster import Cluster
 from jobpool.api.context import Context
 from jobpool.api.eval_queue import EvalQueue
 from jobpool.api.eval_records import EvalRecords
@@ -36,6 +37,7 @@ def build_service(
     snapshots: Snapshots,
     *,
     operations: Operations | None = None,
+    cluster: Cluster | None = None,
     ranges: Ranges | None = None,
     outputs: Outputs | None = None,
     route: Route | None = None,
@@ -45,8 +47,9 @@ def build_service(
 ) -> Service:
     """Without `operations` the calls of an administrator are not served, without `outputs` only output that is here.
 
-    Without `ranges` there is no ledger of a plan. `streams` ends the streams when the server stops; `is_behind` tells
-    whether this server is known not to have folded all there is, `has_leader` whether it knows of one.
+    Without `ranges` there is no ledger of a plan, without `cluster` no view of the whole.
+    `streams` ends the streams when the server stops; `is_behind` tells whether this server is known not to have folded
+    all there is, `has_leader` whether it knows of one.
     """
     streams = OpenStreams() if streams is None else streams
     logs = Logs(context, outputs or sessions, streams, RunWaits(context.replica))
@@ -62,11 +65,18 @@ def build_service(
         handlers |= {
             "PlanLedger": Ledger(context, ranges).read,
         }
-    streamed: Mapping[str, ServerStream] = {
+    streamed: dict[str, ServerStream] = {
         "Watch": watch.serve,
         "JobLogsFollow": logs.follow,
         "SnapshotSave": snapshots.save,
     }
+    if cluster is not None:
+        handlers |= {
+            "ClusterDetail": cluster.detail,
+        }
+        streamed |= {
+            "ClusterWatch": cluster.watch,
+        }
     return Service(handlers, agent_session=sessions.serve, streams=streamed, route=route)
 
 

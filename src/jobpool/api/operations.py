@@ -18,6 +18,7 @@ from jobpool.store.commands.servers import RemoveServer
 from jobpool.store.operations import Alarm, EngineStatus, Member, Space
 from jobpool.store.operations import Operations as Engine
 from jobpool.wire import jobpool_pb2 as pb
+from jobpool.wire.messages import timestamp
 
 _MAX_TEXT = 512
 _MAX_URLS = 16
@@ -79,6 +80,7 @@ class Operations:
         self._context = context
         self._engine = engine
         self._cluster = cluster
+        self._started = context.clock.now()
         self._log = get_logger("operations")
 
     @property
@@ -136,11 +138,12 @@ class Operations:
             raft_index=status.raft_index,
             raft_applied_index=status.raft_applied_index,
             errors=status.errors,
+            started_at=timestamp(self._started),
         )
 
     async def server_list(self, request: pb.ServerListRequest, call: Call) -> pb.ServerListResponse:
         servers = sorted(self._cluster.servers(), key=lambda seen: (seen.record.name, seen.record.id))
-        return pb.ServerListResponse(header=self._context.header(), data=[_server(seen) for seen in servers])
+        return pb.ServerListResponse(header=self._context.header(), data=[server_message(seen) for seen in servers])
 
     async def move_leader(self, request: pb.MoveLeaderRequest, call: Call) -> pb.MoveLeaderResponse:
         to = check_text("to", request.to, _MAX_TEXT)
@@ -150,7 +153,7 @@ class Operations:
         avoid = "" if heir else await self._raft_leader()
         led = await self._context.read(self._cluster.move_leader(heir, avoid=avoid), call)
         self._log.info("the lead was handed over on request", event_name="lead_moved", to=led, peer=call.peer)
-        return pb.MoveLeaderResponse(header=self._context.header(), data=_server(self._server_named(led)))
+        return pb.MoveLeaderResponse(header=self._context.header(), data=server_message(self._server_named(led)))
 
     async def _raft_leader(self) -> str:
         try:
@@ -292,7 +295,7 @@ class Operations:
         )
 
 
-def _server(seen: ServerSeen) -> pb.Server:
+def server_message(seen: ServerSeen) -> pb.Server:
     record = seen.record
     return pb.Server(
         id=record.id,

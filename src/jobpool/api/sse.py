@@ -31,7 +31,7 @@ def streamed(rpc: str, request: Message) -> str:
     """The call whose answers are sent as events for this request; empty: it is answered at once."""
     if isinstance(request, pb.JobLogsRequest):
         return "JobLogsFollow" if request.follow else ""
-    return rpc if isinstance(request, pb.ScheduleWatchRequest) else ""
+    return rpc if isinstance(request, pb.ScheduleWatchRequest | pb.ClusterWatchRequest) else ""
 
 
 def resume(request: Message, last_event_id: str) -> None:
@@ -94,6 +94,8 @@ def events_of(answer: Message) -> bytes:
     """One answer of a stream."""
     if isinstance(answer, pb.ScheduleWatchResponse):
         return b"".join(_of_changes(answer))
+    if isinstance(answer, pb.ClusterDetailResponse):
+        return b"event: cluster\ndata: " + encode(answer) + b"\n\n"
     assert isinstance(answer, pb.JobLogsResponse)
     place = b"id: %d.%d\n" % (answer.attempt, answer.next_offset)
     if not answer.data and not answer.complete:

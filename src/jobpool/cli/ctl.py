@@ -20,6 +20,7 @@ COMMANDS = {
     "apply": "jobpool.cli.ctl_apply:apply",
     "auth": "jobpool.cli.etcd.users:auth",
     "check": "jobpool.cli.etcd.check:check",
+    "cluster": "jobpool.cli.ctl_cluster:cluster",
     "compaction": "jobpool.cli.etcd.kv:compaction",
     "completion": "jobpool.cli.completion:completion",
     "defrag": "jobpool.cli.ctl_care:defrag",

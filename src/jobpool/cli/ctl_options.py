@@ -60,7 +60,7 @@ class Paging(msgspec.Struct, frozen=True):
 
 
 ADDED = {
-    "jobpoolctl": {"apply", "completion", "defrag", "diff", "export", "import", "node", "queue", "snapshot"},
+    "jobpoolctl": {"apply", "cluster", "completion", "defrag", "diff", "export", "import", "node", "queue", "snapshot"},
     "plan": {"add", "delete", "explain", "ledger", "offline", "online", "pause", "preview", "resume", "run", "update"},
     "job": {"cancel", "explain", "logs", "rerun", "wait"},
     "namespace": {"detail", "update"},

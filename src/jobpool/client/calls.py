@@ -210,6 +210,9 @@ class Calls(Protocol):
     async def server_status(self, request: pb.ServerStatusRequest) -> pb.ServerStatusResponse:
         return await self.call("ServerStatus", request, reply=pb.ServerStatusResponse, repeatable=True)
 
+    async def cluster_detail(self, request: pb.ClusterDetailRequest) -> pb.ClusterDetailResponse:
+        return await self.call("ClusterDetail", request, reply=pb.ClusterDetailResponse, repeatable=True)
+
     async def server_list(self, request: pb.ServerListRequest) -> pb.ServerListResponse:
         return await self.call("ServerList", request, reply=pb.ServerListResponse, repeatable=True)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from jobpool.api.agent_desk import LocalDesk
+from jobpool.api.cluster import Cluster as WholeCluster
 from jobpool.api.context import Context, History, Identity
 from jobpool.api.handlers import build_service
 from jobpool.api.open_streams import OpenStreams
@@ -31,6 +32,7 @@ from jobpool.replica.replica import Replica
 from jobpool.replica.state import State
 from jobpool.server.answers import Answers
 from jobpool.server.cluster_info import ServersSeen
+from jobpool.server.cluster_peers import ClusterPeers
 from jobpool.server.desk import ClusterDesk
 from jobpool.server.evaluations import ClusterEvaluations, gives_way
 from jobpool.server.forwarding import Forwarding
@@ -39,6 +41,7 @@ from jobpool.server.ledger import StoredRanges
 from jobpool.server.local import LocalLeader
 from jobpool.server.membership import Membership
 from jobpool.server.outputs import ClusterOutputs
+from jobpool.server.pulse import Pulse
 from jobpool.store.change import Command
 from jobpool.store.commands import AddNamespace, FoundCluster, JoinServer
 from jobpool.store.operations import Operations as Engine
@@ -74,7 +77,10 @@ class _Others:
 
 
 class Core:
-    """Load with `replica.restore` before `services` run. `service` answers calls, `mesh` other servers."""
+    """Load with `replica.restore` before `services` run. `service` answers calls, `mesh` other servers.
+
+    `pulse` is a service for who has a use for what it counts; nothing else here needs it.
+    """
 
     def __init__(
         self,
@@ -133,19 +139,26 @@ class Core:
         self.evaluators = [self._evaluator(at, path, local, clock=clock, dice=dice) for at in range(config.evaluators)]
         self.seen = ServersSeen(me, self.leadership, replica, self.membership, self.sessions, clock=clock)
         self.streams = OpenStreams()
+        self.pulse = self._pulse(engine, clock)
         self.service = self._serves(context, store, engine=engine, path=path)
         self.answers.service, self.answers.sessions = self.service, self.sessions
+
+    def _pulse(self, engine: Engine, clock: Clock) -> Pulse:
+        me, beats = self._config.me, lambda: self.membership.beats
+        return Pulse(me, self.replica, self.leadership, engine, self.allowance, beats=beats, clock=clock)
 
     def _is_there(self, server_id: str) -> bool:
         return server_id in self.leadership.heard
 
     def _serves(self, context: Context, store: Store, *, engine: Engine, path: LeaderPath) -> Calls:
         config, clock = self._config, context.clock
+        operations, peers = Operations(context, engine, self.seen), ClusterPeers(self.mesh)
         return build_service(
             context,
             self.sessions,
             Snapshots(store, clock, allow_remote=config.allow_remote_snapshot),
-            operations=Operations(context, engine, self.seen),
+            operations=operations,
+            cluster=WholeCluster(context, operations, self.seen, pulse=self.pulse, peers=peers, streams=self.streams),
             ranges=StoredRanges(store, keep=config.leader.job_gc_threshold),
             outputs=ClusterOutputs(self.sessions, self.replica, self.mesh, me=config.me.id),
             route=Forwarding(path, clock=clock, dice=context.dice, member_id=config.identity.member_id),

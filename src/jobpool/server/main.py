@@ -199,7 +199,7 @@ class Server:
                 raise failure
 
     def _services(self) -> Sequence[Service]:
-        services: list[Service] = [*self._engine.services, self._history, *self.core.services]
+        services: list[Service] = [*self._engine.services, self._history, *self.core.services, self.core.pulse]
         if self._engine.member is not None:
             services.append(
                 RaftWatch(

@@ -2080,7 +2080,7 @@ class ServerStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ServerStatusResponse(_message.Message):
-    __slots__ = ("header", "id", "name", "url", "version", "engine", "is_leader", "raft_leader", "n", "term", "lag", "leader_id", "leader_name", "agents", "db_size", "db_size_in_use", "db_quota", "etcd_version", "member_id", "is_learner", "raft_term", "raft_index", "raft_applied_index", "errors")
+    __slots__ = ("header", "id", "name", "url", "version", "engine", "is_leader", "raft_leader", "n", "term", "lag", "leader_id", "leader_name", "agents", "db_size", "db_size_in_use", "db_quota", "etcd_version", "member_id", "is_learner", "raft_term", "raft_index", "raft_applied_index", "errors", "started_at")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -2105,6 +2105,7 @@ class ServerStatusResponse(_message.Message):
     RAFT_INDEX_FIELD_NUMBER: _ClassVar[int]
     RAFT_APPLIED_INDEX_FIELD_NUMBER: _ClassVar[int]
     ERRORS_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
     header: ResponseHeader
     id: str
     name: str
@@ -2129,7 +2130,8 @@ class ServerStatusResponse(_message.Message):
     raft_index: int
     raft_applied_index: int
     errors: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., id: _Optional[str] = ..., name: _Optional[str] = ..., url: _Optional[str] = ..., version: _Optional[str] = ..., engine: _Optional[str] = ..., is_leader: bool = ..., raft_leader: bool = ..., n: _Optional[int] = ..., term: _Optional[int] = ..., lag: _Optional[int] = ..., leader_id: _Optional[str] = ..., leader_name: _Optional[str] = ..., agents: _Optional[int] = ..., db_size: _Optional[int] = ..., db_size_in_use: _Optional[int] = ..., db_quota: _Optional[int] = ..., etcd_version: _Optional[str] = ..., member_id: _Optional[str] = ..., is_learner: bool = ..., raft_term: _Optional[int] = ..., raft_index: _Optional[int] = ..., raft_applied_index: _Optional[int] = ..., errors: _Optional[_Iterable[str]] = ...) -> None: ...
+    started_at: _timestamp_pb2.Timestamp
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., id: _Optional[str] = ..., name: _Optional[str] = ..., url: _Optional[str] = ..., version: _Optional[str] = ..., engine: _Optional[str] = ..., is_leader: bool = ..., raft_leader: bool = ..., n: _Optional[int] = ..., term: _Optional[int] = ..., lag: _Optional[int] = ..., leader_id: _Optional[str] = ..., leader_name: _Optional[str] = ..., agents: _Optional[int] = ..., db_size: _Optional[int] = ..., db_size_in_use: _Optional[int] = ..., db_quota: _Optional[int] = ..., etcd_version: _Optional[str] = ..., member_id: _Optional[str] = ..., is_learner: bool = ..., raft_term: _Optional[int] = ..., raft_index: _Optional[int] = ..., raft_applied_index: _Optional[int] = ..., errors: _Optional[_Iterable[str]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Server(_message.Message):
     __slots__ = ("id", "name", "url", "version", "heard_ago", "leads", "n", "member_id")
@@ -2162,6 +2164,118 @@ class ServerListResponse(_message.Message):
     header: ResponseHeader
     data: _containers.RepeatedCompositeFieldContainer[Server]
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[Server, _Mapping]]] = ...) -> None: ...
+
+class ClusterDetailRequest(_message.Message):
+    __slots__ = ("local", "since")
+    LOCAL_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    local: bool
+    since: _timestamp_pb2.Timestamp
+    def __init__(self, local: bool = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ClusterWatchRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ClusterServer(_message.Message):
+    __slots__ = ("server", "status", "error")
+    SERVER_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    server: Server
+    status: ServerStatusResponse
+    error: str
+    def __init__(self, server: _Optional[_Union[Server, _Mapping]] = ..., status: _Optional[_Union[ServerStatusResponse, _Mapping]] = ..., error: _Optional[str] = ...) -> None: ...
+
+class ClusterLatency(_message.Message):
+    __slots__ = ("count", "p50", "p99", "longest")
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    P50_FIELD_NUMBER: _ClassVar[int]
+    P99_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    p50: int
+    p99: int
+    longest: int
+    def __init__(self, count: _Optional[int] = ..., p50: _Optional[int] = ..., p99: _Optional[int] = ..., longest: _Optional[int] = ...) -> None: ...
+
+class ClusterSample(_message.Message):
+    __slots__ = ("time", "of_leader", "ready", "unacked", "blocked", "waiting", "commands", "commit", "ended", "failed", "lateness", "live", "span_ms")
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    OF_LEADER_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    UNACKED_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    COMMANDS_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    LATENESS_FIELD_NUMBER: _ClassVar[int]
+    LIVE_FIELD_NUMBER: _ClassVar[int]
+    SPAN_MS_FIELD_NUMBER: _ClassVar[int]
+    time: _timestamp_pb2.Timestamp
+    of_leader: bool
+    ready: int
+    unacked: int
+    blocked: int
+    waiting: int
+    commands: int
+    commit: ClusterLatency
+    ended: int
+    failed: int
+    lateness: ClusterLatency
+    live: int
+    span_ms: int
+    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., of_leader: bool = ..., ready: _Optional[int] = ..., unacked: _Optional[int] = ..., blocked: _Optional[int] = ..., waiting: _Optional[int] = ..., commands: _Optional[int] = ..., commit: _Optional[_Union[ClusterLatency, _Mapping]] = ..., ended: _Optional[int] = ..., failed: _Optional[int] = ..., lateness: _Optional[_Union[ClusterLatency, _Mapping]] = ..., live: _Optional[int] = ..., span_ms: _Optional[int] = ...) -> None: ...
+
+class ClusterEvent(_message.Message):
+    __slots__ = ("id", "time", "kind", "level", "subject", "text", "count", "subject_id")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    time: _timestamp_pb2.Timestamp
+    kind: str
+    level: str
+    subject: str
+    text: str
+    count: int
+    subject_id: str
+    def __init__(self, id: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[str] = ..., level: _Optional[str] = ..., subject: _Optional[str] = ..., text: _Optional[str] = ..., count: _Optional[int] = ..., subject_id: _Optional[str] = ...) -> None: ...
+
+class ClusterDetailResponse(_message.Message):
+    __slots__ = ("header", "servers", "leader_id", "leader_name", "led_since", "term", "queues", "commands", "commit", "lateness", "samples", "events")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    SERVERS_FIELD_NUMBER: _ClassVar[int]
+    LEADER_ID_FIELD_NUMBER: _ClassVar[int]
+    LEADER_NAME_FIELD_NUMBER: _ClassVar[int]
+    LED_SINCE_FIELD_NUMBER: _ClassVar[int]
+    TERM_FIELD_NUMBER: _ClassVar[int]
+    QUEUES_FIELD_NUMBER: _ClassVar[int]
+    COMMANDS_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_FIELD_NUMBER: _ClassVar[int]
+    LATENESS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    header: ResponseHeader
+    servers: _containers.RepeatedCompositeFieldContainer[ClusterServer]
+    leader_id: str
+    leader_name: str
+    led_since: _timestamp_pb2.Timestamp
+    term: int
+    queues: QueueDetail
+    commands: int
+    commit: ClusterLatency
+    lateness: ClusterLatency
+    samples: _containers.RepeatedCompositeFieldContainer[ClusterSample]
+    events: _containers.RepeatedCompositeFieldContainer[ClusterEvent]
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., servers: _Optional[_Iterable[_Union[ClusterServer, _Mapping]]] = ..., leader_id: _Optional[str] = ..., leader_name: _Optional[str] = ..., led_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., term: _Optional[int] = ..., queues: _Optional[_Union[QueueDetail, _Mapping]] = ..., commands: _Optional[int] = ..., commit: _Optional[_Union[ClusterLatency, _Mapping]] = ..., lateness: _Optional[_Union[ClusterLatency, _Mapping]] = ..., samples: _Optional[_Iterable[_Union[ClusterSample, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[ClusterEvent, _Mapping]]] = ...) -> None: ...
 
 class Member(_message.Message):
     __slots__ = ("id", "name", "peer_urls", "is_learner", "server", "server_url")

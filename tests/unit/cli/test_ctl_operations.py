@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec.structs import replace
 
 from jobpool.model.errors import FailedPrecondition, Unavailable
@@ -92,6 +93,51 @@ async def test_what_is_said_of_servers(bare: Ctl, apis: list[FakeApi], *, words:
     for at, one in enumerate(apis, 1):
         out, err = (text.replace(f"127.0.0.1:{one.port}", f"127.0.0.1:1000{at}") for text in (out, err))
     check_golden(f"{SERVERS_TOLD[words]}.{form}", replace(outcome, out=out, err=err))
+
+
+def whole() -> pb.ClusterDetailResponse:
+    at = Timestamp(seconds=1_780_000_000)
+    silent = pb.ClusterServer(server=pb.Server(id="3f", name="server3", version="0.1.0", n=40), error="it is away")
+    answers = [
+        pb.ClusterServer(
+            server=pb.Server(
+                id=f"{number}f", name=f"server{number}", url=f"http://10.0.0.{number}:2379", n=40 + number
+            ),
+            status=status(number, is_leader=number == 1, raft_leader=number == 2, agents=number, started_at=at),
+        )
+        for number in (1, 2)
+    ]
+    return pb.ClusterDetailResponse(
+        header=HEADER,
+        servers=[*answers, silent],
+        leader_id="1f",
+        leader_name="server1",
+        led_since=at,
+        term=3,
+        queues=pb.QueueDetail(total_ready=5, total_unacked=2, total_blocked=7, total_waiting=1, total_delayed=1),
+        commands=4,
+        commit=pb.ClusterLatency(count=900, p50=3, p99=21, longest=60),
+        samples=[pb.ClusterSample(time=at, of_leader=True, ready=5, ended=90, span_ms=2000)],
+        events=[
+            pb.ClusterEvent(id="term-3", time=at, kind="leader", level="info", subject="server1", count=1),
+            pb.ClusterEvent(
+                id="9-n0", time=at, kind="node_lost", level="warning", subject="n8", text="silent", count=8
+            ),
+        ],
+    )
+
+
+@pytest.mark.parametrize("form", ["simple", "table", "json", "fields"])
+async def test_the_cluster_at_a_glance(bare: Ctl, apis: list[FakeApi], *, form: str) -> None:
+    apis[0].answers("ClusterDetail", whole())
+    outcome = await bare("cluster", "status", "-w", form, "--endpoints", apis[0].endpoint)
+    check_golden(f"cluster-status.{form}", outcome)
+
+
+async def test_only_the_newest_events_are_shown(bare: Ctl, apis: list[FakeApi]) -> None:
+    apis[0].answers("ClusterDetail", whole())
+    outcome = await bare("cluster", "status", "--events", "1", "-w", "json", "--endpoints", apis[0].endpoint)
+    assert [event["id"] for event in json.loads(outcome.out)["events"]] == ["9-n0"]
 
 
 ETCD = "0.1.0  etcd 3.5.30  25 MB of 8.6 GB  900 B"

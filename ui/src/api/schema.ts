@@ -963,6 +963,43 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v3/schedule/cluster": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The cluster as a whole: its servers, who leads, queues, latencies, the last minutes, and what happened lately */
+        readonly get: operations["ClusterDetail"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v3/schedule/cluster/watch": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * The same as it changes: first all of it, then every 2 s, and whenever something happens, what is new
+         * @description By HTTP: server-sent events.
+         */
+        readonly get: operations["ClusterWatch"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v3/schedule/watch": {
         readonly parameters: {
             readonly query?: never;
@@ -1093,6 +1130,118 @@ export interface components {
              * @description How many a minute; 0 = no limit.
              */
             readonly rate_per_minute?: number | string | null;
+        };
+        readonly ClusterDetailResponse: {
+            readonly header: components["schemas"]["ResponseHeader"];
+            /** @description By name. */
+            readonly servers?: readonly components["schemas"]["ClusterServer"][];
+            /** @description Who leads, since when; empty while nobody is known to. */
+            readonly leader_id?: string;
+            readonly leader_name?: string;
+            /** Format: date-time */
+            readonly led_since?: string;
+            /** Format: int64 */
+            readonly term?: string;
+            /** @description Absent while the leader does not answer. */
+            readonly queues?: components["schemas"]["QueueDetail"];
+            /**
+             * Format: int32
+             * @description Changes that wait to be committed.
+             */
+            readonly commands?: number;
+            /** @description Of the last 5 minutes. */
+            readonly commit?: components["schemas"]["ClusterLatency"];
+            readonly lateness?: components["schemas"]["ClusterLatency"];
+            /** @description Of the last 10 minutes, the oldest first. */
+            readonly samples?: readonly components["schemas"]["ClusterSample"][];
+            /** @description Those that are remembered, the oldest first. One that is told again under its id has changed. */
+            readonly events?: readonly components["schemas"]["ClusterEvent"][];
+        };
+        readonly ClusterEvent: {
+            /** @description The same wherever it is told. */
+            readonly id?: string;
+            /** Format: date-time */
+            readonly time?: string;
+            /** @description leader, leaderless, server_joined, server_changed, server_removed, server_gone, server_back, node_joined, node_lost, node_back, node_removed, node_drain, node_drained, node_ineligible, node_eligible, queue_paused, queue_resumed, alarm, alarm_over, store_full, store_has_room, defragmented. */
+            readonly kind?: string;
+            /** @description info, warning. */
+            readonly level?: string;
+            /** @description The server or the node that it is about, by name where there is one; of many, the newest. */
+            readonly subject?: string;
+            /** @description What else is known. */
+            readonly text?: string;
+            /**
+             * Format: int32
+             * @description How many of this kind came one soon after the other.
+             */
+            readonly count?: number;
+            /** @description Id of the server or of the node. */
+            readonly subject_id?: string;
+        };
+        /** @description How long something took, in milliseconds: as many times as `count`, half of them at most p50, and so on. */
+        readonly ClusterLatency: {
+            /** Format: int32 */
+            readonly count?: number;
+            /** Format: int32 */
+            readonly p50?: number;
+            /** Format: int32 */
+            readonly p99?: number;
+            /** Format: int32 */
+            readonly longest?: number;
+        };
+        /** @description Two seconds of the cluster. */
+        readonly ClusterSample: {
+            /**
+             * Format: date-time
+             * @description Their end.
+             */
+            readonly time?: string;
+            /** @description Whether who leads has told this one: only it knows of queues and commits. */
+            readonly of_leader?: boolean;
+            /**
+             * Format: int32
+             * @description Evaluations: to be handed out, handed out, waiting for room, waiting for their time.
+             */
+            readonly ready?: number;
+            /** Format: int32 */
+            readonly unacked?: number;
+            /** Format: int32 */
+            readonly blocked?: number;
+            /** Format: int32 */
+            readonly waiting?: number;
+            /**
+             * Format: int32
+             * @description Changes that wait to be committed.
+             */
+            readonly commands?: number;
+            readonly commit?: components["schemas"]["ClusterLatency"];
+            /**
+             * Format: int32
+             * @description Runs that ended, and those of them that failed.
+             */
+            readonly ended?: number;
+            /** Format: int32 */
+            readonly failed?: number;
+            /** @description From due to the start, of the runs that ended; catch-up aside. */
+            readonly lateness?: components["schemas"]["ClusterLatency"];
+            /**
+             * Format: int32
+             * @description Runs that have not ended.
+             */
+            readonly live?: number;
+            /**
+             * Format: int32
+             * @description How many milliseconds it is about.
+             */
+            readonly span_ms?: number;
+        };
+        /** @description A server, as the asked one knows it, and what it says of itself. */
+        readonly ClusterServer: {
+            readonly server?: components["schemas"]["Server"];
+            /** @description Absent when it does not answer. */
+            readonly status?: components["schemas"]["ServerStatusResponse"];
+            /** @description Why it does not. */
+            readonly error?: string;
         };
         /** @description Gives back the disk space that the database of the answering server does not use; it serves nothing meanwhile. */
         readonly DefragmentRequest: Record<string, never>;
@@ -2453,6 +2602,11 @@ export interface components {
             readonly raft_applied_index?: string;
             /** @description Alarms, and why the store does not answer. */
             readonly errors?: readonly string[];
+            /**
+             * Format: date-time
+             * @description When this server was started.
+             */
+            readonly started_at?: string;
         };
         readonly SimpleAllocation: {
             readonly id?: string;
@@ -5470,6 +5624,73 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["HashKVResponse"];
+                };
+            };
+            readonly 400: components["responses"]["Refused400"];
+            readonly 401: components["responses"]["Refused401"];
+            readonly 403: components["responses"]["Refused403"];
+            readonly 404: components["responses"]["Refused404"];
+            readonly 409: components["responses"]["Refused409"];
+            readonly 421: components["responses"]["Refused421"];
+            readonly 429: components["responses"]["Refused429"];
+            readonly 500: components["responses"]["Refused500"];
+            readonly 503: components["responses"]["Refused503"];
+            readonly 504: components["responses"]["Refused504"];
+        };
+    };
+    readonly ClusterDetail: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Only what the asked server knows by itself: it asks no other. */
+                readonly local?: boolean;
+                /** @description Only samples and events that are newer. */
+                readonly since?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Found. */
+            readonly 200: {
+                headers: {
+                    readonly "X-Request-Id": components["headers"]["RequestId"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ClusterDetailResponse"];
+                };
+            };
+            readonly 400: components["responses"]["Refused400"];
+            readonly 401: components["responses"]["Refused401"];
+            readonly 403: components["responses"]["Refused403"];
+            readonly 404: components["responses"]["Refused404"];
+            readonly 409: components["responses"]["Refused409"];
+            readonly 421: components["responses"]["Refused421"];
+            readonly 429: components["responses"]["Refused429"];
+            readonly 500: components["responses"]["Refused500"];
+            readonly 503: components["responses"]["Refused503"];
+            readonly 504: components["responses"]["Refused504"];
+        };
+    };
+    readonly ClusterWatch: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Found. */
+            readonly 200: {
+                headers: {
+                    readonly "X-Request-Id": components["headers"]["RequestId"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/event-stream": string;
                 };
             };
             readonly 400: components["responses"]["Refused400"];
