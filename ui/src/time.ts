@@ -39,6 +39,15 @@ function make(timeZone: string): Intl.DateTimeFormat {
   });
 }
 
+/** As an input of a time wants it, by the clock of the browser; empty for no time. */
+export function localTime(time: string): string {
+  const at = new Date(time);
+  if (Number.isNaN(at.getTime())) return "";
+  const two = (value: number) => String(value).padStart(2, "0");
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  return `${day}T${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+}
+
 /** Milliseconds between two times; undefined when one is missing. */
 export function between(from: string | undefined, to: string | undefined): number | undefined {
   if (!from || !to) return undefined;

@@ -272,7 +272,7 @@ class Evaluation(_message.Message):
     def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., priority: _Optional[int] = ..., type: _Optional[str] = ..., triggered_by: _Optional[str] = ..., plan_id: _Optional[str] = ..., job_id: _Optional[str] = ..., node_id: _Optional[str] = ..., status: _Optional[str] = ..., status_description: _Optional[str] = ..., next_eval: _Optional[str] = ..., previous_eval: _Optional[str] = ..., blocked_eval: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., not_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Allocation(_message.Message):
-    __slots__ = ("id", "name", "namespace", "eval_id", "node_id", "client_description", "plan_id", "job_id", "client_status", "next_allocation", "desired_status", "desired_description", "create_time", "update_time", "fence")
+    __slots__ = ("id", "name", "namespace", "eval_id", "node_id", "client_description", "plan_id", "job_id", "client_status", "next_allocation", "desired_status", "desired_description", "create_time", "update_time", "fence", "started_at", "finished_at", "exit_code", "attempt")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
@@ -288,6 +288,10 @@ class Allocation(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     FENCE_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_AT_FIELD_NUMBER: _ClassVar[int]
+    EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     namespace: str
@@ -303,7 +307,11 @@ class Allocation(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
     fence: int
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., namespace: _Optional[str] = ..., eval_id: _Optional[str] = ..., node_id: _Optional[str] = ..., client_description: _Optional[str] = ..., plan_id: _Optional[str] = ..., job_id: _Optional[str] = ..., client_status: _Optional[str] = ..., next_allocation: _Optional[str] = ..., desired_status: _Optional[str] = ..., desired_description: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., fence: _Optional[int] = ...) -> None: ...
+    started_at: _timestamp_pb2.Timestamp
+    finished_at: _timestamp_pb2.Timestamp
+    exit_code: int
+    attempt: int
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., namespace: _Optional[str] = ..., eval_id: _Optional[str] = ..., node_id: _Optional[str] = ..., client_description: _Optional[str] = ..., plan_id: _Optional[str] = ..., job_id: _Optional[str] = ..., client_status: _Optional[str] = ..., next_allocation: _Optional[str] = ..., desired_status: _Optional[str] = ..., desired_description: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., fence: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., exit_code: _Optional[int] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class SimpleAllocation(_message.Message):
     __slots__ = ("id",)

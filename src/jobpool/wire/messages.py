@@ -195,6 +195,10 @@ def allocation_message(run: Run, attempt: Attempt) -> pb.Allocation:
         create_time=timestamp(attempt.created_at),
         update_time=timestamp(attempt.updated_at),
         fence=attempt.fence,
+        started_at=None if attempt.started_at is None else timestamp(attempt.started_at),
+        finished_at=None if attempt.finished_at is None else timestamp(attempt.finished_at),
+        exit_code=attempt.exit_code,
+        attempt=attempt.number,
     )
     if any(it.number == attempt.number + 1 for it in run.attempts):
         message.next_allocation = allocation_name(run, attempt.number + 1)

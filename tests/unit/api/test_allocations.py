@@ -43,6 +43,8 @@ async def test_an_allocation_says_where_its_run_went(world: World) -> None:
         create_time=timestamp(NOW + 2 * SECOND),
         update_time=timestamp(NOW + 3 * SECOND),
         fence=third.fence,
+        started_at=timestamp(NOW + 3 * SECOND),
+        attempt=1,
     )
     ended = (await world.ask("AllocationDetail", pb.ScheduleAllocationDetailRequest(id=second.allocation_id))).data
     assert (ended.client_status, ended.client_description) == ("failed", "no luck")

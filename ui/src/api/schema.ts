@@ -1067,6 +1067,20 @@ export interface components {
             readonly update_time?: string;
             /** Format: uint64 */
             readonly fence?: string;
+            /**
+             * Format: date-time
+             * @description Of the attempt, as its agent said it.
+             */
+            readonly started_at?: string;
+            /** Format: date-time */
+            readonly finished_at?: string;
+            /** Format: int32 */
+            readonly exit_code?: number;
+            /**
+             * Format: int32
+             * @description Which attempt of the job it is, from 1.
+             */
+            readonly attempt?: number;
         };
         readonly AllocationInput: {
             readonly id?: string | null;
@@ -1092,6 +1106,20 @@ export interface components {
             readonly update_time?: string | null;
             /** Format: uint64 */
             readonly fence?: number | string | null;
+            /**
+             * Format: date-time
+             * @description Of the attempt, as its agent said it.
+             */
+            readonly started_at?: string | null;
+            /** Format: date-time */
+            readonly finished_at?: string | null;
+            /** Format: int32 */
+            readonly exit_code?: number | string | null;
+            /**
+             * Format: int32
+             * @description Which attempt of the job it is, from 1.
+             */
+            readonly attempt?: number | string | null;
         };
         readonly CatchUp: {
             /**

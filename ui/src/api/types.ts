@@ -21,6 +21,10 @@ export type Finding = One<Explanation>;
 export type PlanOutcomes = One<Answer<"PlanOutcomes">>;
 export type Ledger = Answer<"PlanLedger">;
 export type LedgerEntry = One<Ledger>;
+export type Evaluation = One<Answer<"EvalList">>;
+export type Allocation = One<Answer<"AllocationList">>;
+export type TimelinePage = Answer<"Timeline">;
+export type TimelineBar = One<TimelinePage>;
 export type LogPiece = Exclude<Answer<"JobLogs">, string>;
 export type Refusal = components["schemas"]["Error"];
 

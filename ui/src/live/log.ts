@@ -38,12 +38,14 @@ export interface Source {
   readonly id: string;
   readonly live: boolean;
   readonly begun: boolean;
+  /** This attempt alone; absent: the newest, and those after it. */
+  readonly attempt?: number;
 }
 
 /** Tells of each piece until the output ends: while the run goes on, whatever breaks meanwhile. */
-export async function readLog({ id, live, begun }: Source, tell: Tell, signal: AbortSignal): Promise<void> {
+export async function readLog({ id, live, begun, attempt }: Source, tell: Tell, signal: AbortSignal): Promise<void> {
   if (!begun && !live) return;
-  const reader = new LogReader(`jobs/${segment(id)}/logs`, tell, signal);
+  const reader = new LogReader(`jobs/${segment(id)}/logs`, tell, signal, attempt);
   if (!begun) reader.place = { attempt: 0, offset: 0 };
   for (let failures = 0; ; failures++) {
     const before = reader.place?.offset;
@@ -61,6 +63,26 @@ export async function readLog({ id, live, begun }: Source, tell: Tell, signal: A
   }
 }
 
+const LARGEST = 256 * 1024;
+
+/** All output of one attempt (0: the newest) as it is there now, as its bytes; tells how many have come. */
+export async function wholeLog({ id, attempt }: { id: string; attempt: number }, tell: (bytes: number) => void, signal: AbortSignal): Promise<Blob> {
+  const path = `jobs/${segment(id)}/logs`;
+  const parts: BlobPart[] = [];
+  let place: Place = { attempt, offset: 0 };
+  let size: number | undefined;
+  for (;;) {
+    const piece = await get<LogPiece>(path, { attempt: place.attempt || undefined, offset: place.offset, limit: LARGEST }, signal);
+    if (piece.data) parts.push(bytes(piece.data) as Uint8Array<ArrayBuffer>);
+    const next = Number(piece.next_offset ?? 0);
+    size ??= Number(piece.size ?? 0);
+    if (next <= place.offset || next >= size) break;
+    place = { attempt: piece.attempt ?? place.attempt, offset: next };
+    tell(next);
+  }
+  return new Blob(parts, { type: "text/plain" });
+}
+
 class LogReader {
   place: Place | undefined;
   private skipped = false;
@@ -71,12 +93,13 @@ class LogReader {
     private readonly path: string,
     private readonly tell: Tell,
     private readonly signal: AbortSignal,
+    private readonly attempt?: number,
   ) {}
 
   /** Finds where the tail begins, unless that is known. */
   async begin(): Promise<void> {
     if (this.place) return;
-    const first = await get<LogPiece>(this.path, { limit: 1 }, this.signal);
+    const first = await get<LogPiece>(this.path, { limit: 1, attempt: this.attempt }, this.signal);
     this.size = Number(first.size ?? 0);
     const offset = Math.max(0, this.size - TAIL);
     this.skipped = offset > 0;

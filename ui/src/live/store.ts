@@ -20,6 +20,7 @@ export interface Run {
   readonly started: string;
   readonly finished: string;
   readonly zone: string;
+  readonly trigger: string;
 }
 
 export class Space {
@@ -252,5 +253,6 @@ export function brief(job: Job): Run {
     started: job.started_at ?? "",
     finished: job.finished_at ?? "",
     zone: job.time_zone ?? "",
+    trigger: job.trigger ?? "",
   };
 }

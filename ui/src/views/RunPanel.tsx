@@ -1,10 +1,9 @@
 /** One run: what happened when, why, with what, and its output. Beside the map, or as a page. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { get, post, Refused, segment } from "../api/client";
 import type { Explanation, Job } from "../api/types";
-import { recoveries, store } from "../live";
-import { added, readLog, type Tail } from "../live/log";
+import { store } from "../live";
 import { Ask } from "../parts/Ask";
 import { Findings } from "../parts/Findings";
 import { StatusDot } from "../parts/StatusDot";
@@ -13,11 +12,17 @@ import { When } from "../parts/When";
 import { go, to } from "../route";
 import { status, t, term } from "../text";
 import { between, span } from "../time";
-
-const ENDED = new Set(["complete", "failed", "cancelled", "expired", "skipped"]);
+import { ENDED } from "./ended";
+import { Output } from "./RunOutput";
+import { RunTrace } from "./RunTrace";
+import "../styles/runs.css";
 
 export function RunPage({ id }: { id: string }) {
-  return <RunPanel id={id} />;
+  return (
+    <div class="page-run">
+      <RunPanel id={id} />
+    </div>
+  );
 }
 
 export function RunPanel({ id, onClose }: { id: string; onClose?: () => void }) {
@@ -48,12 +53,12 @@ export function RunPanel({ id, onClose }: { id: string; onClose?: () => void }) 
       </header>
       <code class="id">{id}</code>
       {error && <p class="fault">{error instanceof Refused && error.status === 404 ? t("run.gone") : error.message}</p>}
-      {job && value && <Body job={job} why={value} />}
+      {job && value && <Body job={job} why={value} changes={changes} />}
     </aside>
   );
 }
 
-function Body({ job, why }: { job: Job; why: Explanation }) {
+function Body({ job, why, changes }: { job: Job; why: Explanation; changes: number }) {
   return (
     <>
       <Actions job={job} />
@@ -61,6 +66,7 @@ function Body({ job, why }: { job: Job; why: Explanation }) {
       <h2>{t("run.why")}</h2>
       <Findings data={why.data ?? []} zone={job.time_zone} />
       <Output job={job} />
+      <RunTrace job={job} changes={changes} />
       <Facts job={job} />
     </>
   );
@@ -144,38 +150,6 @@ function Fact({ name, children }: { name: string; children?: ComponentChildren }
     <>
       <dt>{name}</dt>
       <dd>{children}</dd>
-    </>
-  );
-}
-
-const EMPTY: Tail = { text: "", cut: false };
-
-function Output({ job }: { job: Job }) {
-  const id = job.id ?? "";
-  const live = !ENDED.has(job.status ?? "");
-  const [tail, setTail] = useState(EMPTY);
-  const box = useRef<HTMLPreElement>(null);
-  useEffect(() => {
-    const abort = new AbortController();
-    setTail(EMPTY);
-    readLog({ id, live, begun: Boolean(job.attempt) }, (piece, skipped) => setTail((before) => added({ ...before, cut: before.cut || skipped }, piece)), abort.signal).catch(
-      (error: unknown) => {
-        if (!abort.signal.aborted) setTail((before) => ({ ...before, text: `${before.text}\n[${error instanceof Error ? error.message : error}]` }));
-      },
-    );
-    return () => abort.abort();
-  }, [id, live, live ? 0 : recoveries.value]);
-  useEffect(() => {
-    const element = box.current;
-    if (element) element.scrollTop = element.scrollHeight;
-  }, [tail]);
-  return (
-    <>
-      <h2>{t("run.log")}</h2>
-      {tail.cut && <p class="soft">{t("run.log.cut")}</p>}
-      <pre class="log" ref={box} tabIndex={0} aria-label={t("run.log")}>
-        {tail.text || t(live ? "run.log.waiting" : "run.log.none")}
-      </pre>
     </>
   );
 }

@@ -1,58 +1,152 @@
 /** All runs, live and finished, newest first: the server filters, the page reads on as one scrolls. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { Job } from "../api/types";
+import { get } from "../api/client";
+import type { Job, JobList } from "../api/types";
 import { store } from "../live";
+import type { Run } from "../live/store";
 import { useList } from "../parts/list";
 import { Rows } from "../parts/Rows";
 import { StatusDot } from "../parts/StatusDot";
+import { useReading } from "../parts/use";
 import { When } from "../parts/When";
-import { ask, query, to } from "../route";
+import { ask, go, query, to } from "../route";
+import { viewerZone } from "../settings";
 import { number, status, t, term } from "../text";
-import { between, span } from "../time";
+import { between, localTime, span } from "../time";
 import { Choice, Hint } from "./MapPage";
+import "../styles/runs.css";
 
 const STATUSES = ["pending", "running", "complete", "failed", "cancelled", "expired", "skipped", "unknown"];
 
+const REASONS = [
+  "exit_nonzero", "signaled", "timeout", "http_status", "request_failed", "rejected", "bad_parameters", "executor_missing", "executor_error",
+  "node_lost", "node_drained", "poison", "no_slot", "overlap", "delivery_limit", "cancelled", "reported", "no_node", "retry_wait", "catch_up_rate",
+];
+const TRIGGERS = ["schedule", "manual", "catch-up", "rerun"];
+
+/** What the address asks for, as the server is asked for it. */
+function wantedOf(address: URLSearchParams) {
+  const get = (name: string) => address.get(name) ?? "";
+  return {
+    text: get("q"),
+    plan_id: get("plan"),
+    namespace: get("namespace"),
+    status: get("status"),
+    node_id: get("node"),
+    reason: get("reason"),
+    trigger: get("trigger"),
+    start_time: get("from"),
+    end_time: get("until"),
+  };
+}
+type Wanted = ReturnType<typeof wantedOf>;
+
 export function RunsPage() {
-  const get = (name: string) => query.value.get(name) ?? "";
-  const wanted = { namespace: get("namespace"), plan_id: get("plan"), status: get("status") };
+  const wanted = wantedOf(query.value);
   const list = useList<Job>("jobs", wanted);
   const version = store.version.value;
-  const newer = useNewer(wanted, list.items[0]?.id ?? "", list.loading);
+  const newer = useNewer(wanted, list.items[0]?.create_time ?? "", list.loading);
   return (
     <section class="list">
       <h1>{t("runs.title")}</h1>
-      <form class="filters" role="search" aria-label={t("filter.label")} onSubmit={(event) => event.preventDefault()}>
-        <input
-          type="search"
-          aria-label={t("filter.plan")}
-          placeholder={t("filter.plan")}
-          value={wanted.plan_id}
-          onChange={(event) => ask({ plan: event.currentTarget.value })}
-        />
-        <Choice name="status" label={t("filter.status")} value={wanted.status} words={STATUSES} say={status} />
-        <Choice name="namespace" label={t("filter.namespace")} value={wanted.namespace} words={[...store.spaces.keys()].sort()} />
+      <Filters wanted={wanted} />
+      <p class="line">
+        <Total wanted={wanted} />
         {newer > 0 && (
           <button type="button" class="chip" onClick={list.again}>
             {t("runs.newer", { n: number(newer) })}
           </button>
         )}
-      </form>
+      </p>
       <ListState list={list} none={<Hint text={`${t("runs.none")} ${t("runs.none.next")}`} />} />
       {list.items.length > 0 && (
         <Rows
           items={list.items}
           label={t("runs.title")}
-          heads={[t("run.status"), t("run.plan"), t("run.due"), t("runs.late"), t("runs.took"), t("run.namespace")]}
+          heads={[t("run.status"), t("run.plan"), t("runs.due"), t("runs.late"), t("runs.took"), t("runs.node"), t("runs.trigger"), t("run.namespace")]}
           keyOf={(job) => job.id ?? ""}
-          row={cells}
+          row={(job) => [...cells(job).slice(0, -1), nodeName(job.node_id ?? ""), term(job.trigger), job.namespace]}
           version={version}
           more={list.more}
         />
       )}
     </section>
   );
+}
+
+function Filters({ wanted }: { wanted: Wanted }) {
+  const filtered = Object.values(wanted).some(Boolean);
+  const nodes = [...store.nodes.keys()].sort();
+  return (
+    <form class="filters" role="search" aria-label={t("filter.label")} onSubmit={(event) => event.preventDefault()}>
+      <input
+        type="search"
+        aria-label={t("runs.search")}
+        placeholder={t("runs.search")}
+        value={wanted.text}
+        onChange={(event) => ask({ q: event.currentTarget.value.trim() })}
+      />
+      {wanted.plan_id && (
+        <button type="button" class="chip" onClick={() => ask({ plan: "" })}>
+          {t("filter.plan")}: {wanted.plan_id} ×
+        </button>
+      )}
+      <Choice name="status" label={t("filter.status")} value={wanted.status} words={STATUSES} say={status} />
+      <Choice name="reason" label={t("runs.reason")} value={wanted.reason} words={REASONS} say={term} />
+      <Choice name="trigger" label={t("runs.trigger")} value={wanted.trigger} words={TRIGGERS} say={term} />
+      <Choice name="node" label={t("runs.node")} value={wanted.node_id} words={nodes} say={nodeName} />
+      <Choice name="namespace" label={t("filter.namespace")} value={wanted.namespace} words={[...store.spaces.keys()].sort()} />
+      <fieldset class="range">
+        <label>
+          {t("runs.from")} <Time name="from" value={wanted.start_time} />
+        </label>
+        <label>
+          {t("runs.until")} <Time name="until" value={wanted.end_time} />
+        </label>
+        <small>{t("runs.clock", { zone: viewerZone })}</small>
+        {LATELY.map(([key, back]) => (
+          <button key={key} type="button" onClick={() => ask({ from: new Date(Date.now() - back).toISOString(), until: "" })}>
+            {t(key)}
+          </button>
+        ))}
+      </fieldset>
+      {filtered && (
+        <button type="button" onClick={() => go(to.runs())}>
+          {t("filter.clear")}
+        </button>
+      )}
+    </form>
+  );
+}
+
+const HOUR = 3_600_000;
+const LATELY = [
+  ["runs.hour", HOUR],
+  ["runs.day", 24 * HOUR],
+] as const;
+
+/** A time of the viewer's clock; the address holds it in UTC. */
+function Time({ name, value }: { name: string; value: string }) {
+  const change = (text: string) => {
+    const at = Date.parse(text); // without an offset: the viewer's clock
+    ask({ [name]: text && !Number.isNaN(at) ? new Date(at).toISOString() : "" });
+  };
+  return <input type="datetime-local" step="1" value={localTime(value)} onChange={(event) => change(event.currentTarget.value)} />;
+}
+
+/** How many there are in all; counted by the server, which knows it sooner or later than the list. */
+function Total({ wanted }: { wanted: Wanted }) {
+  const { value } = useReading((signal) => get<JobList>("jobs", { ...wanted, pageNumber: 1, pageSize: 1 }, signal), [JSON.stringify(wanted)]);
+  return (
+    <output class="found" data-total={value?.totalElements ?? (value ? 0 : "")}>
+      {value && t("runs.total", { n: number(value.totalElements ?? 0) })}
+    </output>
+  );
+}
+
+export function nodeName(id: string): string {
+  return store.nodes.get(id)?.name || id;
 }
 
 export function cells(told: Job) {
@@ -82,12 +176,6 @@ function newest(id: string): Partial<Job> {
   };
 }
 
-interface Wanted {
-  namespace: string;
-  plan_id: string;
-  status: string;
-}
-
 /** How many runs that the filter means have come since the list was read. */
 function useNewer(wanted: Wanted, first: string, loading: boolean): number {
   const [from, setFrom] = useState("");
@@ -95,12 +183,17 @@ function useNewer(wanted: Wanted, first: string, loading: boolean): number {
     if (!loading) setFrom(first);
   }, [loading, first]);
   if (loading || !from) return 0;
-  const time = store.runs.get(from)?.created ?? store.ended.find((run) => run.id === from)?.created;
-  if (time === undefined) return 0;
-  const fits = (run: { namespace: string; plan: string; status: string; created: string; id: string }) =>
-    run.created > time &&
+  const time = Date.parse(from);
+  const text = wanted.text.toLowerCase();
+  const fits = (run: Run) =>
+    Date.parse(run.created) > time &&
+    (!wanted.end_time || Date.parse(run.created) <= Date.parse(wanted.end_time)) &&
     (!wanted.namespace || run.namespace === wanted.namespace) &&
     (!wanted.plan_id || run.plan === wanted.plan_id) &&
+    (!wanted.node_id || run.node === wanted.node_id) &&
+    (!wanted.reason || run.reason === wanted.reason) &&
+    (!wanted.trigger || run.trigger === wanted.trigger) &&
+    (!text || run.plan.toLowerCase().includes(text) || run.name.toLowerCase().includes(text)) &&
     (!wanted.status || run.status === wanted.status);
   let count = 0;
   for (const run of store.runs.values()) if (fits(run)) count++;
