@@ -6,16 +6,19 @@ belongs to the commands that decide it.
 
 from jobpool.timetable.catch_up import DueTick, DueTicks, plan_catch_up
 from jobpool.timetable.expressions import ScheduleOptions, parse
-from jobpool.timetable.timetable import DstMark, TickNote, Timetable, first_tick, ticks
+from jobpool.timetable.minutes import Share
+from jobpool.timetable.timetable import DstMark, TickNote, Timetable, first_tick, minutes_within, ticks
 
 __all__ = [
     "DstMark",
     "DueTick",
     "DueTicks",
     "ScheduleOptions",
+    "Share",
     "TickNote",
     "Timetable",
     "first_tick",
+    "minutes_within",
     "parse",
     "plan_catch_up",
     "ticks",

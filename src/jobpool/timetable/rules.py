@@ -1,12 +1,14 @@
 """The three ways a schedule finds its ticks: a cron expression in a zone, an interval, one instant."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
-from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
 from jobpool.model.schedule import DstGap, DstOverlap
-from jobpool.timetable.wall import Wall
+from jobpool.timetable.minutes import Share, counted_minutes, every_minutes
+from jobpool.timetable.wall import DAY_MINUTES, Wall
 from jobpool.timetable.zones import Stretch, Zone
 
 _LARGEST_SHIFT = 3 * 3600  # a larger change of offset is a fact of the calendar, not daylight saving
@@ -21,6 +23,9 @@ class Rule(Protocol):
 
     def count(self, after: Millis, until: Millis) -> int:
         """How many ticks lie in (after, until]. The work does not grow with the number."""
+
+    def minutes(self, first: int, count: int) -> Sequence[Share]:
+        """The ticks of each of `count` minutes from the minute `first` since the epoch on; agrees with `count`."""
 
     def is_moved(self, tick: Millis) -> bool:
         """Whether this tick stands for a wall time that a change of the clock leapt over."""
@@ -78,6 +83,32 @@ class CronRule(Struct, frozen=True):
             second = stretch.end
         return total
 
+    def minutes(self, first: int, count: int) -> Sequence[Share]:
+        shares, found = list[Share](), 0
+        second, last = first * 60, (first + count) * 60
+        while second < last:
+            stretch = self.zone.stretch(second)
+            opening = self._opening(stretch)
+            low, high = max(second + stretch.offset, opening.low), min(last + stretch.offset, opening.high)
+            if low % 60 or high % 60 or stretch.offset % 60:
+                return counted_minutes(self.count, first, count)  # as some zones had it in the 1970s
+            if second == stretch.start and self._is_missed(opening, stretch):
+                leapt = 1 - self.wall.count(second + stretch.offset, second + stretch.offset + 1)
+                shares.append(Share(leapt, 1 << second // 60 - first))
+            if low < high:
+                found |= self._wall_minutes(low // 60, high // 60) << (low - stretch.offset) // 60 - first
+            second = stretch.end
+        return (*shares, Share(self.wall.seconds.bit_count(), found))
+
+    def _wall_minutes(self, low: int, high: int) -> int:
+        """The minutes of the wall clock in [low, high) that match, bit 0 = `low`."""
+        found = 0
+        for day in range(low // DAY_MINUTES, (high - 1) // DAY_MINUTES + 1):
+            since = day * DAY_MINUTES - low
+            matching = self.wall.day_minutes(day)
+            found |= matching << since if since >= 0 else matching >> -since
+        return found & ((1 << high - low) - 1)
+
     def is_moved(self, tick: Millis) -> bool:
         second = tick // SECOND
         stretch = self.zone.stretch(second)
@@ -123,6 +154,9 @@ class EveryRule(Struct, frozen=True):
     def count(self, after: Millis, until: Millis) -> int:
         return max(0, (until - self.phase) // self.period - (after - self.phase) // self.period)
 
+    def minutes(self, first: int, count: int) -> Sequence[Share]:
+        return every_minutes(self.period, (first * MINUTE - self.phase) % self.period, count)
+
     def is_moved(self, tick: Millis) -> bool:
         return False
 
@@ -137,6 +171,10 @@ class AtRule(Struct, frozen=True):
 
     def count(self, after: Millis, until: Millis) -> int:
         return int(after < self.at <= until)
+
+    def minutes(self, first: int, count: int) -> Sequence[Share]:
+        place = self.at // MINUTE - first
+        return (Share(1, 1 << place),) if 0 <= place < count else ()
 
     def is_moved(self, tick: Millis) -> bool:
         return False

@@ -1,10 +1,12 @@
 """A schedule made ready to be asked: which tick comes next, how many there were, what the wall clock showed."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from msgspec import Struct
 
-from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
+from jobpool.timetable.minutes import Share
 from jobpool.timetable.rules import Rule
 from jobpool.timetable.zones import Zone
 
@@ -93,3 +95,31 @@ def first_tick(timetable: Timetable, *, after: Millis, start: Millis | None, end
     """The first tick strictly after `after` and within [start, end]; a bound that is None does not bind."""
     tick = timetable.next(after if start is None else max(after, start - 1))
     return None if tick is None or (end is not None and tick > end) else tick
+
+
+def minutes_within(
+    timetable: Timetable, first: int, count: int, *, start: Millis | None, end: Millis | None
+) -> Sequence[Share]:
+    """The ticks within [start, end] of each of `count` minutes from the minute `first` since the epoch on.
+
+    Costs some µs, however many they are. The minutes lie between `FIRST_INSTANT` and `LAST_INSTANT`.
+    """
+    shares = timetable.rule.minutes(first, count)
+    if start is None and end is None:
+        return shares
+    low = first * MINUTE if start is None else max(start, first * MINUTE)
+    high = (first + count) * MINUTE if end is None else min(end + 1, (first + count) * MINUTE)
+    if low >= high:
+        return ()
+    whole = _mask(-(-low // MINUTE) - first, high // MINUTE - first)
+    clipped = [Share(share.weight, share.minutes & whole) for share in shares]
+    for minute in sorted({low // MINUTE, (high - 1) // MINUTE}):
+        if not whole >> minute - first & 1:
+            ticked = timetable.count(max(low, minute * MINUTE) - 1, min(high, (minute + 1) * MINUTE) - 1)
+            clipped.append(Share(ticked, 1 << minute - first))
+    return clipped
+
+
+def _mask(low: int, high: int) -> int:
+    """Bits in [low, high)."""
+    return (1 << high) - (1 << low) if low < high else 0

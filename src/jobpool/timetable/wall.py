@@ -5,12 +5,14 @@ shift and not a search.
 """
 
 from datetime import date
+from functools import lru_cache
 
 from msgspec import Struct
 
 from jobpool.timetable.days import Days
 
 DAY_SECONDS = 86_400
+DAY_MINUTES = 1440
 FIRST_YEAR, LAST_YEAR = 1970, 2099
 """What a year field may name."""
 
@@ -52,6 +54,10 @@ class Wall(Struct, frozen=True):
         tail = self._times_before(until) if self._days_between(last, last + 1) else 0
         head = self._times_before(since) if self._days_between(first, first + 1) else 0
         return full + tail - head
+
+    def day_minutes(self, day: int) -> int:
+        """The minutes of a day (days since the epoch) that match; bit 0 = midnight."""
+        return _hours_of_minutes(self.hours) * self.minutes if self._days_between(day, day + 1) else 0
 
     def horizon(self, wall: int) -> int:
         """The last day worth searching from here: 40 years on, counted from the first year that is allowed at all."""
@@ -153,6 +159,12 @@ def _month_length(year: int, month: int) -> int:
     if month == 2:
         return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
     return 30 if month in (4, 6, 9, 11) else 31
+
+
+@lru_cache(maxsize=4096)
+def _hours_of_minutes(hours: int) -> int:
+    """A set of hours as the set of their first minutes."""
+    return sum(1 << 60 * hour for hour in range(24) if hours >> hour & 1)
 
 
 def _low(mask: int) -> int:
