@@ -1,6 +1,7 @@
 """How many starts each minute has is what walking from tick to tick finds; counters side by side count as lists do."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -8,9 +9,22 @@ from hypothesis import strategies as st
 
 from jobpool.kit.pure.tally import Tally
 from jobpool.timetable import ScheduleOptions, Share, Timetable, minutes_within, parse, ticks
-from tests.properties.test_timetable import ZONES, changes, choices, daily, days, fields, items, moments, months, table
+from jobpool.timetable.rules import AtRule
+from jobpool.timetable.zones import Zone
+from tests.properties.test_timetable import (
+    ZONES,
+    changes,
+    choices,
+    daily,
+    days,
+    fields,
+    items,
+    moments,
+    months,
+    table,
+    weekdays,
+)
 from tests.properties.test_timetable import times as times_near
-from tests.properties.test_timetable import weekdays
 
 MINUTE = 60_000
 COUNT = 1800
@@ -25,7 +39,7 @@ def walked(timetable: Timetable, first: int, *, start: int | None = None, end: i
     return dict(Counter(tick // MINUTE - first for tick in found))
 
 
-def told(shares: "list[Share] | tuple[Share, ...]") -> dict[int, int]:
+def told(shares: Sequence[Share]) -> dict[int, int]:
     tally = Tally()
     for share in shares:
         assert share.minutes >> COUNT == 0
@@ -69,10 +83,7 @@ def test_intervals(period, phase, first) -> None:
 def test_one_instant(second, rest) -> None:
     first = 29_000_000
     at = (first * 60 + second) * 1000 + rest
-    text = f"1970-01-01T00:00:00.{rest:03}Z"  # its own text is not the point: the rule is
-    timetable = parse(f"@at {text}", ScheduleOptions("UTC"))
-    moved = Timetable(text, timetable.zone, type(timetable.rule)(at=at))
-    agree(moved, first)
+    agree(Timetable("@at", Zone("UTC"), AtRule(at)), first)
 
 
 @SLOW

@@ -28,6 +28,7 @@ from jobpool.api.service import Handler, Route, ServerStream, Service
 from jobpool.api.sessions import Sessions
 from jobpool.api.snapshots import Snapshots
 from jobpool.api.timeline import Timeline
+from jobpool.api.upcoming import Upcoming
 from jobpool.api.watch import Watch
 
 
@@ -83,8 +84,7 @@ def build_service(
 def _handlers(context: Context, logs: Logs) -> Mapping[str, Handler]:
     plans, namespaces, jobs = Plans(context), Namespaces(context), Jobs(context)
     evaluations, allocations = Evaluations(context), Allocations(context)
-    nodes = Nodes(context)
-    queues, pauses = Queues(context), Pauses(context)
+    nodes, queues, pauses = Nodes(context), Queues(context), Pauses(context)
     taken, added, placed = EvalQueue(context), EvalRecords(context), AllocationRecords(context)
     return {
         "PlanAdd": plans.add,
@@ -99,6 +99,7 @@ def _handlers(context: Context, logs: Logs) -> Mapping[str, Handler]:
         "PlanRun": plans.run,
         "PlanPreview": plans.preview,
         "PlanOutcomes": Outcomes(context).read,
+        "Upcoming": Upcoming(context).read,
         "NameSpaceAdd": namespaces.add,
         "NameSpaceList": namespaces.list,
         "NameSpaceDelete": namespaces.delete,

@@ -186,6 +186,9 @@ class Calls(Protocol):
     async def plan_outcomes(self, request: pb.PlanOutcomesRequest) -> pb.PlanOutcomesResponse:
         return await self.call("PlanOutcomes", request, reply=pb.PlanOutcomesResponse, repeatable=True)
 
+    async def upcoming(self, request: pb.UpcomingRequest) -> pb.UpcomingResponse:
+        return await self.call("Upcoming", request, reply=pb.UpcomingResponse, repeatable=True)
+
     async def plan_explain(self, request: pb.PlanExplainRequest) -> pb.PlanExplainResponse:
         return await self.call("PlanExplain", request, reply=pb.PlanExplainResponse, repeatable=True)
 

@@ -927,6 +927,74 @@ class PlanPreviewResponse(_message.Message):
     data: _containers.RepeatedCompositeFieldContainer[PreviewTick]
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[PreviewTick, _Mapping]]] = ...) -> None: ...
 
+class UpcomingRequest(_message.Message):
+    __slots__ = ("namespace", "hours", "minute", "limit")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    HOURS_FIELD_NUMBER: _ClassVar[int]
+    MINUTE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    hours: int
+    minute: _timestamp_pb2.Timestamp
+    limit: int
+    def __init__(self, namespace: _Optional[str] = ..., hours: _Optional[int] = ..., minute: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., limit: _Optional[int] = ..., **kwargs: object) -> None: ...
+
+class UpcomingPlan(_message.Message):
+    __slots__ = ("id", "namespace", "name", "starts", "first", "time_zone")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STARTS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    namespace: str
+    name: str
+    starts: int
+    first: _timestamp_pb2.Timestamp
+    time_zone: str
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., name: _Optional[str] = ..., starts: _Optional[int] = ..., first: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., time_zone: _Optional[str] = ...) -> None: ...
+
+class UpcomingMinute(_message.Message):
+    __slots__ = ("time", "starts", "plans", "data", "complete")
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    STARTS_FIELD_NUMBER: _ClassVar[int]
+    PLANS_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    time: _timestamp_pb2.Timestamp
+    starts: int
+    plans: int
+    data: _containers.RepeatedCompositeFieldContainer[UpcomingPlan]
+    complete: bool
+    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., starts: _Optional[int] = ..., plans: _Optional[int] = ..., data: _Optional[_Iterable[_Union[UpcomingPlan, _Mapping]]] = ..., complete: bool = ...) -> None: ...
+
+class UpcomingResponse(_message.Message):
+    __slots__ = ("header", "counts", "complete", "counted", "plans", "median", "room", "herd_above", "herds", "minute")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    COUNTED_FIELD_NUMBER: _ClassVar[int]
+    PLANS_FIELD_NUMBER: _ClassVar[int]
+    MEDIAN_FIELD_NUMBER: _ClassVar[int]
+    ROOM_FIELD_NUMBER: _ClassVar[int]
+    HERD_ABOVE_FIELD_NUMBER: _ClassVar[int]
+    HERDS_FIELD_NUMBER: _ClassVar[int]
+    MINUTE_FIELD_NUMBER: _ClassVar[int]
+    header: ResponseHeader
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    complete: bool
+    counted: int
+    plans: int
+    median: int
+    room: int
+    herd_above: int
+    herds: _containers.RepeatedScalarFieldContainer[int]
+    minute: UpcomingMinute
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., counts: _Optional[_Iterable[int]] = ..., complete: bool = ..., counted: _Optional[int] = ..., plans: _Optional[int] = ..., median: _Optional[int] = ..., room: _Optional[int] = ..., herd_above: _Optional[int] = ..., herds: _Optional[_Iterable[int]] = ..., minute: _Optional[_Union[UpcomingMinute, _Mapping]] = ..., **kwargs: object) -> None: ...
+
 class ScheduleNameSpaceAddRequest(_message.Message):
     __slots__ = ("name", "job_parallelism_limit", "when_full", "default_time_zone", "description", "idempotency_key")
     NAME_FIELD_NUMBER: _ClassVar[int]

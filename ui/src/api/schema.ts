@@ -617,6 +617,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v3/schedule/upcoming": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Counts what is to start in each minute of the hours to come, by the schedules alone
+         * @description Counted are the ticks of plans that fire; not paused, offline or ended ones, and no retries, runs by hand or late ones.
+         */
+        readonly get: operations["Upcoming"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v3/schedule/jobs/{id}/cancel": {
         readonly parameters: {
             readonly query?: never;
@@ -2680,6 +2700,69 @@ export interface components {
              * @description The clock of the server that answered: what goes on is drawn up to here.
              */
             readonly now?: string;
+        };
+        readonly UpcomingMinute: {
+            /** Format: date-time */
+            readonly time?: string;
+            /** Format: int64 */
+            readonly starts?: string;
+            /**
+             * Format: int32
+             * @description How many plans start in it.
+             */
+            readonly plans?: number;
+            /** @description Those with the most starts first. */
+            readonly data?: readonly components["schemas"]["UpcomingPlan"][];
+            /** @description False: not all plans were looked at within the time; ask again. */
+            readonly complete?: boolean;
+        };
+        /** @description A plan with the minute that was asked for. */
+        readonly UpcomingPlan: {
+            readonly id?: string;
+            readonly namespace?: string;
+            readonly name?: string;
+            /**
+             * Format: int32
+             * @description How often it starts in the minute.
+             */
+            readonly starts?: number;
+            /** Format: date-time */
+            readonly first?: string;
+            readonly time_zone?: string;
+        };
+        readonly UpcomingResponse: {
+            readonly header: components["schemas"]["ResponseHeader"];
+            /** Format: date-time */
+            readonly from?: string;
+            /** @description Starts of each minute, the first one first. */
+            readonly counts?: readonly string[];
+            /** @description False: not all plans are counted yet; ask again. */
+            readonly complete?: boolean;
+            /**
+             * Format: int32
+             * @description Plans that are counted, of `plans`.
+             */
+            readonly counted?: number;
+            /** Format: int32 */
+            readonly plans?: number;
+            /**
+             * Format: int64
+             * @description Of the minutes in which anything starts, the middle one's count.
+             */
+            readonly median?: string;
+            /**
+             * Format: int64
+             * @description What can run at once: the namespace's slots (of all: their sum), and not more than the nodes that take work hold.
+             */
+            readonly room?: string;
+            /**
+             * Format: int64
+             * @description A minute with more starts than this is a herd: five times the median, and not less than `room`.
+             */
+            readonly herd_above?: string;
+            /** @description The herds, as places in `counts`. */
+            readonly herds?: readonly number[];
+            readonly minute?: components["schemas"]["UpcomingMinute"];
         };
         readonly Error: {
             /** @description As `message`. */
@@ -4871,6 +4954,48 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["PlanPreviewResponse"];
+                };
+            };
+            readonly 400: components["responses"]["Refused400"];
+            readonly 401: components["responses"]["Refused401"];
+            readonly 403: components["responses"]["Refused403"];
+            readonly 404: components["responses"]["Refused404"];
+            readonly 409: components["responses"]["Refused409"];
+            readonly 421: components["responses"]["Refused421"];
+            readonly 429: components["responses"]["Refused429"];
+            readonly 500: components["responses"]["Refused500"];
+            readonly 503: components["responses"]["Refused503"];
+            readonly 504: components["responses"]["Refused504"];
+        };
+    };
+    readonly Upcoming: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Empty: all. */
+                readonly namespace?: string;
+                /** @description The minute it lies in is the first; absent: now. */
+                readonly from?: string;
+                /** @description 1 to 24; 0: 24. */
+                readonly hours?: number;
+                /** @description Also list the plans that start in the minute this lies in. */
+                readonly minute?: string;
+                /** @description How many of these at most; 0: 10. */
+                readonly limit?: number;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Found. */
+            readonly 200: {
+                headers: {
+                    readonly "X-Request-Id": components["headers"]["RequestId"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["UpcomingResponse"];
                 };
             };
             readonly 400: components["responses"]["Refused400"];

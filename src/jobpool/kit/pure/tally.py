@@ -12,9 +12,8 @@ class Tally:
         self._slices: list[int] = []
 
     def add(self, mask: int, weight: int) -> None:
-        for level in _bits(weight):
-            self._grow(level)
-            carry = mask
+        for bit in _bits(weight):
+            level, carry = bit, mask
             while carry:
                 self._grow(level)
                 before = self._slices[level]
@@ -24,8 +23,8 @@ class Tally:
 
     def subtract(self, mask: int, weight: int) -> None:
         """Raises ValueError when a counter would fall below 0."""
-        for level in _bits(weight):
-            borrow = mask
+        for bit in _bits(weight):
+            level, borrow = bit, mask
             while borrow:
                 if level >= len(self._slices):
                     raise ValueError(f"wanted counters of at least {weight}, found less")
