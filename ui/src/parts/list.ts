@@ -18,7 +18,7 @@ export interface List<Item> {
 }
 
 const PIECE = 100;
-type Query = Readonly<Record<string, string>>;
+type Query = Readonly<Record<string, string | readonly string[]>>;
 
 export function useList<Item>(path: string, query: Query): List<Item> {
   const key = JSON.stringify(query);

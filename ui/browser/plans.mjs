@@ -1,0 +1,140 @@
+/** Plans: written, tried, run and cancelled; changed by two people at once; paused, and asked why; see `common.mjs`. */
+import assert from "node:assert/strict";
+import { HOSTILE, walk } from "./common.mjs";
+
+await walk(async (here) => {
+  const { page } = here;
+  const dialog = page.getByRole("dialog");
+  const said = (text) => page.locator("[data-valid=no]", { hasText: text }).waitFor();
+
+  async function create() {
+    await here.open("/ui/plans");
+    await page.getByRole("link", { name: "New plan" }).click();
+    here.away = true; // what the server refuses, the browser tells too
+    await page.getByLabel("Id (empty").fill("sleeper");
+    await page.getByLabel("Description").fill(HOSTILE);
+    await said("parameters");
+    assert.equal(await page.getByLabel("Parameters").getAttribute("aria-invalid"), "true");
+    await page.getByLabel("Parameters").fill('{"command": "echo awake; while [ ! -e never ]; do sleep 0.1; done"}');
+    await page.locator("[data-valid=yes]").waitFor();
+    await page.getByLabel("Schedule (empty").fill("0 0 30 2 *");
+    await said("periodic.spec");
+    assert.equal(await page.getByLabel("Schedule (empty").getAttribute("aria-invalid"), "true");
+    await page.getByLabel("Schedule (empty").fill("30 2 L 3,10 *");
+    await page.getByText("On the last day of the month at 02:30, in March and October").waitFor();
+    await page.getByLabel("Time zone").fill("Europe/Berlin");
+    await page.locator("[data-valid=yes]").waitFor();
+    await page.locator(".fires li").nth(7).waitFor();
+    await page.getByLabel("Schedule (empty").fill("30 2 25-31 3 SUN");
+    await page.getByText("Day of month and day of week").waitFor({ state: "hidden" });
+    await page.getByText("Rules").first().click();
+    await page.getByLabel("Day of month and day of week").selectOption("all");
+    await page.locator(".fires mark", { hasText: "the clock goes forward" }).first().waitFor();
+    await here.picture("plan-new");
+    await page.getByRole("button", { name: "Add plan" }).click();
+    await page.waitForURL(/\/ui\/plans\/default\/sleeper$/);
+    await page.getByText(HOSTILE).waitFor();
+  }
+
+  async function runAndCancel() {
+    await page.getByRole("button", { name: "Run now" }).click();
+    await dialog.getByRole("textbox").fill("nonsense");
+    await dialog.getByRole("button", { name: "Run now" }).click();
+    await dialog.getByRole("alert").waitFor();
+    await dialog.getByRole("textbox").fill('{"command": "echo with its own; while [ ! -e never ]; do sleep 0.1; done"}');
+    await dialog.getByRole("button", { name: "Run now" }).click();
+    await page.waitForURL(/\/ui\/runs\/\w+$/);
+    await page.locator(".log", { hasText: "with its own" }).waitFor();
+    await page.getByRole("button", { name: "Cancel run" }).click();
+    await dialog.getByRole("button", { name: "Cancel run" }).click();
+    await page.locator(".states", { hasText: "ended: cancelled" }).waitFor();
+  }
+
+  /** What the table says of it changes by itself when runs end. */
+  async function table() {
+    here.away = false;
+    await here.plan("steady", "true", { periodic: { spec: "0 3 * * *", time_zone: "Asia/Tokyo" } });
+    await page.getByRole("navigation").getByRole("link", { name: "Plans" }).click();
+    const row = page.locator("tbody tr", { has: page.getByRole("link", { name: "steady", exact: true }) });
+    await row.getByText("Every day at 03:00").waitFor();
+    await row.getByText("no run yet").waitFor();
+    await here.run("steady");
+    await row.getByRole("img", { name: "1 runs, 1 complete" }).waitFor();
+    await here.run("steady");
+    await row.getByRole("img", { name: "2 runs, 2 complete" }).waitFor();
+    await row.getByText("100%").waitFor();
+    await page.locator("tbody tr", { hasText: "sleeper" }).getByRole("img", { name: "the last one: cancelled" }).waitFor();
+    await here.picture("plans");
+  }
+
+  /** Two change it at once: the second is told, loads it anew, and loses nothing of what was written. */
+  async function conflict() {
+    await page.getByRole("link", { name: "steady", exact: true }).click();
+    await page.getByRole("link", { name: "Edit" }).click();
+    here.away = true;
+    await page.getByLabel("Owner").fill("night shift");
+    await page.locator("[data-valid=yes]").waitFor();
+    await here.post("plans/steady", { namespace: "default", description: "by somebody else" });
+    await page.getByRole("alert").getByText("changed this plan meanwhile").waitFor();
+    await page.getByRole("button", { name: "Load it anew" }).click();
+    await page.getByRole("alert").waitFor({ state: "detached" });
+    assert.equal(await page.getByLabel("Description").inputValue(), "by somebody else");
+    assert.equal(await page.getByLabel("Owner").inputValue(), "night shift");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.waitForURL(/\/ui\/plans\/default\/steady$/);
+    await page.getByText("night shift").waitFor();
+    await page.getByText("by somebody else").waitFor();
+  }
+
+  async function whyNot() {
+    await here.plan("quick", "true", { periodic: { spec: "@every 1s" } });
+    await page.goto(`${here.url}/ui/plans/default/quick`);
+    await page.locator(".ledger tbody tr", { hasText: "complete" }).first().waitFor();
+    await page.getByRole("button", { name: "Pause" }).click();
+    await dialog.getByRole("textbox").fill("to see why");
+    await dialog.getByRole("combobox").selectOption("8");
+    await dialog.getByRole("button", { name: "Pause" }).click();
+    await page.locator("q", { hasText: "to see why" }).waitFor();
+    await page.locator(".why .blocks").first().waitFor();
+    await page.locator(".fires li").first().waitFor();
+    await page.waitForTimeout(2500); // that ticks are due meanwhile: nothing tells of them while it is paused
+    await page.getByRole("button", { name: "Resume" }).click();
+    await dialog.getByRole("button", { name: "Resume" }).click();
+    await page.locator(".ledger tbody tr", { hasText: "The plan was paused." }).waitFor();
+    await page.getByLabel("Show").selectOption("not");
+    await page.locator(".ledger tbody tr", { hasText: "complete" }).first().waitFor({ state: "detached" });
+    await here.picture("plan");
+  }
+
+  async function remove() {
+    await page.getByRole("button", { name: "Take offline" }).click();
+    await dialog.getByRole("button", { name: "Take offline" }).click();
+    await page.getByRole("button", { name: "Delete" }).click();
+    await dialog.getByText("Its runs stay in history").waitFor();
+    await dialog.getByRole("button", { name: "Delete" }).click();
+    await page.waitForURL(/\/ui\/plans$/);
+    await page.getByRole("link", { name: "steady", exact: true }).waitFor();
+    await page.getByRole("link", { name: "quick", exact: true }).waitFor({ state: "detached" });
+  }
+
+  async function looks() {
+    await here.language("zh");
+    await page.getByText("每天 03:00").waitFor();
+    await here.theme("dark");
+    await here.width(390);
+    for (const path of ["/ui/plans", "/ui/plans/default/steady", "/ui/plans?new=1", "/ui/plans/default/steady?edit=1"]) {
+      await here.open(path);
+      await page.locator(path.includes("?") ? ".plan-form" : "h1").first().waitFor();
+      await here.fits();
+      await here.picture(`narrow ${path.replace(/\W+/g, "-")}`);
+    }
+  }
+
+  await create();
+  await runAndCancel();
+  await table();
+  await conflict();
+  await whyNot();
+  await remove();
+  await looks();
+});

@@ -1,0 +1,103 @@
+/** The controls of the form of a plan, each with its name, and with the server's refusal where it is meant. */
+import type { ComponentChildren } from "preact";
+import { t } from "../text";
+import { isKey } from "../text/words";
+import type { Name, Values } from "./form";
+
+export interface Written {
+  readonly values: Values;
+  readonly set: (name: Name, text: string) => void;
+  /** What the server refuses, and the field that it means where the form shows it. */
+  readonly wrong: { readonly name: Name | undefined; readonly said: string } | undefined;
+}
+
+interface Props {
+  written: Written;
+  name: Name;
+  label: string;
+  example?: string;
+}
+
+export function Group({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <fieldset>
+      <legend>{name}</legend>
+      {children}
+    </fieldset>
+  );
+}
+
+/** `words`: what may be meant; `hint`: what is said of what is written. */
+export function Input({ written, name, label, example, code, words, hint }: Props & { code?: boolean; words?: readonly string[]; hint?: string }) {
+  return (
+    <div class="field">
+      <label for={`f-${name}`}>{label}</label>
+      <input
+        {...common(written, name)}
+        {...(words ? { list: `l-${name}` } : { type: "text" as const })}
+        class={code ? "code" : ""}
+        value={written.values[name]}
+        placeholder={example}
+        autocomplete="off"
+        onInput={(event) => written.set(name, event.currentTarget.value)}
+      />
+      {words && (
+        <datalist id={`l-${name}`}>
+          {words.map((word) => (
+            <option key={word} value={word} />
+          ))}
+        </datalist>
+      )}
+      {hint !== undefined && <small class="soft said">{hint}</small>}
+      <Wrong written={written} name={name} />
+    </div>
+  );
+}
+
+export function Area({ written, name, label, example }: Props) {
+  return (
+    <div class="field">
+      <label for={`f-${name}`}>{label}</label>
+      <textarea {...common(written, name)} rows={5} value={written.values[name]} placeholder={example} onInput={(event) => written.set(name, event.currentTarget.value)} />
+      <Wrong written={written} name={name} />
+    </div>
+  );
+}
+
+export function Choose({ written, name, label, words }: Props & { words: readonly string[] }) {
+  const value = written.values[name];
+  return (
+    <div class="field">
+      <label for={`f-${name}`}>{label}</label>
+      <select {...common(written, name)} value={value} onChange={(event) => written.set(name, event.currentTarget.value)}>
+        {(words.includes(value) ? words : [value, ...words]).map((word) => (
+          <option key={word} value={word}>
+            {said(name, word)}
+          </option>
+        ))}
+      </select>
+      <Wrong written={written} name={name} />
+    </div>
+  );
+}
+
+/** A word of the API as it reads in a sentence; names as they are. */
+function said(name: Name, word: string): string {
+  if (name === "namespace" || name === "executor") return word;
+  const key = name === "catch_up.mode" && word === "all" ? "word.every" : `word.${word}`;
+  return isKey(key) ? t(key) : word;
+}
+
+function common({ wrong }: Written, name: Name) {
+  const invalid = wrong?.name === name;
+  return { id: `f-${name}`, name, spellcheck: false, "aria-invalid": invalid, ...(invalid && { "aria-describedby": `w-${name}` }) };
+}
+
+function Wrong({ written, name }: { written: Written; name: Name }) {
+  if (written.wrong?.name !== name) return null;
+  return (
+    <small class="fault" id={`w-${name}`}>
+      {written.wrong.said}
+    </small>
+  );
+}
