@@ -17,7 +17,7 @@ def span_of(name: str, given: Span) -> Millis:
         try:
             found = parse_duration(given)
         except ValueError as error:
-            raise InvalidArgument(name, f"wanted {wanted}: {error}") from error
+            raise InvalidArgument(name, str(error)) from error
     if not isinstance(found, int) or isinstance(found, bool):
         raise InvalidArgument(name, f"wanted {wanted}, found {found!r}")
     if found < 0:

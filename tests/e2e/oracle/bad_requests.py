@@ -354,8 +354,12 @@ FLAWS = {
     "A5 an evaluation without status": post("evals", "status", id="e", rpc="EvalAdd"),
     "A5 an evaluation with an unknown status": post("evals", "status", id="e", status="odd", rpc="EvalAdd"),
     "A6 a schedule that cannot be read": spec("not a cron"),
+    "A6 a change to such a schedule": post(
+        "plans/victim", "periodic.spec", namespace="default", periodic={"spec": "not a cron", "time_zone": "UTC"}
+    ),
     "F2 a method that the agent lacks": work("rest", '{"url": "http://h", "method": "fetch"}', "parameters.method"),
     "F2 empty parameters": work("rest", "", "parameters"),
+    "F2 parameters that are null": work("rest", "null", "parameters"),
 }
 ALL: dict[str, Bad] = {
     f"{kind}: {name}": bad
