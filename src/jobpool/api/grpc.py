@@ -20,6 +20,7 @@ from jobpool.api.request_ids import HEADER as REQUEST_ID
 from jobpool.api.request_ids import RequestIds
 from jobpool.api.service import METHODS, Call, Service, request_type, response_type
 from jobpool.api.status import grpc_error
+from jobpool.api.untaken import forgetful
 from jobpool.kit.effects.logging import logged_with
 from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
 from jobpool.model.errors import DeadlineExceeded, InvalidArgument, JobpoolError, Unimplemented
@@ -119,15 +120,18 @@ class GrpcCalls:
         async def answer(stream: _Stream) -> None:
             call = self._call(stream)
             with logged_with(request_id=call.request_id):
+                refusal: JobpoolError
                 try:
                     async with asyncio.timeout(None if longest is None else longest / SECOND):
                         await self._send_all(name, stream, call)
+                    return
                 except TimeoutError:
                     within = f"{_TAKEN_WITHIN // SECOND} s a message"
                     within += "" if longest is None else f" and {longest // MINUTE} min in all"
-                    await _refuse(stream, DeadlineExceeded(f"the answer was not taken within {within}"), call)
+                    refusal = DeadlineExceeded(f"the answer was not taken within {within}")
                 except JobpoolError as error:
-                    await _refuse(stream, error, call)
+                    refusal = forgetful(error)
+                await _refuse(stream, refusal, call)
 
         return answer
 
@@ -137,7 +141,10 @@ class GrpcCalls:
             raise InvalidArgument("request", "wanted one message, found none")
         async with aclosing(self._service.stream(name, request, call)) as responses:
             async for response in responses:
-                async with asyncio.timeout(_TAKEN_WITHIN / SECOND):
+                async with (
+                    self._service.untaken.handing(response.ByteSize(), within=None),
+                    asyncio.timeout(_TAKEN_WITHIN / SECOND),
+                ):
                     await stream.send_message(response)
 
     def _call(self, stream: Stream[T, Message] | Stream[T, pb.ServerMessage]) -> Call:

@@ -34,6 +34,10 @@ MAX_MESSAGE = 1_572_864 + 512 * 1024
 _MAX_FRAME = 32 * 1024
 """Bytes of an unfinished frame. The limit we announce is 16 KiB, but h2 looks at it only when the frame is complete."""
 
+_MAX_SENT_FRAME = 32 * 1024
+"""Bytes of a frame of ours, however large the peer would take them: every call that waits for the transport writes one
+when it is its turn, and together they would be taken for a flood."""
+
 _MAX_UNSENT = 8 * 1024 * 1024
 """Answers wait for the transport, so only a peer that floods us with control frames and reads nothing gets here."""
 
@@ -97,6 +101,8 @@ class Http2(H2Protocol):
             return
         for at in range(0, len(data), _SLICE):
             super().data_received(data[at : at + _SLICE])
+            sent = self.connection._connection
+            sent.max_outbound_frame_size = min(sent.max_outbound_frame_size, _MAX_SENT_FRAME)
             if self._overflows(transport) or self._resets < 0:
                 transport.abort()
             if transport.is_closing():

@@ -16,6 +16,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from jobpool.api.outgoing import Outgoing
 from jobpool.api.request_ids import HEADER as REQUEST_ID
+from jobpool.api.untaken import Untaken
 from jobpool.kit.effects.logging import get_logger, logged_with
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import JobpoolError, Unimplemented
@@ -106,7 +107,7 @@ ServerStream: TypeAlias = Callable[..., AsyncGenerator[Message, None]]
 class Service:
     """The table of calls. An RPC without a handler answers Unimplemented, by name.
 
-    Whoever sends an answer counts it in `outgoing` meanwhile.
+    Whoever sends an answer counts it in `outgoing` meanwhile, one of a stream by gRPC in `untaken`.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Service:
         agent_session: StreamHandler | None = None,
         streams: Mapping[str, ServerStream] | None = None,
         outgoing: Outgoing | None = None,
+        untaken: Untaken | None = None,
         route: Route | None = None,
     ) -> None:
         """`route` None: all are answered here; streams always are. Raises ValueError for a name that is none."""
@@ -128,6 +130,7 @@ class Service:
         self._agent_session = agent_session
         self._route = route
         self.outgoing = outgoing or Outgoing()
+        self.untaken = untaken or Untaken()
         self._log = get_logger("api")
 
     @property

@@ -121,7 +121,7 @@ class Server:
                 client_cert_auth=config.tls.client_cert_auth,
             )
         listening = ListenerConfig(urls=config.listen_client_urls)
-        others = EtcdMethods(calls, outgoing).mapping
+        others = EtcdMethods(calls, outgoing, self.core.service.untaken).mapping
         return Listener(self.core.service, gateway, listening, tls=tls, peers=self.core.mesh.accept, others=others)
 
     @property

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.settings import SettingCodes
 
 from jobpool.api.connections import Connections
 from jobpool.api.http2 import _RESETS, Http2
@@ -42,6 +43,19 @@ class Transport(asyncio.Transport):
 
     def get_write_buffer_size(self) -> int:
         return 0
+
+
+async def test_a_frame_of_ours_is_small_however_large_the_peer_takes_them() -> None:
+    """Fifty calls that waited for the transport wrote fifty frames of all they had, and were cut off for a flood."""
+    connection = Http2({}, Connections(1))
+    connection.connection_made(Transport())
+    peer = H2Connection(H2Configuration(client_side=True))
+    peer.initiate_connection()
+    peer.update_settings({SettingCodes.MAX_FRAME_SIZE: 16_777_215})
+    connection.data_received(peer.data_to_send())
+    assert connection.connection._connection.remote_settings.max_frame_size == 16_777_215
+    assert connection.connection._connection.max_outbound_frame_size == 32 * 1024
+    connection.connection_lost(None)
 
 
 async def test_what_is_written_after_the_end_of_the_transport_goes_nowhere() -> None:

@@ -13,10 +13,10 @@ from msgspec import Struct
 from jobpool.api.etcd.calls import Calls
 from jobpool.api.etcd.methods import METHODS, Method
 from jobpool.api.etcd.passage import Caller
-from jobpool.api.etcd.untaken import Untaken
 from jobpool.api.grpc import receive
 from jobpool.api.outgoing import Outgoing
 from jobpool.api.status import grpc_error
+from jobpool.api.untaken import Untaken, forgetful
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import DeadlineExceeded, InvalidArgument, JobpoolError
 
@@ -127,8 +127,9 @@ def _told(serve: _Serve) -> _Serve:
     async def told(stream: _Stream) -> None:
         try:
             await serve(stream)
+            return
         except JobpoolError as error:
-            refusal = grpc_error(error)
-            await stream.send_trailing_metadata(status=Status(refusal.status), status_message=refusal.message)
+            refusal = grpc_error(forgetful(error))
+        await stream.send_trailing_metadata(status=Status(refusal.status), status_message=refusal.message)
 
     return told

@@ -17,11 +17,11 @@ from jobpool.api.etcd.gateway import etcd_routes
 from jobpool.api.etcd.grpc import EtcdMethods
 from jobpool.api.etcd.methods import METHODS
 from jobpool.api.etcd.passage import refused
-from jobpool.api.etcd.untaken import Untaken
 from jobpool.api.listener import Listener, ListenerConfig
 from jobpool.api.open_streams import MOST
 from jobpool.api.rest import Gateway
 from jobpool.api.service import Service
+from jobpool.api.untaken import Untaken
 from jobpool.wire import etcd_pb2 as etcd
 from tests.unit.api.etcd.passages import FakePassage, FakeSite
 
