@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import jobpool
+from jobpool.api.service import METHODS
 
 ROOT = Path(jobpool.__file__).parents[2]
 PAGE = (ROOT / "docs" / "compatibility.md").read_text()
@@ -33,3 +34,11 @@ def test_what_is_the_same_or_mended_is_tested() -> None:
         claimed += [row for row in rows.splitlines() if re.search(r"\| (same|mended|added)", row)]
     assert claimed
     assert [row for row in claimed if not NAMED.search(row)] == []
+
+
+def test_every_call_of_the_original_is_held_by_both_transports() -> None:
+    """The tests of `tests/conformance_api` ask each over gRPC and over REST."""
+    asked = "\n".join(path.read_text() for path in (ROOT / "tests" / "conformance_api").glob("test_*.py"))
+    originals = list(METHODS)[:40]
+    assert (originals[0], originals[-1]) == ("PlanAdd", "QueueJobViewDetail")
+    assert [call for call in originals if f'"{call}"' not in asked] == []
