@@ -36,9 +36,9 @@ async function map() {
 }
 
 async function find() {
-  await page.getByRole("searchbox").fill("HOL");
+  await page.getByRole("searchbox", { name: "Plan, name or id" }).fill("HOL");
   await page.locator("[data-found='1']").waitFor();
-  await page.getByRole("searchbox").fill("nothing like it");
+  await page.getByRole("searchbox", { name: "Plan, name or id" }).fill("nothing like it");
   await page.locator("[data-found='0']").waitFor();
   await page.getByRole("button", { name: "Clear" }).click();
   await page.locator("[data-found]").waitFor({ state: "detached" });
@@ -122,7 +122,7 @@ async function plans() {
 async function runs() {
   await page.getByRole("link", { name: "Runs" }).click();
   await page.locator("tbody tr").nth(2).waitFor();
-  await page.getByLabel("Status").selectOption("cancelled");
+  await page.getByRole("combobox", { name: /^Status/ }).selectOption("cancelled");
   await page.locator("tbody tr td >> text=hold").waitFor();
   await page.locator("tbody tr").nth(2).waitFor({ state: "detached" });
 }
