@@ -9,6 +9,7 @@ export type View =
   | { readonly page: "plan"; readonly namespace: string; readonly id: string }
   | { readonly page: "runs" }
   | { readonly page: "run"; readonly id: string }
+  | { readonly page: "cluster" }
   | { readonly page: "none" };
 
 /** The view under a path. Pure. */
@@ -21,6 +22,7 @@ export function view(path: string): View {
   if (page === "plans" && first !== undefined && second !== undefined) return { page: "plan", namespace: first, id: second };
   if (page === "runs" && first === undefined) return { page };
   if (page === "runs" && first !== undefined && second === undefined) return { page: "run", id: first };
+  if (page === "cluster" && first === undefined) return { page };
   return { page: "none" };
 }
 
@@ -37,6 +39,7 @@ export const to = {
   plans: () => `${ROOT}plans`,
   plan: (namespace: string, id: string) => `${ROOT}plans/${encodeURIComponent(namespace)}/${encodeURIComponent(id)}`,
   runs: (query: Readonly<Record<string, string>> = {}) => withQuery(`${ROOT}runs`, query),
+  cluster: () => `${ROOT}cluster`,
   run: (id: string) => `${ROOT}runs/${encodeURIComponent(id)}`,
 };
 

@@ -25,6 +25,10 @@ export type Evaluation = One<Answer<"EvalList">>;
 export type Allocation = One<Answer<"AllocationList">>;
 export type TimelinePage = Answer<"Timeline">;
 export type TimelineBar = One<TimelinePage>;
+export type Cluster = Answer<"ClusterDetail">;
+export type ClusterServer = NonNullable<Cluster["servers"]>[number];
+export type ClusterSample = NonNullable<Cluster["samples"]>[number];
+export type ClusterEvent = NonNullable<Cluster["events"]>[number];
 export type LogPiece = Exclude<Answer<"JobLogs">, string>;
 export type Refusal = components["schemas"]["Error"];
 

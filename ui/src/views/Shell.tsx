@@ -1,6 +1,7 @@
 /** Around every view: the pages, the state of the connection, the viewer's choices. */
 import { useEffect } from "preact/hooks";
 import { phase, reason } from "../live";
+import { Later } from "../parts/Later";
 import { path, to, type View, view } from "../route";
 import { language, type Language, theme, type Theme, viewerZone, zone, type Zone } from "../settings";
 import { t } from "../text";
@@ -15,7 +16,10 @@ const PAGES: readonly { readonly name: Key; readonly address: string; readonly v
   { name: "nav.map", address: to.map(), views: ["map"] },
   { name: "nav.plans", address: to.plans(), views: ["plans", "plan"] },
   { name: "nav.runs", address: to.runs(), views: ["runs", "run"] },
+  { name: "nav.cluster", address: to.cluster(), views: ["cluster"] },
 ];
+
+const loadCluster = () => import("./ClusterPage").then((page) => page.ClusterPage);
 
 export function Shell() {
   const here = view(path.value);
@@ -68,6 +72,8 @@ function Page({ view: here }: { view: View }) {
       return <RunsPage />;
     case "run":
       return <RunPage key={here.id} id={here.id} />;
+    case "cluster":
+      return <Later load={loadCluster} />;
     default:
       return (
         <div class="empty">
