@@ -11,7 +11,7 @@ import { HOSTILE, walk } from "./common.mjs";
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const GRAVE = new Set(["serious", "critical"]);
 /** What is the same in every language: names of ours and of others. */
-const UNTRANSLATED = ["jobpool", "English", "API", "cron", "UTC", "ID", "CPU", "etcd", "SQLite", "Raft", "shell", "noop", "rest", "default", "agent-1", "server"];
+const UNTRANSLATED = ["jobpool", "English", "API", "cron", "UTC", "ID", "CPU", "etcd", "SQLite", "Raft", "shell", "noop", "rest", "python", "default", "agent-1", "server"];
 
 const LOOKS = [
   { name: "light", theme: "light", language: "en", width: 1280 },
@@ -39,7 +39,7 @@ async function prepare(here) {
 }
 
 function addresses({ held, failed }) {
-  return [`/ui/?run=${held}`, "/ui/?q=%3Cb%3E", "/ui/plans/default/hold", "/ui/plans/default/paused", "/ui/plans/default/none", `/ui/runs/${held}`, `/ui/runs/${failed}`, "/ui/nowhere"];
+  return [`/ui/?run=${held}`, "/ui/?q=%3Cb%3E", "/ui/plans/default/hold", "/ui/plans/default/paused", "/ui/plans/default/none", "/ui/plans?new=1", "/ui/plans/default/hold?edit=1", `/ui/runs/${held}`, `/ui/runs/${failed}`, "/ui/nowhere"];
 }
 
 async function pagesOf(page) {
@@ -68,7 +68,7 @@ async function untranslated(page, where) {
       texts.push(element.textContent);
     }
     for (const element of document.querySelectorAll("[aria-label], [placeholder], [aria-description]"))
-      for (const name of ["aria-label", "placeholder", "aria-description"]) texts.push(element.getAttribute(name) ?? "");
+      for (const name of element.closest("[translate=no]") ? [] : ["aria-label", "placeholder", "aria-description"]) texts.push(element.getAttribute(name) ?? "");
     for (const element of document.querySelectorAll(".why li")) texts.push(element.textContent);
     const ours = (text) => same.reduce((rest, word) => rest.replaceAll(word, ""), text);
     return [...new Set(texts)].filter((text) => /[A-Za-z]{2}/.test(ours(text)) && !/[\u4e00-\u9fff]/.test(text));

@@ -57,13 +57,13 @@ await walk(async (here) => {
     await page.getByRole("navigation").getByRole("link", { name: "Plans" }).click();
     const row = page.locator("tbody tr", { has: page.getByRole("link", { name: "steady", exact: true }) });
     await row.getByText("Every day at 03:00").waitFor();
-    await row.getByText("no run yet").waitFor();
+    await row.getByText("none has ended yet").waitFor();
     await here.run("steady");
-    await row.getByRole("img", { name: "1 runs, 1 complete" }).waitFor();
+    await row.getByRole("img", { name: "1 of the last 1 complete" }).waitFor();
     await here.run("steady");
-    await row.getByRole("img", { name: "2 runs, 2 complete" }).waitFor();
+    await row.getByRole("img", { name: "2 of the last 2 complete" }).waitFor();
     await row.getByText("100%").waitFor();
-    await page.locator("tbody tr", { hasText: "sleeper" }).getByRole("img", { name: "the last one: cancelled" }).waitFor();
+    await page.locator("tbody tr", { hasText: "sleeper" }).getByRole("img", { name: "the newest: cancelled" }).waitFor();
     await here.picture("plans");
   }
 

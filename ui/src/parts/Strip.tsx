@@ -44,27 +44,30 @@ function summary(told: PlanOutcomes): string {
   return t("strip.label", { n: ends.length, good: told.succeeded ?? 0, last: status(ends[0]?.status ?? "") });
 }
 
-export function Rate({ namespace, id }: Name) {
+/** `label` stands before the figure where no head of a table says what it is. */
+export function Rate({ namespace, id, label }: Name & { label?: string }) {
   const told = useOutcomes(namespace, id);
   const [good, all] = [told?.succeeded ?? 0, told?.counted ?? 0];
   if (all === 0) return <></>;
   return (
-    <span class={good === all ? "" : "bad"} title={t("strip.rate", { good: number(good), all: number(all) })}>
-      {percent(good, all)}
+    <span title={t("strip.rate", { good: number(good), all: number(all) })}>
+      {label && <span class="soft">{label} </span>}
+      <span class={good === all ? "" : "bad"}>{percent(good, all)}</span>
     </span>
   );
 }
 
-export function Took({ namespace, id }: Name) {
+export function Took({ namespace, id, label }: Name & { label?: string }) {
   const told = useOutcomes(namespace, id);
   if (told?.median_ms === undefined) return <></>;
   return (
-    <>
+    <span>
+      {label && <span class="soft">{label} </span>}
       <span title={t("strip.median")}>{span(millis(told.median_ms))}</span>{" "}
       <small class="soft" title={t("strip.p95")}>
         ≤ {span(millis(told.p95_ms))}
       </small>
-    </>
+    </span>
   );
 }
 

@@ -36,6 +36,7 @@ export function Input({ written, name, label, example, code, words, hint }: Prop
         {...common(written, name)}
         {...(words ? { list: `l-${name}` } : { type: "text" as const })}
         class={code ? "code" : ""}
+        translate={!code}
         value={written.values[name]}
         placeholder={example}
         autocomplete="off"
@@ -58,7 +59,7 @@ export function Area({ written, name, label, example }: Props) {
   return (
     <div class="field">
       <label for={`f-${name}`}>{label}</label>
-      <textarea {...common(written, name)} rows={5} value={written.values[name]} placeholder={example} onInput={(event) => written.set(name, event.currentTarget.value)} />
+      <textarea {...common(written, name)} translate={false} rows={5} value={written.values[name]} placeholder={example} onInput={(event) => written.set(name, event.currentTarget.value)} />
       <Wrong written={written} name={name} />
     </div>
   );

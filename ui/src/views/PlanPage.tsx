@@ -55,12 +55,8 @@ export function PlanPage({ namespace, id }: Name) {
           <Switches plan={found} path={path} namespace={namespace} />
           <p class="figures">
             <Strip namespace={namespace} id={id} links />
-            <span>
-              <span class="soft">{t("plans.rate")}</span> <Rate namespace={namespace} id={id} />
-            </span>
-            <span>
-              <span class="soft">{t("plans.took")}</span> <Took namespace={namespace} id={id} />
-            </span>
+            <Rate namespace={namespace} id={id} label={t("plans.rate")} />
+            <Took namespace={namespace} id={id} label={t("plans.took")} />
             <a href={to.runs({ plan: id, namespace })}>{t("plan.all")}</a>
           </p>
           <div class="sides">
