@@ -10,6 +10,7 @@ export type View =
   | { readonly page: "runs" }
   | { readonly page: "run"; readonly id: string }
   | { readonly page: "cluster" }
+  | { readonly page: "timeline" }
   | { readonly page: "none" };
 
 /** The view under a path. Pure. */
@@ -23,6 +24,7 @@ export function view(path: string): View {
   if (page === "runs" && first === undefined) return { page };
   if (page === "runs" && first !== undefined && second === undefined) return { page: "run", id: first };
   if (page === "cluster" && first === undefined) return { page };
+  if (page === "timeline" && first === undefined) return { page };
   return { page: "none" };
 }
 
@@ -40,6 +42,7 @@ export const to = {
   plan: (namespace: string, id: string) => `${ROOT}plans/${encodeURIComponent(namespace)}/${encodeURIComponent(id)}`,
   runs: (query: Readonly<Record<string, string>> = {}) => withQuery(`${ROOT}runs`, query),
   cluster: () => `${ROOT}cluster`,
+  timeline: (query: Readonly<Record<string, string>> = {}) => withQuery(`${ROOT}timeline`, query),
   run: (id: string) => `${ROOT}runs/${encodeURIComponent(id)}`,
 };
 

@@ -16,9 +16,11 @@ const PAGES: readonly { readonly name: Key; readonly address: string; readonly v
   { name: "nav.map", address: to.map(), views: ["map"] },
   { name: "nav.plans", address: to.plans(), views: ["plans", "plan"] },
   { name: "nav.runs", address: to.runs(), views: ["runs", "run"] },
+  { name: "nav.timeline", address: to.timeline(), views: ["timeline"] },
   { name: "nav.cluster", address: to.cluster(), views: ["cluster"] },
 ];
 
+const loadTimeline = () => import("./TimelinePage").then((page) => page.TimelinePage);
 const loadCluster = () => import("./ClusterPage").then((page) => page.ClusterPage);
 
 export function Shell() {
@@ -74,6 +76,8 @@ function Page({ view: here }: { view: View }) {
       return <RunPage key={here.id} id={here.id} />;
     case "cluster":
       return <Later load={loadCluster} />;
+    case "timeline":
+      return <Later load={loadTimeline} />;
     default:
       return (
         <div class="empty">

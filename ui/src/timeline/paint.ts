@@ -1,0 +1,169 @@
+/** The timeline on its canvas: the axis, lanes with their names, bars pale while they wait and full while they run. */
+import { type Bar, extent, type Lane } from "./bars";
+import { marks, type Span } from "./span";
+
+export const AXIS = 30;
+export const ROW = 18;
+/** Between lanes. */
+export const GAP = 8;
+const LEAST = 3;
+const MARK_ROOM = 110;
+
+export interface View {
+  readonly lanes: readonly Lane[];
+  readonly span: Span;
+  readonly now: number;
+  /** CSS pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Of the names. */
+  readonly gutter: number;
+  /** How far the lanes are scrolled. */
+  readonly top: number;
+  readonly chosen: string;
+  readonly hovered: string;
+  /** Bars of what was created before it are missing. */
+  readonly completeFrom: number | undefined;
+  /** Minutes of the clock before UTC, as `Date` counts them. */
+  readonly clock: number;
+  readonly name: (key: string) => string;
+  readonly label: (at: number, step: number) => string;
+}
+
+export interface Spot {
+  readonly bar: Bar;
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+}
+
+const COLOURS: Readonly<Record<string, string>> = {
+  complete: "--good",
+  failed: "--bad",
+  expired: "--bad",
+  unknown: "--cell-unknown",
+  running: "--cell-running",
+  pending: "--cell-waiting",
+};
+
+export function laneTop(lane: Lane, at: number): number {
+  return AXIS + GAP / 2 + lane.top * ROW + at * GAP;
+}
+
+export function heightOf(lanes: readonly Lane[]): number {
+  const last = lanes.at(-1);
+  return last ? laneTop(last, lanes.length - 1) + last.rows.length * ROW + GAP : AXIS;
+}
+
+export function place(view: Pick<View, "span" | "width" | "gutter">, at: number): number {
+  const { span, width, gutter } = view;
+  return gutter + ((at - span.from) / (span.until - span.from)) * (width - gutter);
+}
+
+/** Paints everything; where the bars in sight are. */
+export function paint(canvas: HTMLCanvasElement, view: View): Spot[] {
+  const brush = canvas.getContext("2d");
+  if (!brush) return [];
+  const ratio = window.devicePixelRatio || 1;
+  const [wide, high] = [Math.round(view.width * ratio), Math.round(view.height * ratio)];
+  if (canvas.width !== wide) canvas.width = wide;
+  if (canvas.height !== high) canvas.height = high;
+  brush.setTransform(ratio, 0, 0, ratio, 0, 0);
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name: string) => style.getPropertyValue(name).trim();
+  brush.fillStyle = colour("--surface");
+  brush.fillRect(0, 0, view.width, view.height);
+  brush.font = `12px ${getComputedStyle(canvas).fontFamily}`;
+  brush.textBaseline = "middle";
+  const spots = lanesAndBars(brush, view, colour);
+  axis(brush, view, colour);
+  return spots;
+}
+
+type Colour = (name: string) => string;
+
+function lanesAndBars(brush: CanvasRenderingContext2D, view: View, colour: Colour): Spot[] {
+  const spots: Spot[] = [];
+  const soft = colour("--soft");
+  if (view.completeFrom !== undefined) {
+    const until = place(view, view.completeFrom);
+    brush.fillStyle = colour("--warn");
+    if (until > view.gutter) brush.fillRect(view.gutter, AXIS, until - view.gutter, view.height - AXIS);
+  }
+  view.lanes.forEach((lane, at) => {
+    const top = laneTop(lane, at) - view.top;
+    const height = lane.rows.length * ROW;
+    if (top + height < AXIS || top > view.height) return;
+    brush.fillStyle = colour("--line");
+    brush.fillRect(0, top + height + GAP / 2 - 1, view.width, 1);
+    lane.rows.forEach((row, line) => spots.push(...bars(brush, view, row, top + line * ROW, colour)));
+    brush.fillStyle = colour("--surface");
+    brush.fillRect(0, top - GAP / 2, view.gutter, height + GAP - 1);
+    brush.fillStyle = colour("--text");
+    brush.fillText(fitted(brush, view.name(lane.key), view.gutter - 16 - (lane.rows.length > 1 ? 26 : 0)), 8, top + ROW / 2);
+    if (lane.rows.length > 1) {
+      brush.fillStyle = soft;
+      brush.fillText(`×${lane.rows.length}`, view.gutter - 28, top + ROW / 2);
+    }
+  });
+  return spots;
+}
+
+function bars(brush: CanvasRenderingContext2D, view: View, row: readonly Bar[], top: number, colour: Colour): Spot[] {
+  const spots: Spot[] = [];
+  if (top + ROW < AXIS || top > view.height) return spots;
+  for (const bar of row) {
+    const { first, last } = extent(bar, view.now);
+    if (last < view.span.from || first > view.span.until) continue;
+    const left = Math.max(view.gutter, place(view, first));
+    const right = Math.min(view.width, Math.max(place(view, last), place(view, first) + LEAST));
+    if (right <= view.gutter) continue;
+    const begun = bar.started === undefined ? right : Math.min(right, Math.max(left, place(view, bar.started)));
+    const full = colour(COLOURS[bar.status] ?? "--soft");
+    brush.fillStyle = full;
+    if (begun > left) {
+      brush.globalAlpha = 0.32;
+      brush.fillRect(left, top + 5, begun - left, ROW - 10);
+      brush.globalAlpha = 1;
+    }
+    if (bar.started !== undefined || begun - left < LEAST) brush.fillRect(Math.min(begun, right - LEAST), top + 2, Math.max(LEAST, right - begun), ROW - 4);
+    if (bar.id === view.chosen || bar.id === view.hovered) {
+      brush.strokeStyle = colour(bar.id === view.chosen ? "--accent" : "--text");
+      brush.lineWidth = 2;
+      brush.strokeRect(left - 1, top + 1, right - left + 2, ROW - 2);
+    }
+    spots.push({ bar, left, right, top });
+  }
+  return spots;
+}
+
+function axis(brush: CanvasRenderingContext2D, view: View, colour: Colour): void {
+  brush.fillStyle = colour("--surface");
+  brush.fillRect(0, 0, view.width, AXIS);
+  const { step, at } = marks(view.span, view.width - view.gutter, MARK_ROOM, -view.clock * 60_000);
+  for (const mark of at) {
+    const x = place(view, mark);
+    brush.fillStyle = colour("--line");
+    brush.fillRect(Math.round(x), AXIS - 6, 1, view.height);
+    brush.fillStyle = colour("--soft");
+    brush.fillText(view.label(mark, step), x + 4, AXIS / 2);
+  }
+  brush.fillStyle = colour("--line");
+  brush.fillRect(0, AXIS - 1, view.width, 1);
+  const now = place(view, view.now);
+  if (now < view.gutter || now > view.width) return;
+  brush.fillStyle = colour("--accent");
+  brush.fillRect(Math.round(now) - 1, 0, 2, view.height);
+}
+
+function fitted(brush: CanvasRenderingContext2D, text: string, room: number): string {
+  if (brush.measureText(text).width <= room) return text;
+  let length = text.length;
+  while (length > 1 && brush.measureText(`${text.slice(0, length)}…`).width > room) length--;
+  return `${text.slice(0, length)}…`;
+}
+
+/** The bar at a point, a little beside it too. */
+export function spotAt(spots: readonly Spot[], x: number, y: number): Spot | undefined {
+  return spots.findLast((spot) => y >= spot.top && y < spot.top + ROW && x >= spot.left - 2 && x <= spot.right + 2);
+}

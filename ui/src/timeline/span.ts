@@ -1,0 +1,44 @@
+/** The span of time that is shown: moving it, and the marks on its axis. Pure; milliseconds since 1970. */
+
+export interface Span {
+  readonly from: number;
+  readonly until: number;
+}
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const SHORTEST = SECOND;
+const LONGEST = 400 * DAY;
+const STEPS = [1, 2, 5, 10, 15, 30].map((n) => n * SECOND).concat([1, 2, 5, 10, 15, 30].map((n) => n * MINUTE), [1, 2, 3, 6, 12].map((n) => n * HOUR), [1, 2, 7, 14, 28, 91].map((n) => n * DAY));
+
+/** `times` as long (less than 1: nearer), around what lies at `part` of it. */
+export function zoomed(span: Span, times: number, part: number): Span {
+  const before = span.until - span.from;
+  const length = Math.round(Math.min(LONGEST, Math.max(SHORTEST, before * times)));
+  const fixed = span.from + before * part;
+  const from = Math.round(fixed - length * part);
+  return { from, until: from + length };
+}
+
+/** Moved by a part of its length; positive: later. */
+export function moved(span: Span, part: number): Span {
+  const by = Math.round((span.until - span.from) * part);
+  return { from: span.from + by, until: span.until + by };
+}
+
+/** What an address asks for; undefined: it does not, or nothing that can be. */
+export function spanOf(from: string, until: string): Span | undefined {
+  const [first, last] = [Date.parse(from), Date.parse(until)];
+  return first < last && last - first <= LONGEST ? { from: first, until: last } : undefined;
+}
+
+/** Where marks are, so that none is nearer to the next than `room` of `width`. `offset`: of the clock, so that days begin at midnight. */
+export function marks(span: Span, width: number, room: number, offset: number): { step: number; at: number[] } {
+  const least = ((span.until - span.from) * room) / Math.max(1, width);
+  const step = STEPS.find((one) => one >= least) ?? Math.ceil(least / DAY) * DAY;
+  const at: number[] = [];
+  for (let mark = Math.ceil((span.from + offset) / step) * step - offset; mark <= span.until; mark += step) at.push(mark);
+  return { step, at };
+}

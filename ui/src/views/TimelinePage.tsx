@@ -1,0 +1,217 @@
+/** When runs waited and ran: a bar each, in lanes of plans or nodes, over a span of time that is zoomed and moved. */
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { store } from "../live";
+import { viewerZone } from "../settings";
+import { number, status, t, term } from "../text";
+import { span as spanText } from "../time";
+import { StatusDot } from "../parts/StatusDot";
+import { When } from "../parts/When";
+import { ask, query, to } from "../route";
+import { type Bar, type By, lanes, lateness } from "../timeline/bars";
+import { useBars, type Wanted } from "../timeline/live";
+import { moved, type Span, spanOf, zoomed } from "../timeline/span";
+import { Choice, Hint } from "./MapPage";
+import { RunPanel } from "./RunPanel";
+import { TimelineCanvas } from "./TimelineCanvas";
+import "../styles/timeline.css";
+
+const HOUR = 3_600_000;
+const LENGTHS = [HOUR / 4, HOUR, 6 * HOUR, 24 * HOUR, 7 * 24 * HOUR];
+/** What is left free at the right of now. */
+const AHEAD = 0.04;
+const STATUSES = ["pending", "running", "complete", "failed", "cancelled", "expired", "skipped", "unknown"];
+const LEAST_PIXELS = 4;
+
+function wantedOf(address: URLSearchParams): Wanted {
+  const get = (name: string) => address.get(name) ?? "";
+  const by: By = get("by") === "node" ? "node" : "plan";
+  return { by, namespace: get("namespace"), plan_id: get("plan"), node_id: get("node"), status: get("status"), text: get("q") };
+}
+
+/** Milliseconds of our clock, newer every second and whenever something has changed. */
+function useNow(): number {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  return now;
+}
+
+/** The span of the address; without one, that of the newest `last` milliseconds, which goes with the clock. */
+function spanNow(address: URLSearchParams, now: number): { span: Span; follows: boolean } {
+  const fixed = spanOf(address.get("from") ?? "", address.get("until") ?? "");
+  if (fixed) return { span: fixed, follows: false };
+  const asked = Number(address.get("last"));
+  const length = asked >= 1000 && asked <= 400 * 24 * HOUR ? asked : HOUR;
+  const until = now + length * AHEAD;
+  return { span: { from: until - length, until }, follows: true };
+}
+
+/** Into the address, in place. */
+function show(span: Span): void {
+  const time = (at: number) => new Date(at).toISOString();
+  ask({ from: time(span.from), until: time(span.until), last: "" });
+}
+
+export function TimelinePage() {
+  store.version.value;
+  const clock = useNow();
+  const wanted = wantedOf(query.value);
+  const { span, follows } = spanNow(query.value, clock);
+  const found = useBars(wanted, span, follows);
+  const now = clock + found.ahead;
+  const open = query.value.get("run") ?? "";
+  const least = ((span.until - span.from) / 1000) * LEAST_PIXELS;
+  const drawn = useMemo(() => lanes(found.bars, wanted.by, now, least), [found.bars, wanted.by, now, least]);
+  return (
+    <div class={open ? "beside" : ""}>
+      <section class="timeline" aria-label={t("timeline.title")}>
+        <h1>{t("timeline.title")}</h1>
+        <Filters wanted={wanted} />
+        <Moves span={span} follows={follows} now={clock} />
+        <p class="line">
+          <output class="found" data-bars={found.bars.length} data-loading={String(found.loading)}>
+            {t("timeline.bars", { n: number(found.bars.length), lanes: number(drawn.length) })}
+          </output>
+          {found.completeFrom !== undefined && <span class="partial">{t("timeline.more", { n: number(2000) })}</span>}
+          {found.error && (
+            <span class="fault" role="alert">
+              {found.error}
+            </span>
+          )}
+          <a href={to.runs({ q: wanted.text, plan: wanted.plan_id, namespace: wanted.namespace, node: wanted.node_id, status: wanted.status, from: iso(span.from), until: iso(span.until) })}>
+            {t("timeline.list")}
+          </a>
+        </p>
+        <TimelineCanvas
+          lanes={drawn}
+          span={span}
+          now={now}
+          open={open}
+          completeFrom={found.completeFrom}
+          name={(key) => (wanted.by === "node" ? store.nodes.get(key)?.name || key : shortName(key, wanted.namespace))}
+          onSpan={show}
+          onOpen={(id) => ask({ run: id }, false)}
+          tip={(bar) => <Tip bar={bar} now={now} />}
+        />
+        {!found.loading && found.bars.length === 0 && <Hint text={t("timeline.none")} />}
+        <Legend />
+      </section>
+      {open && <RunPanel key={open} id={open} onClose={() => ask({ run: "" })} />}
+    </div>
+  );
+}
+
+const iso = (at: number) => new Date(at).toISOString();
+
+/** Lanes of plans are named with their namespace where there is more than one. */
+function shortName(key: string, namespace: string): string {
+  return namespace || store.spaces.size < 2 ? key.slice(key.indexOf("/") + 1) : key;
+}
+
+function Filters({ wanted }: { wanted: Wanted }) {
+  return (
+    <form class="filters" role="search" aria-label={t("filter.label")} onSubmit={(event) => event.preventDefault()}>
+      <input
+        type="search"
+        aria-label={t("runs.search")}
+        placeholder={t("runs.search")}
+        value={wanted.text}
+        onChange={(event) => ask({ q: event.currentTarget.value.trim() })}
+      />
+      <label class="choice">
+        {t("timeline.by")}
+        <select value={wanted.by} onChange={(event) => ask({ by: event.currentTarget.value === "node" ? "node" : "" })}>
+          <option value="plan">{t("filter.plan")}</option>
+          <option value="node">{t("runs.node")}</option>
+        </select>
+      </label>
+      <Choice name="status" label={t("filter.status")} value={wanted.status} words={STATUSES} say={status} />
+      <Choice name="namespace" label={t("filter.namespace")} value={wanted.namespace} words={[...store.spaces.keys()].sort()} />
+      {(["plan_id", "node_id"] as const).map(
+        (name) =>
+          wanted[name] && (
+            <button key={name} type="button" class="chip" onClick={() => ask({ [name.slice(0, -3)]: "" })}>
+              {wanted[name]} ×
+            </button>
+          ),
+      )}
+    </form>
+  );
+}
+
+function Moves({ span, follows, now }: { span: Span; follows: boolean; now: number }) {
+  const length = Math.round(span.until - span.from);
+  const listed = follows && LENGTHS.includes(length);
+  return (
+    <div class="moves" role="group" aria-label={t("timeline.moves")}>
+      <button type="button" aria-label={t("timeline.earlier")} onClick={() => show(moved(span, -0.5))}>
+        ←
+      </button>
+      <button type="button" aria-label={t("timeline.later")} onClick={() => show(moved(span, 0.5))}>
+        →
+      </button>
+      <button type="button" aria-label={t("timeline.nearer")} onClick={() => show(zoomed(span, 0.5, 0.5))}>
+        +
+      </button>
+      <button type="button" aria-label={t("timeline.farther")} onClick={() => show(zoomed(span, 2, 0.5))}>
+        −
+      </button>
+      <label class="choice">
+        {t("timeline.length")}
+        <select
+          value={listed ? String(length) : ""}
+          onChange={(event) => ask({ from: "", until: "", last: event.currentTarget.value })}
+        >
+          {!listed && <option value="">{spanText(length)}</option>}
+          {LENGTHS.map((one) => (
+            <option key={one} value={String(one)}>
+              {t("timeline.last", { time: spanText(one) })}
+            </option>
+          ))}
+        </select>
+      </label>
+      {!follows && (
+        <button type="button" class="chip" onClick={() => ask({ from: "", until: "", last: String(length) })}>
+          {t("timeline.follow")}
+        </button>
+      )}
+      <span class="soft">
+        <When time={iso(span.from)} zone={viewerZone} /> – <When time={iso(follows ? now : span.until)} zone={viewerZone} />
+      </span>
+    </div>
+  );
+}
+
+function Tip({ bar, now }: { bar: Bar; now: number }) {
+  const late = lateness(bar, now);
+  const time = (at: number | undefined) => (at === undefined ? undefined : iso(at));
+  const took = bar.started === undefined ? undefined : (bar.finished ?? now) - bar.started;
+  return (
+    <>
+      <b>{bar.plan}</b>
+      <span>
+        <StatusDot status={bar.status} /> {status(bar.status)} {term(bar.reason)}
+      </span>
+      <span>
+        {t("run.due")} <When time={time(bar.due)} zone={viewerZone} />
+      </span>
+      {late >= 1000 && <span>{t("timeline.late", { time: spanText(late) })}</span>}
+      {took !== undefined && <span>{t("timeline.took", { time: spanText(took) })}</span>}
+      {bar.node && <span class="soft">{store.nodes.get(bar.node)?.name || bar.node}</span>}
+    </>
+  );
+}
+
+function Legend() {
+  return (
+    <p class="legend soft">
+      <i class="swatch waits" aria-hidden="true" /> {t("timeline.waits")}
+      <i class="swatch is-running" aria-hidden="true" /> {status("running")}
+      <i class="swatch is-complete" aria-hidden="true" /> {status("complete")}
+      <i class="swatch is-failed" aria-hidden="true" /> {status("failed")}
+      <span>{t("timeline.overlap")}</span>
+    </p>
+  );
+}

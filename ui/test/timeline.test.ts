@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+import { type Bar, barOf, lanes, lateness } from "../src/timeline/bars";
+import { marks, moved, spanOf, zoomed } from "../src/timeline/span";
+
+function bar(id: string, due: number, finished?: number, more: Partial<Bar> = {}): Bar {
+  return { id, namespace: "default", plan: "p", node: "n", status: "complete", reason: "", due, created: due, started: due, finished, ...more };
+}
+
+describe("lanes", () => {
+  const ids = (bars: Bar[], by: "plan" | "node" = "plan", least = 0) =>
+    lanes(bars, by, 1000, least).map((lane) => [lane.key, lane.top, lane.rows.map((row) => row.map((one) => one.id))]);
+
+  it("put what overlaps below each other, and what does not beside", () => {
+    expect(ids([bar("a", 0, 10), bar("b", 5, 15), bar("c", 10, 20)])).toEqual([["default/p", 0, [["a", "c"], ["b"]]]]);
+  });
+  it("count the waiting before a start as part of a bar", () => {
+    expect(ids([bar("a", 0, 10), bar("b", 9, 30, { started: 20 })])).toEqual([["default/p", 0, [["a"], ["b"]]]]);
+  });
+  it("reach to now for what goes on", () => {
+    expect(ids([bar("a", 0), bar("b", 999, 1000)])).toEqual([["default/p", 0, [["a"], ["b"]]]]);
+  });
+  it("give short ones room", () => {
+    expect(ids([bar("a", 0, 1), bar("b", 2, 3)], "plan", 5)).toEqual([["default/p", 0, [["a"], ["b"]]]]);
+  });
+  it("are by name, and leave out by node what had none", () => {
+    const bars = [bar("a", 0, 1, { node: "y" }), bar("b", 0, 1, { node: "" }), bar("c", 0, 1, { node: "x" }), bar("d", 0, 1, { node: "x" })];
+    expect(ids(bars, "node")).toEqual([
+      ["x", 0, [["c"], ["d"]]],
+      ["y", 2, [["a"]]],
+    ]);
+  });
+});
+
+describe("bars", () => {
+  it("are late from due to begun, to the end of what never began, to now", () => {
+    expect(lateness(bar("a", 10, 30, { started: 25 }), 99)).toBe(15);
+    expect(lateness(bar("a", 10, 30, { started: undefined }), 99)).toBe(20);
+    expect(lateness(bar("a", 10, undefined, { started: undefined }), 99)).toBe(89);
+    expect(lateness(bar("a", 10, 30, { started: 5 }), 99)).toBe(0);
+  });
+  it("are read from what the server tells", () => {
+    const told = barOf({ id: "a", plan_id: "p", created: "1970-01-01T00:00:01Z", status: "running" });
+    expect([told.due, told.created, told.started, told.finished]).toEqual([1000, 1000, undefined, undefined]);
+  });
+});
+
+describe("spans", () => {
+  it("are zoomed around a point, within bounds", () => {
+    expect(zoomed({ from: 0, until: 10_000 }, 0.5, 0.25)).toEqual({ from: 1250, until: 6250 });
+    expect(zoomed({ from: 0, until: 2000 }, 0.001, 0)).toEqual({ from: 0, until: 1000 });
+    expect(moved({ from: 0, until: 1000 }, -0.5)).toEqual({ from: -500, until: 500 });
+  });
+  it("come from an address that makes sense", () => {
+    expect(spanOf("2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z")).toEqual({ from: 1767225600000, until: 1767229200000 });
+    for (const [from, until] of [["", ""], ["x", "y"], ["2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"], ["1999-01-01T00:00:00Z", "2026-01-01T00:00:00Z"]])
+      expect(spanOf(from as string, until as string)).toBeUndefined();
+  });
+  it("have marks at whole times of the clock, no nearer than there is room", () => {
+    const hour = 3_600_000;
+    expect(marks({ from: 1, until: hour }, 600, 100, 0)).toEqual({ step: 600_000, at: [1, 2, 3, 4, 5, 6].map((n) => n * 600_000) });
+    expect(marks({ from: 0, until: 48 * hour }, 200, 100, 2 * hour).at).toEqual([22 * hour, 46 * hour]);
+    expect(marks({ from: 0, until: 400 * 24 * hour }, 100, 90, 0).at.length).toBeLessThanOrEqual(2);
+  });
+});
