@@ -127,3 +127,18 @@ describe("the filter", () => {
     leave();
   });
 });
+
+describe("schedules", () => {
+  const plan = (n: string, revision: string): Change => ({ kind: "plan", action: "set", namespace: "default", id: "a", n, plan: { id: "a", namespace: "default", revision } as Plan });
+
+  it("are changed by definitions and deletions, not by runs", () => {
+    const store = live(plan("9", "3"));
+    expect(store.schedules.value).toBe(0);
+    store.take([told(plan("10", "10"), "1.10.0")]);
+    expect(store.schedules.value).toBe(1);
+    store.take([told(plan("11", "10"), "1.11.0")]);
+    expect(store.schedules.value).toBe(1);
+    store.take([told({ kind: "plan", action: "gone", namespace: "default", id: "a", n: "12" }, "1.12.0")]);
+    expect(store.schedules.value).toBe(2);
+  });
+});

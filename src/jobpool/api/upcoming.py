@@ -34,6 +34,8 @@ _AT_ONCE = 16
 _SLICE: Millis = 5
 _IN_A_SLICE = 1000
 _PATIENCE: Millis = 2 * SECOND
+_LISTING: Millis = 6 * SECOND
+"""A list of plans is not kept half-way."""
 
 
 class _Asked(Struct, frozen=True):
@@ -89,7 +91,7 @@ class Upcoming:
     async def _answer(self, asked: _Asked) -> pb.UpcomingResponse:
         async with self._turn:
             window = self._windows.find(asked.first)
-            pace = _Pace(self._context)
+            pace = _Pace(self._context, _PATIENCE)
             while not window.complete and pace.goes_on:
                 window.step(_AT_ONCE)
                 await pace.kept(_AT_ONCE)
@@ -118,7 +120,7 @@ class Upcoming:
         return response
 
     async def _listed(self, asked: _Asked, minute: int) -> pb.UpcomingMinute:
-        due, pace = list[_Due](), _Pace(self._context)
+        due, pace = list[_Due](), _Pace(self._context, _LISTING)
         plans = iter(tuple(self._context.state.plans.values()))
         while pace.goes_on and (some := _taken(plans)):
             due += _due(some, minute, asked.namespace)
@@ -161,9 +163,9 @@ class _Windows:
 class _Pace:
     """Work cut into slices, until patience is over. `goes_on` at least once."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, patience: Millis) -> None:
         self._clock = context.clock
-        self._until = self._clock.monotonic() + _PATIENCE
+        self._until = self._clock.monotonic() + patience
         self._slice = self._clock.monotonic() + _SLICE
         self._done = 0
         self.goes_on = True

@@ -166,6 +166,7 @@ async def test_counting_that_takes_too_long_says_so_and_goes_on(world: World, mo
     for number in range(40):
         await add(world, f"p-{number}")
     monkeypatch.setattr("jobpool.api.upcoming._PATIENCE", 0)
+    monkeypatch.setattr("jobpool.api.upcoming._LISTING", 0)
     monkeypatch.setattr("jobpool.api.upcoming._IN_A_SLICE", 1)
     minute = timestamp(FIRST + (-(FIRST // MINUTE) % HOUR) * MINUTE)
     first = await world.ask("Upcoming", asking(minute=minute))

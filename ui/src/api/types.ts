@@ -15,6 +15,7 @@ export type Plan = One<PlanList>;
 export type Namespace = One<Answer<"NameSpaceList">>;
 export type Preview = Answer<"PlanPreview">;
 export type Tick = One<Preview>;
+export type Upcoming = Answer<"Upcoming">;
 export type Explanation = Answer<"JobExplain">;
 export type PlanExplanation = Answer<"PlanExplain">;
 export type Finding = One<Explanation>;
@@ -39,6 +40,8 @@ export interface Change {
   readonly namespace?: string;
   readonly id: string;
   readonly position?: string;
+  /** The commit that brought it. */
+  readonly n?: string;
   readonly plan?: Plan;
   readonly job?: Job;
   readonly node?: Node;

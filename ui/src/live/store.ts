@@ -56,6 +56,8 @@ export class Store {
   ended: Run[] = [];
   /** Grows whenever anything has changed. */
   readonly version = signal(0);
+  /** Grows when a plan comes, goes or is changed; not by its runs. */
+  readonly schedules = signal(0);
   /** Whether everything there is has been told once. */
   readonly whole = signal(false);
   /** Each is told of every run that ends. */
@@ -98,8 +100,10 @@ export class Store {
     if (change.action === "set") this.seen?.add(key);
     if (change.kind === "job") change.job ? this.job(change.job) : this.lost(change.id);
     else if (change.kind === "namespace") this.namespace(change.id, change.namespace_item);
-    else if (change.kind === "plan") this.plan(planKey(change.namespace ?? "", change.id), change.plan);
-    else if (change.kind === "node") keep(this.nodes, change.id, change.node);
+    else if (change.kind === "plan") {
+      if (change.plan === undefined || change.plan.revision === change.n) this.schedules.value++;
+      this.plan(planKey(change.namespace ?? "", change.id), change.plan);
+    } else if (change.kind === "node") keep(this.nodes, change.id, change.node);
     for (const watcher of this.watched.get(key) ?? []) watcher.tell();
   }
 

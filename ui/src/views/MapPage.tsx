@@ -12,6 +12,7 @@ import { useReading } from "../parts/use";
 import { When } from "../parts/When";
 import { NamespaceMap } from "./NamespaceMap";
 import { RunPanel } from "./RunPanel";
+import { Strip } from "./Strip";
 
 export function MapPage() {
   store.version.value;
@@ -31,6 +32,7 @@ export function MapPage() {
           <NamespaceMap key={space.name} space={space} matches={matches} open={open} />
         ))}
         {spaces.length === 0 && <canvas class="map blank" aria-hidden="true" />}
+        <Strip namespace={filter.namespace} />
         <Ended />
       </section>
       {open && <RunPanel key={open} id={open} onClose={() => ask({ run: "" })} />}

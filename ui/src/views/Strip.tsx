@@ -1,0 +1,219 @@
+/** The next 24 hours under the map: how much is to start in each minute, by the schedules, and which minutes are herds. */
+import "../styles/strip.css";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { get } from "../api/client";
+import type { Upcoming } from "../api/types";
+import { store } from "../live";
+import { bars, moved } from "../map/strip";
+import { useReading } from "../parts/use";
+import { When } from "../parts/When";
+import { to } from "../route";
+import { dark, viewerZone } from "../settings";
+import { number, t } from "../text";
+import { inZone } from "../time";
+
+const MINUTE = 60_000;
+const HEIGHT = 64;
+const SETTLED = 2_000;
+
+export function Strip({ namespace }: { namespace: string }) {
+  const round = useRound();
+  const { value, error } = useReading((signal) => get<Upcoming>("upcoming", { namespace }, signal), [namespace, round.value]);
+  const [chosen, setChosen] = useState<number>();
+  useEffect(() => {
+    if (value && !value.complete) round.soon();
+  }, [value]);
+  const begin = value?.from ? Date.parse(value.from) : 0;
+  const counts = (value?.counts ?? []).map(Number);
+  const herds = value?.herds ?? [];
+  return (
+    <section class="strip" aria-labelledby="strip-title">
+      <header class="line">
+        <h2 id="strip-title">{t("strip.title")}</h2>
+        <span class="soft" role="status">
+          {value && (value.complete ? total(counts) : t("strip.counting", { n: number(value.counted ?? 0), total: number(value.plans ?? 0) }))}
+        </span>
+        {herds.length > 0 && (
+          <mark data-herds={herds.length} title={t("strip.herd.rule", { n: number(Number(value?.herd_above ?? 0)) })}>
+            {t("strip.herds", { n: number(herds.length) })}
+          </mark>
+        )}
+        {herds.slice(0, 3).map((place) => (
+          <button type="button" key={place} class="chip" onClick={() => setChosen(begin + place * MINUTE)}>
+            <When time={new Date(begin + place * MINUTE).toISOString()} zone={viewerZone} />: {number(counts[place] ?? 0)}
+          </button>
+        ))}
+      </header>
+      {error && <p class="fault">{error.message}</p>}
+      <Bars begin={begin} counts={counts} herds={new Set(herds)} choose={setChosen} />
+      {chosen !== undefined && <Due namespace={namespace} minute={chosen} close={() => setChosen(undefined)} />}
+    </section>
+  );
+}
+
+function total(counts: readonly number[]): string {
+  return t("strip.total", { n: number(counts.reduce((sum, count) => sum + count, 0)) });
+}
+
+/** Grows soon after schedules have changed, when the hour is over, and when it is asked to. */
+function useRound() {
+  const [value, setValue] = useState(0);
+  const schedules = store.schedules.value;
+  const first = useRef(schedules);
+  const more = () => setValue((count) => count + 1);
+  const coming = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  useEffect(() => {
+    if (schedules === first.current) return;
+    coming.current ??= setTimeout(() => {
+      coming.current = undefined;
+      more();
+    }, SETTLED);
+  }, [schedules]);
+  useEffect(() => () => clearTimeout(coming.current), []);
+  useEffect(() => {
+    const timer = setTimeout(more, 60 * MINUTE);
+    return () => clearTimeout(timer);
+  }, [value]);
+  return { value, soon: () => void setTimeout(more, 250) };
+}
+
+interface BarsProps {
+  begin: number;
+  counts: readonly number[];
+  herds: ReadonlySet<number>;
+  choose: (minute: number) => void;
+}
+
+function Bars({ begin, counts, herds, choose }: BarsProps) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [width, setWidth] = useState(0);
+  const [cursor, setCursor] = useState<number>();
+  const light = dark.value;
+  useLayoutEffect(() => {
+    const element = canvas.current;
+    if (!element) return;
+    const look = () => setWidth(element.clientWidth);
+    look();
+    const observer = new ResizeObserver(look);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  useLayoutEffect(() => {
+    if (canvas.current && width) paint(canvas.current, width, counts, herds);
+  }, [width, counts, herds, light]);
+  const size = counts.length;
+  const under = (event: MouseEvent) => Math.max(0, Math.min(size - 1, Math.floor((event.offsetX / width) * size)));
+  const pick = (at: number | undefined) => {
+    if (at !== undefined && size > 0) choose(begin + at * MINUTE);
+  };
+  const onKey = (event: KeyboardEvent) => {
+    if (event.key === "Enter" || event.key === " ") pick(cursor ?? 0);
+    else if (event.key === "Escape") setCursor(undefined);
+    else {
+      const next = moved(cursor, event.key, size, herds);
+      if (next === undefined) return;
+      setCursor(next);
+    }
+    event.preventDefault();
+  };
+  return (
+    <div
+      class="bars"
+      role="application"
+      tabIndex={0}
+      aria-label={`${t("strip.title")}: ${total(counts)} ${t("strip.herds", { n: number(herds.size) })}`}
+      aria-description={t("strip.hint")}
+      onKeyDown={onKey}
+      onBlur={() => setCursor(undefined)}
+    >
+      <canvas
+        ref={canvas}
+        aria-hidden="true"
+        onMouseMove={(event) => size > 0 && setCursor(under(event))}
+        onMouseLeave={() => setCursor(undefined)}
+        onClick={(event) => pick(under(event))}
+      />
+      <Hours begin={begin} size={size} />
+      {cursor !== undefined && cursor < size && <Tip begin={begin} at={cursor} size={size} count={counts[cursor] ?? 0} herd={herds.has(cursor)} />}
+    </div>
+  );
+}
+
+function Hours({ begin, size }: { begin: number; size: number }) {
+  const marks: number[] = [];
+  for (let at = (60 - ((begin / MINUTE) % 60)) % 60; at < size; at += 60) {
+    if (Number(inZone(new Date(begin + at * MINUTE).toISOString(), viewerZone).slice(11, 13)) % 6 === 0) marks.push(at);
+  }
+  return (
+    <div class="hours" aria-hidden="true">
+      {marks.map((at) => (
+        <span key={at} style={{ left: `${(at / size) * 100}%` }}>
+          {inZone(new Date(begin + at * MINUTE).toISOString(), viewerZone).slice(11, 16)}
+        </span>
+      ))}
+    </div>
+  );
+}
+
+function Tip({ begin, at, size, count, herd }: { begin: number; at: number; size: number; count: number; herd: boolean }) {
+  const side = at > size / 2 ? { right: `${(1 - at / size) * 100}%` } : { left: `${(at / size) * 100}%` };
+  return (
+    <>
+      <i class="at" style={{ left: `${((at + 0.5) / size) * 100}%` }} />
+      <div class="tip" role="status" style={side}>
+        <When time={new Date(begin + at * MINUTE).toISOString()} zone={viewerZone} />
+        <b>{t("strip.starts", { n: number(count) })}</b>
+        {herd && <span class="fault">{t("strip.herd")}</span>}
+      </div>
+    </>
+  );
+}
+
+function Due({ namespace, minute, close }: { namespace: string; minute: number; close: () => void }) {
+  const time = new Date(minute).toISOString();
+  const { value, error } = useReading(
+    (signal) => get<Upcoming>("upcoming", { namespace, from: time, hours: 1, minute: time }, signal),
+    [namespace, minute],
+  );
+  const due = value?.minute;
+  const plans = due?.data ?? [];
+  return (
+    <div class="due" role="region" aria-label={t("strip.due")} aria-live="polite">
+      <p class="line">
+        <When time={time} zone={viewerZone} />
+        {due && <b>{t("strip.of.plans", { n: number(Number(due.starts ?? 0)), plans: number(due.plans ?? 0) })}</b>}
+        <button type="button" onClick={close}>
+          {t("run.close")}
+        </button>
+      </p>
+      {error && <p class="fault">{error.message}</p>}
+      <ul>
+        {plans.map((plan) => (
+          <li key={`${plan.namespace}/${plan.id}`}>
+            <a href={to.plan(plan.namespace ?? "", plan.id ?? "")}>{plan.id}</a> <span class="soft">{plan.namespace}</span>{" "}
+            {t("strip.starts", { n: number(plan.starts ?? 0) })}
+          </li>
+        ))}
+      </ul>
+      {due && (due.plans ?? 0) > plans.length && <p class="soft">{t("strip.more", { n: number((due.plans ?? 0) - plans.length) })}</p>}
+    </div>
+  );
+}
+
+function paint(canvas: HTMLCanvasElement, width: number, counts: readonly number[], herds: ReadonlySet<number>): void {
+  const scale = devicePixelRatio || 1;
+  canvas.width = Math.round(width * scale);
+  canvas.height = HEIGHT * scale;
+  const pen = canvas.getContext("2d");
+  if (!pen) return;
+  const colors = getComputedStyle(document.documentElement);
+  const [usual, herd] = [colors.getPropertyValue("--cell-running"), colors.getPropertyValue("--bad")];
+  pen.scale(scale, scale);
+  bars(counts, herds, Math.floor(width)).forEach((bar, x) => {
+    if (bar.part === 0) return;
+    pen.fillStyle = bar.herd ? herd : usual;
+    const tall = Math.max(2, bar.part * (HEIGHT - 6));
+    pen.fillRect(x, HEIGHT - tall, 1, tall);
+    if (bar.herd) pen.fillRect(x - 1, 0, 3, 3);
+  });
+}

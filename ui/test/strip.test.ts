@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest";
+import { bars, moved } from "../src/map/strip";
+
+describe("the strip of minutes", () => {
+  it("shows the largest minute below each pixel", () => {
+    const shown = bars([0, 4, 1, 0, 2, 2], new Set([1]), 3);
+    expect(shown).toEqual([
+      { part: 1, herd: true },
+      { part: 0.25, herd: false },
+      { part: 0.5, herd: false },
+    ]);
+  });
+  it("stretches where there are more pixels than minutes", () => {
+    expect(bars([1, 2], new Set(), 4).map((bar) => bar.part)).toEqual([0.5, 0.5, 1, 1]);
+  });
+  it("shows nothing where nothing starts", () => {
+    expect(bars([0, 0], new Set(), 2).every((bar) => bar.part === 0)).toBe(true);
+  });
+  it("is walked over by keys, within its ends", () => {
+    const herds = new Set([70, 3]);
+    expect(moved(undefined, "ArrowRight", 100, herds)).toBe(0);
+    expect(moved(0, "ArrowLeft", 100, herds)).toBe(0);
+    expect(moved(5, "PageDown", 100, herds)).toBe(65);
+    expect(moved(65, "PageDown", 100, herds)).toBe(99);
+    expect(moved(undefined, "h", 100, herds)).toBe(3);
+    expect(moved(3, "h", 100, herds)).toBe(70);
+    expect(moved(70, "h", 100, herds)).toBe(3);
+    expect(moved(5, "x", 100, herds)).toBeUndefined();
+    expect(moved(undefined, "h", 100, new Set())).toBeUndefined();
+  });
+});
