@@ -222,7 +222,7 @@ class Cluster:
             commit=commit,
             lateness=lateness,
             samples=self._pulse.samples(since),
-            events=self._pulse.events(since),
+            events=self._remembered(since),
         )
         try:
             answer.queues.CopyFrom(self._context.leader.queue_depths())
@@ -230,6 +230,12 @@ class Cluster:
         except Unavailable:
             answer.ClearField("queues")  # another one leads, or nobody
         return answer
+
+    def _remembered(self, since: Millis) -> Iterable[pb.ClusterEvent]:
+        """What happened, as noticed here or told by others before: who was away learns it from any that was there."""
+        told = self._picture.events if self._picture is not None else ()
+        newer = (event for event in told if millis_of("time", event.time) > since)
+        return cluster_events.merged(newer, self._pulse.events(since))
 
 
 class _Told:

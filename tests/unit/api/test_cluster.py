@@ -194,6 +194,15 @@ async def test_what_a_dead_server_told_is_remembered(site: Site) -> None:
     assert [one.id for one in told.events] == ["ours"]
 
 
+async def test_what_others_told_is_passed_on(site: Site) -> None:
+    site.others.answers["33"] = answer("33", events=[event("x", NOW - 9 * SECOND)])
+    site.pulse.happened = [event("ours", NOW)]
+    await site.detail()
+    assert [one.id for one in (await site.detail(local=True)).events] == ["x", "ours"]
+    later = await site.detail(local=True, since=timestamp(NOW - SECOND))
+    assert [one.id for one in later.events] == ["ours"]
+
+
 async def test_many_who_look_cost_the_others_one_question(site: Site) -> None:
     site.others.held = asyncio.Event()
     watchers = [site.watch() for _ in range(20)]

@@ -5794,7 +5794,7 @@ export interface operations {
     readonly ClusterDetail: {
         readonly parameters: {
             readonly query?: {
-                /** @description Only what the asked server knows by itself: it asks no other. */
+                /** @description Only what the asked server knows now: it asks no other. */
                 readonly local?: boolean;
                 /** @description Only samples and events that are newer. */
                 readonly since?: string;
