@@ -13,6 +13,8 @@ const GRAVE = new Set(["serious", "critical"]);
 /** What is the same in every language: names of ours and of others. */
 const UNTRANSLATED = ["jobpool", "English", "API", "cron", "UTC", "ID", "CPU", "etcd", "SQLite", "Raft", "shell", "noop", "rest", "python", "default", "agent-1", "server"];
 
+const DIALOGS = /plans.default.(hold|paused)$/;
+
 const LOOKS = [
   { name: "light", theme: "light", language: "en", width: 1280 },
   { name: "dark", theme: "dark", language: "en", width: 1280 },
@@ -50,6 +52,18 @@ async function pagesOf(page) {
 async function settled(page) {
   await page.waitForLoadState("domcontentloaded");
   await page.locator("main :text-matches('^(Loading|加载中)')").first().waitFor({ state: "detached" });
+}
+
+/** What a button of the page asks, before it does something; it is not done. */
+async function asked(page, where) {
+  const buttons = page.locator("main p.buttons button");
+  for (let at = 0; at < (await buttons.count()); at++) {
+    await buttons.nth(at).click();
+    await page.getByRole("dialog").waitFor();
+    await accessible(page, `${where}, its dialog ${at + 1}`);
+    await page.keyboard.press("Escape");
+    await page.locator("dialog").waitFor({ state: "detached" });
+  }
 }
 
 async function accessible(page, where) {
@@ -101,7 +115,7 @@ await walk(async (here) => {
       await here.open(path);
       await settled(page);
       const where = `${path} ${look.name}`;
-      for (const check of [() => here.fits(), () => plain(page, where), () => accessible(page, where), () => look.language === "zh" && untranslated(page, where)])
+      for (const check of [() => here.fits(), () => plain(page, where), () => accessible(page, where), () => look.language === "zh" && untranslated(page, where), () => DIALOGS.test(path) && asked(page, where)])
         try {
           await check();
         } catch (fault) {

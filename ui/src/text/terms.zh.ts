@@ -23,7 +23,7 @@ export const WHY: Readonly<Record<string, string>> = {
   ticks_missed: "{since} 至 {until} 的[ {count} 次]触发没有运行：可以处理时已超出补跑窗口",
   ticks_superseded: "{since} 至 {until} 的[ {count} 次]触发没有运行：计划被修改",
   ticks_paused: "{since} 至 {until} 的[ {count} 次]触发没有运行：计划已暂停",
-  no_leader: "没有领导者，所以什么都不会被决定或放置",
+  no_leader: "没有主节点，所以什么都不会被决定或放置",
   queue_paused: "{by} 于 {since} 暂停了运行的放置[：{note}]",
   no_executor: "没有代理提供执行器 {executor}（共 {nodes} 个节点）",
   not_portable: "提供执行器 {executor} 的 {nodes} 个节点都不能运行它：它们缺少计划所需的功能",
