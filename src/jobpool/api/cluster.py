@@ -208,7 +208,6 @@ class Cluster:
     async def _own(self, since: Millis, call: Call) -> pb.ClusterDetailResponse:
         """What this server knows by itself."""
         status = await self._operations.server_status(pb.ServerStatusRequest(), call)
-        status.ClearField("header")
         own = next(seen for seen in self._info.servers() if seen.record.id == self._info.server_id)
         commit, lateness = self._pulse.recent()
         led_since = self._pulse.led_since
