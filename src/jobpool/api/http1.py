@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 from jobpool.api.connections import Connections
 from jobpool.api.status import http_body
 from jobpool.kit.pure.durations import SECOND, Millis
-from jobpool.model.errors import InvalidArgument
+from jobpool.model.errors import InvalidArgument, JobpoolError
 
 MAX_HEAD = 64 * 1024
 """Bytes of a request's line and headers."""
@@ -156,7 +156,11 @@ class Http1(HttpToolsProtocol):
                         raise
                     cycle.disconnected = True
 
-            await app(scope, receive, send_while_open)
+            try:
+                await app(scope, receive, send_while_open)
+            except JobpoolError:  # an answer that has begun cannot go on: what is there must not be taken for all
+                cycle.disconnected = True
+                self.transport.abort()
 
         return answer
 

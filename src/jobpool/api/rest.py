@@ -118,7 +118,7 @@ class Gateway:
         call = Call(transport="rest", peer=f"{client[0]}:{client[1]}" if client else "", metadata=headers)
         if name := streamed(route.rpc, request):
             resume(request, headers.get("last-event-id", ""))
-            return EventStream(self._service.stream(name, request, call), self._service.outgoing)
+            return EventStream(self._service.stream(name, request, call), self._service.untaken)
         response = await self._service.call(route.rpc, request, call)
         tag = tag_of(response)
         return Answer(200, encode(response), (("etag", tag),) if tag else ())

@@ -14,7 +14,7 @@ from jobpool.api.http_errors import TooSlow
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import InvalidArgument, TooLarge
 
-_PIECE = 64 * 1024
+PIECE = 64 * 1024
 """Bytes of an answer that are handed to the connection at once; the next wait until it has room."""
 _NOT_MODIFIED = 304
 """Its length would be that of what the client has."""
@@ -115,14 +115,14 @@ async def send_answer(send: Send, answer: Answer, body: Body) -> None:
         await send({"type": "http.response.body", "body": rest, "more_body": True})
         await body.discard()
         rest = b""
-    for at in range(0, len(rest) - _PIECE, _PIECE):
-        await send({"type": "http.response.body", "body": rest[at : at + _PIECE], "more_body": True})
+    for at in range(0, len(rest) - PIECE, PIECE):
+        await send({"type": "http.response.body", "body": rest[at : at + PIECE], "more_body": True})
     await send({"type": "http.response.body", "body": rest[_last_piece(len(rest)) :]})
 
 
 def _last_piece(size: int) -> int:
     """Where the last of the pieces begins."""
-    return (size - 1) // _PIECE * _PIECE if size else 0
+    return (size - 1) // PIECE * PIECE if size else 0
 
 
 def refuse_body(body: Body) -> None:

@@ -107,7 +107,7 @@ ServerStream: TypeAlias = Callable[..., AsyncGenerator[Message, None]]
 class Service:
     """The table of calls. An RPC without a handler answers Unimplemented, by name.
 
-    Whoever sends an answer counts it in `outgoing` meanwhile, one of a stream by gRPC in `untaken`.
+    Whoever sends an answer counts it in `outgoing` meanwhile, one of a stream in `untaken`.
     """
 
     def __init__(

@@ -12,8 +12,9 @@ from contextlib import aclosing
 from google.protobuf.message import Message
 from starlette.types import Receive, Send
 
-from jobpool.api.outgoing import Outgoing
+from jobpool.api.rest_body import PIECE
 from jobpool.api.status import http_body
+from jobpool.api.untaken import Untaken
 from jobpool.model.errors import InvalidArgument, JobpoolError, Unavailable
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.json import dump, encode
@@ -50,12 +51,15 @@ def resume(request: Message, last_event_id: str) -> None:
 class EventStream:
     """The answers of one call, as events."""
 
-    def __init__(self, answers: AsyncGenerator[Message, None], outgoing: Outgoing) -> None:
+    def __init__(self, answers: AsyncGenerator[Message, None], untaken: Untaken) -> None:
         self._answers = answers
-        self._outgoing = outgoing
+        self._untaken = untaken
 
     async def send(self, send: Send, receive: Receive, *, head_only: bool) -> None:
-        """Until the stream ends or the client has gone. Raises JobpoolError before anything was sent."""
+        """Until the stream ends or the client has gone.
+
+        Raises JobpoolError before anything was sent, and later for a client that does not read: it is to be cut off.
+        """
         async with aclosing(self._answers) as answers:
             first = await anext(answers, None)
             await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
@@ -74,20 +78,29 @@ class EventStream:
                 await asyncio.gather(telling, gone, return_exceptions=True)
 
     async def _tell(self, first: Message, answers: AsyncGenerator[Message, None], send: Send) -> None:
-        await self._send(events_of(first), send)
-        try:
-            async for answer in answers:
-                await self._send(events_of(answer), send)
-            last = b"event: end\ndata: {}\n\n"
-        except Unavailable as cut:
-            last = f": {cut.reason}\n\n".encode()  # the client comes back by itself, here or elsewhere
-        except JobpoolError as error:
-            last = b"event: failed\ndata: " + http_body(error) + b"\n\n"
+        """Raises Unavailable for who does not read: an event may be half-way, so nothing further can be told."""
+        answer: Message | None = first
+        last = b""
+        while answer is not None:
+            await self._send(events_of(answer), send)
+            answer, last = await _next(answers)
         await send({"type": "http.response.body", "body": last})
 
     async def _send(self, text: bytes, send: Send) -> None:
-        with self._outgoing.sending(len(text)):
-            await send({"type": "http.response.body", "body": text, "more_body": True})
+        async with self._untaken.handing(len(text), within=None):
+            for at in range(0, len(text), PIECE):
+                await send({"type": "http.response.body", "body": text[at : at + PIECE], "more_body": True})
+
+
+async def _next(answers: AsyncGenerator[Message, None]) -> tuple[Message | None, bytes]:
+    """The next answer; None at the end, with what is told of it."""
+    try:
+        answer = await anext(answers, None)
+    except Unavailable as cut:
+        return None, f": {cut.reason}\n\n".encode()  # the client comes back by itself, here or elsewhere
+    except JobpoolError as error:
+        return None, b"event: failed\ndata: " + http_body(error) + b"\n\n"
+    return answer, b"event: end\ndata: {}\n\n"
 
 
 def events_of(answer: Message) -> bytes:

@@ -223,9 +223,9 @@ def test_a_fold_builds_nothing_while_nobody_watches(monkeypatch: pytest.MonkeyPa
 def test_what_was_built_for_one_serves_the_next_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[int] = []
 
-    def counted(item: Item, n: int, state: State) -> pb.ScheduleChange:
+    def counted(item: Item, n: int, state: State, *, brief: bool) -> pb.ScheduleChange:
         built.append(n)
-        return message_of(item, n, state)
+        return message_of(item, n, state, brief=brief)
 
     monkeypatch.setattr(ring, "message_of", counted)
     replica, changes = ringed()

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from itertools import islice
 from typing import Any
 
 import aiohttp
@@ -12,9 +14,11 @@ import pytest
 from jobpool.api.handlers import build_service
 from jobpool.api.listener import Listener, ListenerConfig
 from jobpool.api.open_streams import OpenStreams
+from jobpool.api.outgoing import Outgoing
 from jobpool.api.rest import Gateway
 from jobpool.api.service import Service
 from jobpool.api.snapshots import Snapshots
+from jobpool.api.untaken import Untaken
 from jobpool.client import Client
 from jobpool.client.watch import Change
 from jobpool.kit.effects.dice import Dice
@@ -24,6 +28,8 @@ from jobpool.wire import jobpool_pb2 as pb
 from tests.unit.api.nouns import SECOND, World, given, world_of
 
 pytestmark = pytest.mark.timeout(30)
+
+MIB = 1024 * 1024
 
 
 class Site:
@@ -52,6 +58,47 @@ class Site:
         self.streams.close()
         async with asyncio.timeout(5):
             await self.listener.close(60 * SECOND)
+
+
+async def test_events_that_nobody_reads_are_cut_off_and_keep_nobody_from_lists() -> None:
+    """The oldest: some hundred of them held a gigabyte, and whoever asked for a page of plans was refused."""
+    async with AsyncExitStack() as stack:
+        (site,) = await stack.enter_async_context(sites(1))
+        site.service.untaken = untaken = Untaken(MIB)
+        site.service.outgoing = Outgoing(0)
+        for number in range(200):
+            await site.world.add_plan(f"p{number}", executor="rest", parameters=f'{{"url": "http://{"x" * 50_000}/"}}')
+        host, _, port = site.endpoint.rpartition(":")
+        silent = []
+        for _ in range(4):
+            narrow = socket.create_connection((host, int(port)))
+            narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 128 * 1024)
+            reader, writer = await asyncio.open_connection(sock=narrow)
+            stack.callback(writer.close)
+            writer.write(f"GET /v3/schedule/watch?snapshot=true HTTP/1.1\r\nHost: {site.endpoint}\r\n\r\n".encode())
+            silent.append(reader)
+            await reader.readline()
+        client = await stack.enter_async_context(Client([site.endpoint]))
+        asked = pb.SchedulePlanListRequest(pageSize=1, pageNumber=1)
+        while len(site.streams) > 1 or not untaken.held:
+            assert (await client.plan_list(asked)).totalElements == 200
+        assert untaken.held < 2 * MIB
+        reading = [asyncio.get_running_loop().create_task(_ends_well(reader)) for reader in silent]
+        ends = [await end for end in islice(asyncio.as_completed(reading), 3)]
+        assert ends == [False, False, False]
+        for task in reading:
+            task.cancel()
+
+
+async def _ends_well(reader: asyncio.StreamReader) -> bool:
+    """Whether an answer in chunks ends with the last chunk."""
+    said = b""
+    try:
+        while piece := await reader.read(MIB):
+            said = (said + piece)[-5:]
+    except ConnectionResetError:
+        return False
+    return said == b"0\r\n\r\n"
 
 
 @asynccontextmanager
