@@ -22,7 +22,7 @@ await walk(async (here) => {
   const strip = page.getByRole("application", { name: /next 24 hours/ });
   await strip.focus();
   await page.keyboard.press("h");
-  await page.locator(".strip .tip", { hasText: "herd" }).waitFor();
+  await page.locator(".upcoming .tip", { hasText: "herd" }).waitFor();
   await here.picture("strip-herd");
   await page.keyboard.press("Enter");
   const due = page.getByRole("region", { name: "Plans of the chosen minute" });

@@ -9,6 +9,8 @@ export type View =
   | { readonly page: "plan"; readonly namespace: string; readonly id: string }
   | { readonly page: "runs" }
   | { readonly page: "run"; readonly id: string }
+  | { readonly page: "nodes" }
+  | { readonly page: "node"; readonly id: string }
   | { readonly page: "cluster" }
   | { readonly page: "timeline" }
   | { readonly page: "none" };
@@ -23,6 +25,8 @@ export function view(path: string): View {
   if (page === "plans" && first !== undefined && second !== undefined) return { page: "plan", namespace: first, id: second };
   if (page === "runs" && first === undefined) return { page };
   if (page === "runs" && first !== undefined && second === undefined) return { page: "run", id: first };
+  if (page === "nodes" && first === undefined) return { page };
+  if (page === "nodes" && first !== undefined && second === undefined) return { page: "node", id: first };
   if (page === "cluster" && first === undefined) return { page };
   if (page === "timeline" && first === undefined) return { page };
   return { page: "none" };
@@ -41,6 +45,8 @@ export const to = {
   plans: () => `${ROOT}plans`,
   plan: (namespace: string, id: string) => `${ROOT}plans/${encodeURIComponent(namespace)}/${encodeURIComponent(id)}`,
   runs: (query: Readonly<Record<string, string>> = {}) => withQuery(`${ROOT}runs`, query),
+  nodes: () => `${ROOT}nodes`,
+  node: (id: string) => `${ROOT}nodes/${encodeURIComponent(id)}`,
   cluster: () => `${ROOT}cluster`,
   timeline: (query: Readonly<Record<string, string>> = {}) => withQuery(`${ROOT}timeline`, query),
   run: (id: string) => `${ROOT}runs/${encodeURIComponent(id)}`,

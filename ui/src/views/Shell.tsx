@@ -17,10 +17,12 @@ const PAGES: readonly { readonly name: Key; readonly address: string; readonly v
   { name: "nav.plans", address: to.plans(), views: ["plans", "plan"] },
   { name: "nav.runs", address: to.runs(), views: ["runs", "run"] },
   { name: "nav.timeline", address: to.timeline(), views: ["timeline"] },
+  { name: "nav.nodes", address: to.nodes(), views: ["nodes", "node"] },
   { name: "nav.cluster", address: to.cluster(), views: ["cluster"] },
 ];
 
 const loadTimeline = () => import("./TimelinePage").then((page) => page.TimelinePage);
+const loadNodes = () => import("./NodesPage").then((page) => page.NodesPage);
 const loadCluster = () => import("./ClusterPage").then((page) => page.ClusterPage);
 
 export function Shell() {
@@ -76,6 +78,9 @@ function Page({ view: here }: { view: View }) {
       return <RunPage key={here.id} id={here.id} />;
     case "cluster":
       return <Later load={loadCluster} />;
+    case "nodes":
+    case "node":
+      return <Later load={loadNodes} />;
     case "timeline":
       return <Later load={loadTimeline} />;
     default:

@@ -27,7 +27,7 @@ export function Strip({ namespace }: { namespace: string }) {
   const counts = (value?.counts ?? []).map(Number);
   const herds = value?.herds ?? [];
   return (
-    <section class="strip" aria-labelledby="strip-title">
+    <section class="upcoming" aria-labelledby="strip-title">
       <header class="line">
         <h2 id="strip-title">{t("strip.title")}</h2>
         <span class="soft" role="status">
