@@ -7,8 +7,8 @@ function bar(id: string, due: number, finished?: number, more: Partial<Bar> = {}
 }
 
 describe("lanes", () => {
-  const ids = (bars: Bar[], by: "plan" | "node" = "plan", least = 0) =>
-    lanes(bars, by, 1000, least).map((lane) => [lane.key, lane.top, lane.rows.map((row) => row.map((one) => one.id))]);
+  const ids = (bars: Bar[], by: "plan" | "node" = "plan") =>
+    lanes(bars, by, 1000).map((lane) => [lane.key, lane.top, lane.rows.map((row) => row.map((one) => one.id))]);
 
   it("put what overlaps below each other, and what does not beside", () => {
     expect(ids([bar("a", 0, 10), bar("b", 5, 15), bar("c", 10, 20)])).toEqual([["default/p", 0, [["a", "c"], ["b"]]]]);
@@ -19,8 +19,8 @@ describe("lanes", () => {
   it("reach to now for what goes on", () => {
     expect(ids([bar("a", 0), bar("b", 999, 1000)])).toEqual([["default/p", 0, [["a"], ["b"]]]]);
   });
-  it("give short ones room", () => {
-    expect(ids([bar("a", 0, 1), bar("b", 2, 3)], "plan", 5)).toEqual([["default/p", 0, [["a"], ["b"]]]]);
+  it("stack nothing that was not at once, however near", () => {
+    expect(ids([bar("a", 0, 1), bar("b", 1, 2), bar("c", 2, 2)])).toEqual([["default/p", 0, [["a", "b", "c"]]]]);
   });
   it("are by name, and leave out by node what had none", () => {
     const bars = [bar("a", 0, 1, { node: "y" }), bar("b", 0, 1, { node: "" }), bar("c", 0, 1, { node: "x" }), bar("d", 0, 1, { node: "x" })];

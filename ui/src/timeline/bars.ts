@@ -71,8 +71,8 @@ export function lateness(bar: Bar, now: number): number {
   return Math.max(0, (bar.started ?? bar.finished ?? now) - bar.due);
 }
 
-/** Lanes by name. Bars of one row do not overlap; `least` is how much room each takes whatever its length. */
-export function lanes(bars: Iterable<Bar>, by: By, now: number, least: number): Lane[] {
+/** Lanes by name; as many rows as there were runs at once, so that bars of one row do not overlap. */
+export function lanes(bars: Iterable<Bar>, by: By, now: number): Lane[] {
   const found = new Map<string, Bar[]>();
   for (const bar of bars) {
     const key = by === "node" ? bar.node : `${bar.namespace}/${bar.plan}`;
@@ -83,14 +83,14 @@ export function lanes(bars: Iterable<Bar>, by: By, now: number, least: number): 
   }
   let top = 0;
   return [...found.keys()].sort().map((key) => {
-    const rows = packed(found.get(key) ?? [], now, least);
+    const rows = packed(found.get(key) ?? [], now);
     const lane = { key, top, rows };
     top += rows.length;
     return lane;
   });
 }
 
-function packed(bars: Bar[], now: number, least: number): Bar[][] {
+function packed(bars: Bar[], now: number): Bar[][] {
   const ordered = bars.map((bar) => ({ bar, ...extent(bar, now) })).sort((one, other) => one.first - other.first || (one.bar.id < other.bar.id ? -1 : 1));
   const rows: Bar[][] = [];
   const ends: number[] = [];
@@ -98,7 +98,7 @@ function packed(bars: Bar[], now: number, least: number): Bar[][] {
     let row = ends.findIndex((end) => end <= first);
     if (row < 0) row = rows.push([]) - 1;
     rows[row]?.push(bar);
-    ends[row] = Math.max(last, first + least);
+    ends[row] = last;
   }
   return rows;
 }

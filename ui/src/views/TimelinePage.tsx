@@ -20,7 +20,6 @@ const LENGTHS = [HOUR / 4, HOUR, 6 * HOUR, 24 * HOUR, 7 * 24 * HOUR];
 /** What is left free at the right of now. */
 const AHEAD = 0.04;
 const STATUSES = ["pending", "running", "complete", "failed", "cancelled", "expired", "skipped", "unknown"];
-const LEAST_PIXELS = 4;
 
 function wantedOf(address: URLSearchParams): Wanted {
   const get = (name: string) => address.get(name) ?? "";
@@ -62,8 +61,7 @@ export function TimelinePage() {
   const found = useBars(wanted, span, follows);
   const now = clock + found.ahead;
   const open = query.value.get("run") ?? "";
-  const least = ((span.until - span.from) / 1000) * LEAST_PIXELS;
-  const drawn = useMemo(() => lanes(found.bars, wanted.by, now, least), [found.bars, wanted.by, now, least]);
+  const drawn = useMemo(() => lanes(found.bars, wanted.by, now), [found.bars, wanted.by, now]);
   return (
     <div class={open ? "beside" : ""}>
       <section class="timeline" aria-label={t("timeline.title")}>
