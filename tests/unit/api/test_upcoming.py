@@ -1,13 +1,19 @@
 """What is to start in the hours to come, as it is counted, as plans change, and which minutes are herds."""
 
 import asyncio
+from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from jobpool.model.errors import InvalidArgument
+from jobpool.testing.clock import settle
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import timestamp
-from tests.unit.api.nouns import MINUTE, NOW, World, joined
+from tests.unit.api.nouns import MINUTE, NOW, World, joined, world_of
 
 FIRST = NOW - NOW % MINUTE
 HOUR = 60
@@ -175,3 +181,51 @@ async def test_counting_that_takes_too_long_says_so_and_goes_on(world: World, mo
     await world.ask("Upcoming", asking())
     last = await world.ask("Upcoming", asking())
     assert (last.complete, last.counted, last.plans, sum(last.counts)) == (True, 40, 40, 40 * 24)
+
+
+SPECS = ["* * * * *", "*/20 * * * * *", "30 2 * * *", "H * * * *", "@every 7s", "@every 90s", "0 3,15 * * MON-FRI"]
+HOURS = 3
+"""Of what previews are compared with."""
+zones = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"])
+bounds = st.none() | st.integers(-3 * HOUR * MINUTE, 27 * HOUR * MINUTE)
+plans = st.lists(st.tuples(st.sampled_from(SPECS), zones, bounds, bounds), max_size=4)
+# Days on which clocks change, and one on which none does.
+begins = st.sampled_from(
+    [1_774_742_400_000, 1_792_886_400_000, 1_772_928_000_000, 1_793_491_200_000, 1_780_012_800_000]
+)
+
+
+@pytest.mark.invariant("C-7")
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(plans, begins, st.integers(0, 24 * HOUR))
+def test_counts_are_what_previews_list(plans, begin, later) -> None:
+    begin += later * MINUTE
+
+    async def story() -> None:
+        async with world_of(at=begin) as world:
+            twin: Counter[int] = Counter()
+            for number, (spec, zone, start, end) in enumerate(plans):
+                periodic = pb.PeriodicConfig(spec=spec, time_zone=zone)
+                if start is not None:
+                    periodic.start_time.CopyFrom(timestamp(begin + start))
+                if end is not None and end > max(start or 0, 0):
+                    periodic.end_time.CopyFrom(timestamp(begin + end))
+                with suppress(InvalidArgument):  # one without a tick to come is refused
+                    await world.add_plan(f"p{number}", periodic=periodic)
+                    twin.update(await previewed(world, f"p{number}", begin))
+            await settle()
+            assert await counts(world, hours=HOURS, **{"from": timestamp(begin)}) == dict(twin)
+
+    asyncio.run(story())
+
+
+async def previewed(world: World, plan_id: str, begin: int) -> list[int]:
+    """The minute of each tick of these hours, as PlanPreview lists them."""
+    found, after, until = list[int](), begin - 1, begin + HOURS * HOUR * MINUTE
+    while True:
+        request = pb.PlanPreviewRequest(id=plan_id, namespace="default", n=1000, after=timestamp(after))
+        times = [tick.time.ToMilliseconds() for tick in (await world.ask("PlanPreview", request)).data]
+        found += [(time - begin) // MINUTE for time in times if time < until]
+        if len(times) < 1000 or times[-1] >= until:
+            return found
+        after = times[-1]
