@@ -1,21 +1,25 @@
 """How many starts each minute to come has, counted once over all plans and then kept as plans change.
 
 What a plan adds is a function of the plan and the window alone, so it is taken away again without having been kept.
+Plans that start in the same minutes stand together: who starts in one minute is asked of each such group once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from jobpool.kit.pure.durations import MINUTE, Millis
 from jobpool.kit.pure.tally import Tally
 from jobpool.model.errors import BadSchedule
 from jobpool.model.plan import Plan
 from jobpool.store.commands.ticks import timetable_of
-from jobpool.timetable import Share, minutes_within
+from jobpool.timetable import Share, first_tick, minutes_within
 
 DAY_MINUTES = 1440
 _STEP = 360
 """Minutes between the beginnings of windows: so often all plans are counted anew while somebody looks."""
 _COUNT = DAY_MINUTES + _STEP
+
+_Group = tuple[str, tuple[Share, ...]]
+"""A namespace, and what each plan of the group adds."""
 
 
 class Window:
@@ -31,6 +35,7 @@ class Window:
         self._plans = 0
         self._all = Tally()
         self._in: dict[str, Tally] = {}
+        self._alike: dict[_Group, dict[str, Plan]] = {}
 
     @property
     def waiting(self) -> int:
@@ -52,34 +57,55 @@ class Window:
         if new is not None:
             self._waiting[new.key] = new
 
-    def step(self, most: int) -> None:
-        """Count so many of what is noted."""
-        for _ in range(most):
-            if self._leaving:
-                self._remove(self._leaving.pop())
-            elif self._waiting:
-                self._add(self._waiting.popitem()[1])
+    def step(self) -> None:
+        """Count one of what is noted."""
+        if self._leaving:
+            self._remove(self._leaving.pop())
+        elif self._waiting:
+            self._add(self._waiting.popitem()[1])
+
+    def covers(self, minute: int) -> bool:
+        return self.first <= minute < self.first + _COUNT
 
     def counts(self, minute: int, count: int, namespace: str = "") -> list[int]:
         """The starts of `count` minutes from `minute` on."""
         tally = self._in.get(namespace) if namespace else self._all
         return [0] * count if tally is None else tally.read(minute - self.first, count)
 
+    def starting(self, minute: int, namespace: str = "") -> Iterator[tuple[int, Mapping[str, Plan]]]:
+        """Each group of plans by id, with how often each of them starts in this minute. Nothing may be counted between.
+
+        One without a start is told as (0, nothing), so that the reader can let others run.
+        """
+        place = minute - self.first
+        for (within, shares), plans in self._alike.items():
+            starts = sum(share.weight for share in shares if share.minutes >> place & 1)
+            yield (starts, plans) if starts and namespace in ("", within) else (0, {})
+
     def _add(self, plan: Plan) -> None:
         self._plans += 1
         own = self._in.setdefault(plan.namespace, Tally())
-        for share in self._shares(plan):
+        shares = self._shares(plan)
+        for share in shares:
             self._all.add(share.minutes, share.weight)
             own.add(share.minutes, share.weight)
+        if shares:
+            self._alike.setdefault((plan.namespace, shares), {})[plan.id] = plan
 
     def _remove(self, plan: Plan) -> None:
         self._plans -= 1
         own = self._in[plan.namespace]
-        for share in self._shares(plan):
+        shares = self._shares(plan)
+        for share in shares:
             self._all.subtract(share.minutes, share.weight)
             own.subtract(share.minutes, share.weight)
+        if shares:
+            group = self._alike[plan.namespace, shares]
+            del group[plan.id]
+            if not group:
+                del self._alike[plan.namespace, shares]
 
-    def _shares(self, plan: Plan) -> Sequence[Share]:
+    def _shares(self, plan: Plan) -> tuple[Share, ...]:
         periodic = plan.periodic
         if not plan.fires or periodic is None:
             return ()
@@ -87,7 +113,7 @@ class Window:
             timetable = timetable_of(plan, periodic)
         except BadSchedule:
             return ()  # as it stays silent when it is due
-        return minutes_within(timetable, self.first, _COUNT, start=periodic.start_time, end=periodic.end_time)
+        return tuple(minutes_within(timetable, self.first, _COUNT, start=periodic.start_time, end=periodic.end_time))
 
 
 def window_start(minute: int) -> int:
@@ -95,17 +121,14 @@ def window_start(minute: int) -> int:
     return minute - minute % _STEP
 
 
-def starts_in(plan: Plan, minute: int) -> tuple[int, Millis]:
-    """How often a plan starts in a minute, and when first; (0, 0) for one that does not."""
+def first_in(plan: Plan, minute: int) -> Millis | None:
+    """When a plan starts first in a minute; None for one that does not."""
     periodic = plan.periodic
     if not plan.fires or periodic is None:
-        return 0, 0
-    low, high = minute * MINUTE, (minute + 1) * MINUTE - 1
-    low = low if periodic.start_time is None else max(low, periodic.start_time)
-    high = high if periodic.end_time is None else min(high, periodic.end_time)
+        return None
     try:
         timetable = timetable_of(plan, periodic)
     except BadSchedule:
-        return 0, 0
-    found = timetable.count(low - 1, high)
-    return (found, timetable.next(low - 1) or 0) if found > 0 else (0, 0)
+        return None
+    found = first_tick(timetable, after=minute * MINUTE - 1, start=periodic.start_time, end=periodic.end_time)
+    return found if found is not None and found < (minute + 1) * MINUTE else None

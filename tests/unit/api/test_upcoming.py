@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jobpool.api.forecast import Window
 from jobpool.model.errors import InvalidArgument
 from jobpool.testing.clock import settle
 from jobpool.wire import jobpool_pb2 as pb
@@ -172,15 +173,56 @@ async def test_counting_that_takes_too_long_says_so_and_goes_on(world: World, mo
     for number in range(40):
         await add(world, f"p-{number}")
     monkeypatch.setattr("jobpool.api.upcoming._PATIENCE", 0)
-    monkeypatch.setattr("jobpool.api.upcoming._LISTING", 0)
     monkeypatch.setattr("jobpool.api.upcoming._IN_A_SLICE", 1)
     minute = timestamp(FIRST + (-(FIRST // MINUTE) % HOUR) * MINUTE)
     first = await world.ask("Upcoming", asking(minute=minute))
-    assert (first.complete, first.counted, first.plans, sum(first.counts)) == (False, 16, 40, 16 * 24)
-    assert (first.minute.complete, first.minute.plans) == (False, 16)
-    await world.ask("Upcoming", asking())
-    last = await world.ask("Upcoming", asking())
+    assert (first.complete, first.counted, first.plans, sum(first.counts)) == (False, 1, 40, 24)
+    assert (first.minute.complete, first.minute.plans) == (False, 1)
+    for _ in range(38):
+        await world.ask("Upcoming", asking())
+    last = await world.ask("Upcoming", asking(minute=minute))
     assert (last.complete, last.counted, last.plans, sum(last.counts)) == (True, 40, 40, 40 * 24)
+    assert (last.minute.complete, last.minute.plans) == (True, 40)
+
+
+async def test_the_plans_of_a_minute_are_those_counted_as_they_change(world: World) -> None:
+    for number in range(5):
+        await add(world, f"p-{number}")
+    await add(world, "q", "0 * * * * *")
+    at = FIRST + (-(FIRST // MINUTE) % HOUR) * MINUTE
+
+    async def listed(at: int, **fields: Any) -> list[str]:
+        minute = (await world.ask("Upcoming", asking(minute=timestamp(at), **fields))).minute
+        assert (minute.complete, minute.plans) == (True, minute.starts)
+        return [plan.id for plan in minute.data]
+
+    assert await listed(at) == ["p-0", "p-1", "p-2", "p-3", "p-4", "q"]
+    assert await listed(at, limit=2) == ["p-0", "p-1"]
+    await world.ask("PlanOffline", pb.SchedulePlanOfflineRequest(id="p-0", namespace="default"))
+    await world.ask("PlanPause", pb.PlanPauseRequest(id="p-2", namespace="default"))
+    assert await listed(at) == ["p-1", "p-3", "p-4", "q"]
+    assert await listed(at + MINUTE) == ["q"]
+    assert await listed(at + 24 * HOUR * MINUTE * 30) == ["p-1", "p-3", "p-4", "q"]  # another window
+    await world.ask("NameSpaceAdd", pb.ScheduleNameSpaceAddRequest(name="other", job_parallelism_limit=7))
+    assert await listed(at, namespace="other") == []
+
+
+async def test_after_one_dear_plan_others_have_their_turn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(24):
+        await add(world, f"p-{number}")
+    counted = Window.step
+
+    def dear(window: Window) -> None:
+        counted(window)
+        world.clock.pause(6)
+
+    monkeypatch.setattr(Window, "step", dear)
+    asked, turns = world.start("Upcoming", asking()), 0
+    while not asked.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert (await asked).complete
+    assert turns >= 24
 
 
 SPECS = ["* * * * *", "*/20 * * * * *", "30 2 * * *", "H * * * *", "@every 7s", "@every 90s", "0 3,15 * * MON-FRI"]

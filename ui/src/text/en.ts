@@ -82,6 +82,7 @@ export const en = {
   "strip.starts": "Starts: {n}",
   "strip.due": "Plans of the chosen minute",
   "strip.of.plans": "Starts: {n}, plans: {plans}",
+  "strip.part": "Not the whole list: {n} of {total} plans are counted so far. It is read again until it is complete.",
   "strip.more": "Plans not shown: {n}",
   "filter.label": "Filter",
   "filter.text": "Plan, name or id of a run …",

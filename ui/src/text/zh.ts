@@ -84,6 +84,7 @@ export const zh: Words = {
   "strip.starts": "启动 {n} 次",
   "strip.due": "所选分钟的计划",
   "strip.of.plans": "{plans} 个计划，共启动 {n} 次",
+  "strip.part": "列表尚不完整：目前已统计 {total} 个计划中的 {n} 个，将继续读取直到完整。",
   "strip.more": "未显示的计划：{n}",
   "filter.label": "筛选",
   "filter.text": "计划、名称或运行 ID…",

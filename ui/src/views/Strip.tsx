@@ -171,11 +171,17 @@ function Tip({ begin, at, size, count, herd }: { begin: number; at: number; size
 
 function Due({ namespace, minute, close }: { namespace: string; minute: number; close: () => void }) {
   const time = new Date(minute).toISOString();
+  const [again, setAgain] = useState(0);
   const { value, error } = useReading(
     (signal) => get<Upcoming>("upcoming", { namespace, from: time, hours: 1, minute: time }, signal),
-    [namespace, minute],
+    [namespace, minute, again],
   );
   const due = value?.minute;
+  useEffect(() => {
+    if (!due || due.complete) return;
+    const timer = setTimeout(() => setAgain((count) => count + 1), 250);
+    return () => clearTimeout(timer);
+  }, [due]);
   const plans = due?.data ?? [];
   return (
     <div class="due" role="region" aria-label={t("strip.due")} aria-live="polite">
@@ -186,6 +192,9 @@ function Due({ namespace, minute, close }: { namespace: string; minute: number; 
           {t("run.close")}
         </button>
       </p>
+      {due && !due.complete && (
+        <p class="fault">{t("strip.part", { n: number(value?.counted ?? 0), total: number(value?.plans ?? 0) })}</p>
+      )}
       {error && <p class="fault">{error.message}</p>}
       <ul>
         {plans.map((plan) => (
