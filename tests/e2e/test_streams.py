@@ -54,7 +54,8 @@ async def test_streams_are_fed_as_things_happen_and_end_with_the_server(site: Si
             assert await follows == (0, "line 1\nline 2\nline 3\n")
             code, said = await waits
             assert (code, "failed" in said) == (7, True)
-            async with aclosing(client.watch()) as changes:
+            known = await client.plan_detail(pb.SchedulePlanDetailRequest(id="talk", namespace="default"))
+            async with aclosing(client.watch(["plan"], after=str(known.header.revision))) as changes:
                 late = asyncio.get_running_loop().create_task(anext(changes))
                 await client.plan_offline(pb.SchedulePlanOfflineRequest(id="talk", namespace="default"))
                 assert (await late).id == "talk"
