@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bars, moved } from "../src/map/strip";
+import { bars, MINUTE, moved, toCome } from "../src/map/strip";
 
 describe("the strip of minutes", () => {
   it("shows the largest minute below each pixel", () => {
@@ -15,6 +15,25 @@ describe("the strip of minutes", () => {
   });
   it("shows nothing where nothing starts", () => {
     expect(bars([0, 0], new Set(), 2).every((bar) => bar.part === 0)).toBe(true);
+  });
+  it("loses the minutes that have passed", () => {
+    const begin = 1_790_000_040_000;
+    const read = { begin, counts: [4, 1, 7, 2], herds: [0, 2] };
+    const at = begin + 20_000;
+    expect(toCome(read, at, at + 39_999)).toEqual(read);
+    expect(toCome(read, at, begin + MINUTE)).toEqual({ begin: begin + MINUTE, counts: [1, 7, 2], herds: [1] });
+    expect(toCome(read, at, begin + 3 * MINUTE)).toEqual({ begin: begin + 3 * MINUTE, counts: [2], herds: [] });
+    expect(toCome(read, at, begin + 90 * MINUTE)).toEqual({ begin: begin + 4 * MINUTE, counts: [], herds: [] });
+    expect(toCome(read, begin + MINUTE, begin + MINUTE).counts).toEqual([1, 7, 2]);
+  });
+  it("counts minutes also by a clock that is wrong", () => {
+    const begin = 1_790_000_040_000;
+    const read = { begin, counts: [4, 1, 7], herds: [1] };
+    for (const off of [-600, -1, 5, 600]) {
+      const at = begin + off * MINUTE + 20_000;
+      expect(toCome(read, at, at + 30_000)).toEqual(read);
+      expect(toCome(read, at, at + MINUTE)).toEqual({ begin: begin + MINUTE, counts: [1, 7], herds: [0] });
+    }
   });
   it("is walked over by keys, within its ends", () => {
     const herds = new Set([70, 3]);

@@ -6,6 +6,27 @@ export interface Bar {
   readonly herd: boolean;
 }
 
+export const MINUTE = 60_000;
+
+/** Counts by minute from `begin` (ms) on, and the places of herds among them. */
+export interface Minutes {
+  readonly begin: number;
+  readonly counts: readonly number[];
+  readonly herds: readonly number[];
+}
+
+/** What is still to come of what was read at `read` by this clock. One that is minutes off the server's only tells how many have passed. */
+export function toCome({ begin, counts, herds }: Minutes, read: number, now: number): Minutes {
+  const off = Math.floor((read - begin) / MINUTE);
+  const late = off === 1 ? 0 : off; // the minute ended while the answer was on its way
+  const gone = Math.max(0, Math.min(counts.length, Math.floor((now - begin) / MINUTE) - late));
+  return {
+    begin: begin + gone * MINUTE,
+    counts: counts.slice(gone),
+    herds: herds.filter((place) => place >= gone).map((place) => place - gone),
+  };
+}
+
 /** Each pixel shows the largest of the minutes below it. */
 export function bars(counts: readonly number[], herds: ReadonlySet<number>, width: number): readonly Bar[] {
   const most = counts.reduce((largest, count) => Math.max(largest, count), 0);

@@ -1,10 +1,10 @@
 /** The next 24 hours under the map: how much is to start in each minute, by the schedules, and which minutes are herds. */
 import "../styles/strip.css";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get } from "../api/client";
 import type { Upcoming } from "../api/types";
 import { store } from "../live";
-import { bars, moved } from "../map/strip";
+import { bars, MINUTE, moved, toCome } from "../map/strip";
 import { useReading } from "../parts/use";
 import { When } from "../parts/When";
 import { to } from "../route";
@@ -12,7 +12,6 @@ import { dark, viewerZone } from "../settings";
 import { number, t } from "../text";
 import { inZone } from "../time";
 
-const MINUTE = 60_000;
 const HEIGHT = 64;
 const SETTLED = 2_000;
 
@@ -23,15 +22,25 @@ export function Strip({ namespace }: { namespace: string }) {
   useEffect(() => {
     if (value && !value.complete) round.soon();
   }, [value]);
-  const begin = value?.from ? Date.parse(value.from) : 0;
-  const counts = (value?.counts ?? []).map(Number);
-  const herds = value?.herds ?? [];
+  const now = useMinute();
+  const read = useMemo(() => Date.now(), [value]);
+  const { begin, counts, herds } = useMemo(
+    () =>
+      toCome(
+        { begin: value?.from ? Date.parse(value.from) : 0, counts: (value?.counts ?? []).map(Number), herds: value?.herds ?? [] },
+        read,
+        Math.max(now, read),
+      ),
+    [value, now],
+  );
+  const marked = useMemo(() => new Set(herds), [herds]);
   return (
     <section class="upcoming" aria-labelledby="strip-title">
       <header class="line">
         <h2 id="strip-title">{t("strip.title")}</h2>
+        {value?.complete && <span class="soft">{total(counts)}</span>}
         <span class="soft" role="status">
-          {value && (value.complete ? total(counts) : t("strip.counting", { n: number(value.counted ?? 0), total: number(value.plans ?? 0) }))}
+          {value && !value.complete && t("strip.counting", { n: number(value.counted ?? 0), total: number(value.plans ?? 0) })}
         </span>
         {herds.length > 0 && (
           <mark data-herds={herds.length} title={t("strip.herd.rule", { n: number(Number(value?.herd_above ?? 0)) })}>
@@ -45,7 +54,7 @@ export function Strip({ namespace }: { namespace: string }) {
         ))}
       </header>
       {error && <p class="fault">{error.message}</p>}
-      <Bars begin={begin} counts={counts} herds={new Set(herds)} choose={setChosen} />
+      <Bars begin={begin} counts={counts} herds={marked} choose={setChosen} />
       {chosen !== undefined && <Due namespace={namespace} minute={chosen} close={() => setChosen(undefined)} />}
     </section>
   );
@@ -53,6 +62,16 @@ export function Strip({ namespace }: { namespace: string }) {
 
 function total(counts: readonly number[]): string {
   return t("strip.total", { n: number(counts.reduce((sum, count) => sum + count, 0)) });
+}
+
+/** The time, anew as each minute begins. */
+function useMinute(): number {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    const timer = setTimeout(() => setNow(Date.now()), MINUTE - (Date.now() % MINUTE));
+    return () => clearTimeout(timer);
+  }, [now]);
+  return now;
 }
 
 /** Grows soon after schedules have changed, when the hour is over, and when it is asked to. */
@@ -87,7 +106,9 @@ interface BarsProps {
 function Bars({ begin, counts, herds, choose }: BarsProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [width, setWidth] = useState(0);
-  const [cursor, setCursor] = useState<number>();
+  const [pointed, point] = useState<number>();
+  const cursor = pointed === undefined || pointed < begin ? undefined : (pointed - begin) / MINUTE;
+  const setCursor = (place: number | undefined) => point(place === undefined ? undefined : begin + place * MINUTE);
   const light = dark.value;
   useLayoutEffect(() => {
     const element = canvas.current;
