@@ -1,4 +1,4 @@
-/** Sees the node and its load, takes it out of work and drains it, and gives it work again. See `common.mjs`. */
+/** Sees the node and its load, takes it out of work, drains it in each way there is, and forgets it. See `common.mjs`. */
 import { walk } from "./common.mjs";
 
 await walk(async (here) => {
@@ -23,10 +23,32 @@ await walk(async (here) => {
   await page.getByLabel(/Time until the deadline/).fill("30m");
   await here.picture("node-drain");
   await agree("Drain");
-  await page.getByRole("status").getByText("draining: 1 runs left").waitFor();
-  await page.getByRole("button", { name: "Cancel the drain" }).click();
-  await agree("Cancel the drain");
+  await page.getByRole("status").getByText("draining, runs left: 1").waitFor();
+  const cancel = async (answer) => {
+    await page.getByRole("button", { name: "Cancel the drain" }).click();
+    if (answer) await page.getByRole("radio", { name: answer }).check();
+    await agree("Cancel the drain");
+  };
+  await cancel(undefined);
+  await page.locator("dialog:has(input[name=then]:invalid)").waitFor(); // it is not cancelled without an answer
+  await here.picture("node-cancel");
+  await page.getByRole("dialog").getByRole("button").first().click();
+  await cancel("it takes none");
+  await page.getByRole("status").getByText("takes none").waitFor();
+  await page.getByRole("button", { name: "Drain", exact: true }).click();
+  await agree("Drain");
+  await page.getByRole("status").getByText("draining, runs left: 1").waitFor();
+  await cancel("it takes new work again");
   await page.getByRole("status").getByText("takes new work").waitFor();
+  await page.getByRole("button", { name: "Drain now" }).click();
+  await page.getByText("are not waited for").waitFor();
+  await agree("Drain now");
+  await page.getByText("It has no runs now.").waitFor();
+  await page.getByRole("status").getByText("takes none").waitFor();
+  await here.ask("agent stop");
+  await page.getByRole("button", { name: "Forget it" }).click({ timeout: 60_000 }); // it may take its silence to know that it is down
+  await agree("Forget it");
+  await page.getByText("No agent is here").waitFor();
   await here.width(390);
   await here.fits();
 });

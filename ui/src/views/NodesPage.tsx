@@ -1,20 +1,33 @@
 /** The nodes: how they are, how full they are, and an operator's switches; one node with the runs it has now. */
 import "../styles/nodes.css";
-import { post, segment } from "../api/client";
 import type { Node } from "../api/types";
 import { store } from "../live";
 import type { Run } from "../live/store";
-import { Ask } from "../parts/Ask";
 import { Rows } from "../parts/Rows";
 import { StatusDot } from "../parts/StatusDot";
 import { When } from "../parts/When";
 import { path, to, view } from "../route";
 import { viewerZone } from "../settings";
 import { number, status, t } from "../text";
+import type { Key } from "../text/en";
 import { Hint } from "./MapPage";
+import { NodeSwitches } from "./NodeSwitches";
 
 const DOTS: Readonly<Record<string, string>> = { ready: "complete", down: "failed", disconnected: "unknown", initializing: "pending" };
+
+/** What agents may have said of themselves: a column is there when one has. */
+const TOLD: readonly Told[] = [
+  { head: "nodes.executors", said: (node) => (node.executors ?? []).join(", ") },
+  { head: "nodes.version", said: (node) => node.version ?? "" },
+  { head: "nodes.server", said: (node) => node.server ?? "" },
+];
+const AT_WORK = new Set(["running", "unknown"]);
 const AGENT = "jobpool_agent agent --executors rest,noop,shell";
+
+interface Told {
+  readonly head: Key;
+  readonly said: (node: Node) => string;
+}
 
 export function NodesPage() {
   const version = store.version.value;
@@ -22,6 +35,7 @@ export function NodesPage() {
   if (here.page === "node") return <NodePage id={here.id} />;
   const nodes = [...store.nodes.values()].sort((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1));
   const held = liveByNode();
+  const told = TOLD.filter((one) => nodes.some(one.said));
   return (
     <section class="list nodes">
       <h1>{t("nav.nodes")}</h1>
@@ -30,9 +44,9 @@ export function NodesPage() {
         <Rows
           items={nodes}
           label={t("nav.nodes")}
-          heads={[t("nodes.name"), t("run.status"), t("nodes.load"), t("nodes.work"), t("nodes.executors"), t("nodes.version"), t("nodes.server"), t("nodes.heard")]}
+          heads={[t("nodes.name"), t("run.status"), t("nodes.load"), t("nodes.work"), ...told.map((one) => t(one.head)), t("nodes.heard")]}
           keyOf={(node) => node.ID ?? ""}
-          row={(node) => cells(node, held.get(node.ID ?? "")?.length ?? 0)}
+          row={(node) => cells(node, held.get(node.ID ?? "")?.length ?? 0, told)}
           version={version}
         />
       )}
@@ -44,26 +58,24 @@ function nameOf(node: Node): string {
   return node.name || node.ID || "";
 }
 
-/** The live runs of each node. */
+/** What each node is at: a run that waits names the node of its last attempt, and is not there any more. */
 function liveByNode(): ReadonlyMap<string, readonly Run[]> {
   const found = new Map<string, Run[]>();
   for (const run of store.runs.values()) {
-    if (!run.node) continue;
+    if (!run.node || !AT_WORK.has(run.status)) continue;
     const runs = found.get(run.node);
     runs ? runs.push(run) : found.set(run.node, [run]);
   }
   return found;
 }
 
-function cells(node: Node, running: number) {
+function cells(node: Node, running: number, told: readonly Told[]) {
   return [
     <a href={to.node(node.ID ?? "")}>{nameOf(node)}</a>,
     <State node={node} />,
     <Load node={node} running={running} />,
     <Work node={node} running={running} />,
-    (node.executors ?? []).join(", "),
-    node.version,
-    node.server,
+    ...told.map((one) => one.said(node)),
     <When time={node.updated_at} zone={viewerZone} />,
   ];
 }
@@ -109,8 +121,9 @@ function NodePage({ id }: { id: string }) {
       <p class="line">
         <State node={node} /> <Load node={node} running={runs.length} /> <b role="status"><Work node={node} running={runs.length} /></b>
       </p>
+      {node.status !== "ready" && node.status_description && <p class="soft">{node.status_description}</p>}
       {node.eligibility_description && <p class="soft">{node.eligibility_description}</p>}
-      <Switches node={node} running={runs.length} />
+      <NodeSwitches node={node} name={nameOf(node)} running={runs.length} />
       <Facts node={node} />
       <h2>{t("nodes.runs")}</h2>
       {runs.length === 0 && <p class="soft">{t("nodes.idle")}</p>}
@@ -128,57 +141,15 @@ function NodePage({ id }: { id: string }) {
   );
 }
 
-function Switches({ node, running }: { node: Node; running: number }) {
-  const at = `nodes/${segment(node.ID ?? "")}`;
-  const name = nameOf(node);
-  const note = (form: FormData) => String(form.get("note") ?? "");
-  const drain = (form: FormData) => post<object>(`${at}/drain`, { enable: true, deadline: String(form.get("deadline") ?? ""), description: note(form) });
-  const letWork = (eligible: boolean) => (form: FormData) => post<object>(`${at}/eligibility`, { eligible, description: note(form) });
-  const done = (act: (form: FormData) => Promise<object>) => async (form: FormData) => void (await act(form));
-  const field = (
-    <label class="field">
-      {t("plan.note")}
-      <input name="note" maxLength={512} />
-    </label>
-  );
-  if (node.drain)
-    return (
-      <p class="buttons">
-        <Ask button={t("nodes.cancel")} title={t("nodes.cancel.ask", { name })} does={t("nodes.cancel.does")} act={done(() => post<object>(`${at}/drain`, { enable: false, eligible: true }))} />
-      </p>
-    );
-  return (
-    <p class="buttons">
-      {node.eligibility === "ineligible" ? (
-        <Ask button={t("nodes.let")} title={t("nodes.let.ask", { name })} does={t("nodes.let.does")} act={done(letWork(true))} />
-      ) : (
-        <Ask button={t("nodes.hold")} title={t("nodes.hold.ask", { name })} does={t("nodes.hold.does")} act={done(letWork(false))}>
-          {field}
-        </Ask>
-      )}
-      <Ask danger button={t("nodes.drain")} title={t("nodes.drain.ask", { name })} does={t("nodes.drain.does", { n: number(running) })} act={done(drain)}>
-        <label class="field">
-          {t("nodes.deadline")}
-          <input name="deadline" placeholder="10m" maxLength={20} />
-        </label>
-        {field}
-      </Ask>
-    </p>
-  );
-}
-
 function Facts({ node }: { node: Node }) {
   const attributes = Object.entries(node.attributes ?? {}).sort();
   return (
     <dl class="facts">
       <dt>ID</dt>
       <dd>{node.ID}</dd>
-      <dt>{t("nodes.executors")}</dt>
-      <dd>{(node.executors ?? []).join(", ")}</dd>
-      <dt>{t("nodes.version")}</dt>
-      <dd>{node.version}</dd>
-      <dt>{t("nodes.server")}</dt>
-      <dd>{node.server}</dd>
+      {TOLD.filter((one) => one.said(node)).map((one) => [<dt key={`${one.head}:`}>{t(one.head)}</dt>, <dd key={one.head}>{one.said(node)}</dd>])}
+      <dt>{t("nodes.capacity")}</dt>
+      <dd>{number(node.capacity ?? 0)}</dd>
       <dt>{t("nodes.since")}</dt>
       <dd>
         <When time={node.started_at} zone={viewerZone} />
