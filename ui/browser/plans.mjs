@@ -30,10 +30,51 @@ await walk(async (here) => {
     await page.getByText("Rules").first().click();
     await page.getByLabel("Day of month and day of week").selectOption("all");
     await page.locator(".fires mark", { hasText: "the clock goes forward" }).first().waitFor();
+    await page.locator("summary", { hasText: "More" }).click();
+    await page.getByLabel("Retries").fill("2");
+    await refusedOnce(page.getByLabel("Labels"), "team=night\nno label=x", "labels", "team=night\nsystem=a=b");
+    await refusedOnce(page.getByLabel("Labels"), "team=night\nteam=day", "The label team is there twice", "team=night\nsystem=a=b");
+    await refusedOnce(page.getByLabel("Retried only after"), "bad luck", "retry.on", "timeout, exit_nonzero");
+    await refusedOnce(page.getByLabel("Late ticks, how many"), "0", "catch_up.max_runs", "7");
     await here.picture("plan-new");
     await page.getByRole("button", { name: "Add plan" }).click();
     await page.waitForURL(/\/ui\/plans\/default\/sleeper$/);
     await page.getByText(HOSTILE).waitFor();
+  }
+
+  /** What is refused is said at the field; then it is mended. */
+  async function refusedOnce(field, wrong, word, right) {
+    await field.fill(wrong);
+    await said(word);
+    assert.equal(await field.getAttribute("aria-invalid"), "true");
+    await field.fill(right);
+    await page.locator("[data-valid=yes]").waitFor();
+    assert.equal(await field.getAttribute("aria-invalid"), "false");
+  }
+
+  /** What is in the fold comes back in it, and what is emptied there is gone. */
+  async function more() {
+    await page.goto(`${here.url}/ui/plans/default/sleeper?edit=1`);
+    await page.locator("summary", { hasText: "More" }).click();
+    assert.equal(await page.getByLabel("Labels").inputValue(), "system=a=b\nteam=night");
+    assert.equal(await page.getByLabel("Retried only after").inputValue(), "timeout, exit_nonzero");
+    await page.getByLabel("Labels").fill("team=day");
+    await page.getByLabel("Retried only after").fill("");
+    await page.getByLabel("How a node is chosen").selectOption("spread");
+    await page.locator("[data-valid=yes]").waitFor();
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.locator(".changed", { hasText: "changed last" }).waitFor();
+    const told = await (await fetch(`${here.url}/v3/schedule/plans/sleeper?namespace=default`)).json();
+    assert.deepEqual(told.data.labels, { team: "day" });
+    assert.deepEqual([told.data.strategy, told.data.retry.on ?? [], told.data.catch_up.max_runs], ["spread", [], 7]);
+  }
+
+  /** No column is cut at this width. */
+  async function whole(width) {
+    await here.width(width);
+    const [wide, room] = await page.locator(".rows").evaluate((box) => [box.scrollWidth, box.clientWidth]);
+    assert.ok(wide <= room, `the table is ${wide} px wide in ${room} px`);
+    await here.picture(`plans ${width}`);
   }
 
   async function runAndCancel() {
@@ -64,7 +105,7 @@ await walk(async (here) => {
     await row.getByRole("img", { name: "2 of the last 2 complete" }).waitFor();
     await row.getByText("100%").waitFor();
     await page.locator("tbody tr", { hasText: "sleeper" }).getByRole("img", { name: "the newest: cancelled" }).waitFor();
-    await here.picture("plans");
+    for (const width of [1920, 1280]) await whole(width);
   }
 
   /** Two change it at once: the second is told, loads it anew, and loses nothing of what was written. */
@@ -90,6 +131,7 @@ await walk(async (here) => {
     await here.plan("quick", "true", { periodic: { spec: "@every 1s" } });
     await page.goto(`${here.url}/ui/plans/default/quick`);
     await page.locator(".ledger tbody tr", { hasText: "complete" }).first().waitFor();
+    await page.locator(".ledger small", { hasText: "Whole since" }).waitFor();
     await page.getByRole("button", { name: "Pause" }).click();
     await dialog.getByRole("textbox").fill("to see why");
     await dialog.getByRole("combobox").selectOption("8");
@@ -131,6 +173,7 @@ await walk(async (here) => {
   }
 
   await create();
+  await more();
   await runAndCancel();
   await table();
   await conflict();

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { added, changed, EMPTY, meant, preview, updated, valuesOf } from "../src/plans/form";
+import { added, changed, doubled, EMPTY, meant, preview, updated, valuesOf } from "../src/plans/form";
 
 it("adds what is filled in, nested, with the id for a name", () => {
   const values = { ...EMPTY, id: " hello ", parameters: '{"command": "echo"}', "periodic.spec": "* * * * *", "retry.attempts": "2" };
@@ -35,6 +35,35 @@ it("changes only what was changed", () => {
   expect(updated(base, values, "7")).toEqual({ namespace: "ops", revision: "7", name: "p", periodic: { spec: "0 10 * * *" }, clear: ["periodic.end_time"] });
 });
 
+it("tells labels and reasons as the API wants them", () => {
+  const body = added({ ...EMPTY, labels: " team =night=1\n\nbare\n__proto__=x", "retry.on": "timeout, exit_nonzero", "catch_up.max_runs": "7" }, true);
+  expect(body).toMatchObject({ retry: { on: ["timeout", "exit_nonzero"] }, catch_up: { max_runs: 7, rate_per_minute: 0 } });
+  expect(JSON.stringify(body.labels)).toBe('{"team":"night=1","bare":"","__proto__":"x"}');
+  expect(body).not.toHaveProperty("strategy");
+});
+
+it("lays labels anew as a whole, and empties what was emptied", () => {
+  const base = valuesOf({ ...plan, labels: { team: "night", a: "b" }, retry: { on: ["timeout", "signaled"] }, strategy: "spread" });
+  expect(base).toMatchObject({ labels: "a=b\nteam=night", "retry.on": "timeout, signaled", strategy: "spread" });
+  expect(updated(base, { ...base, labels: "a=c" }, "7")).toEqual({ namespace: "ops", revision: "7", labels: { a: "c" }, clear: ["labels"] });
+  expect(updated(base, { ...base, labels: "", "retry.on": "", strategy: "" }, "7")).toEqual({ namespace: "ops", revision: "7", clear: ["labels", "retry.on", "strategy"] });
+});
+
+it("tells all rules of retries with the first one", () => {
+  const base = valuesOf({ ...plan, retry: { attempts: 0 } });
+  expect(updated(base, { ...base, "retry.attempts": "2" }, "7")).toEqual({
+    namespace: "ops",
+    revision: "7",
+    retry: { attempts: 2, backoff: "10s", max_backoff: "1h" },
+    clear: ["retry.on"],
+  });
+});
+
+it("says which label is there twice", () => {
+  expect(doubled("a=1\nb=2\n a =3")).toBe("a");
+  expect(doubled("a=1\nb=1")).toBeUndefined();
+});
+
 it("takes the whole schedule away with its expression", () => {
   const base = valuesOf(plan);
   expect(updated(base, { ...base, "periodic.spec": "", "periodic.time_zone": "Asia/Tokyo" }, "7")).toEqual({ namespace: "ops", revision: "7", clear: ["periodic"] });
@@ -54,7 +83,10 @@ it.each([
   ["parameters.command", "parameters"],
   ["overlap", "overlap"],
   ["dst.overlap", "dst.overlap"],
-  ["labels", undefined],
+  ["labels", "labels"],
+  ["retry.on", "retry.on"],
+  ["retry.max_backoff", "retry.max_backoff"],
+  ["paused", undefined],
 ])("knows the field that %s means", (field, name) => {
   expect(meant(field)).toBe(name);
 });

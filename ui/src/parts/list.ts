@@ -6,12 +6,15 @@ import { recoveries } from "../live";
 interface Page<Item> {
   readonly data?: readonly Item[];
   readonly continue?: string;
+  readonly known_from?: string;
 }
 
 export interface List<Item> {
   readonly items: readonly Item[];
   readonly loading: boolean;
   readonly error: string;
+  /** Of what was before it some may be missing; empty where the server does not say so. */
+  readonly knownFrom: string;
   /** Reads on, unless it is reading or at the end. */
   readonly more: () => void;
   readonly again: () => void;
@@ -23,7 +26,7 @@ type Query = Readonly<Record<string, string | readonly string[]>>;
 export function useList<Item>(path: string, query: Query): List<Item> {
   const key = JSON.stringify(query);
   const [items, setItems] = useState<readonly Item[]>([]);
-  const [state, setState] = useState({ loading: true, error: "", round: 0 });
+  const [state, setState] = useState({ loading: true, error: "", round: 0, knownFrom: "" });
   const next = useRef("");
   const busy = useRef<AbortController | undefined>(undefined);
 
@@ -37,7 +40,7 @@ export function useList<Item>(path: string, query: Query): List<Item> {
       next.current = page.continue ?? "";
       setItems((before) => (from ? [...before, ...(page.data ?? [])] : (page.data ?? [])));
       busy.current = undefined;
-      setState((before) => ({ ...before, loading: false }));
+      setState((before) => ({ ...before, loading: false, knownFrom: page.known_from ?? "" }));
     } catch (error) {
       if (abort.signal.aborted) return;
       busy.current = undefined;
@@ -53,6 +56,7 @@ export function useList<Item>(path: string, query: Query): List<Item> {
     items,
     loading: state.loading,
     error: state.error,
+    knownFrom: state.knownFrom,
     more: () => {
       if (next.current && !busy.current && !state.error) void read(next.current);
     },

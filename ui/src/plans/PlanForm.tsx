@@ -8,12 +8,16 @@ import { go, to } from "../route";
 import { inWords } from "../schedule/words";
 import { language } from "../settings";
 import { t } from "../text";
-import { Area, Choose, Group, Input, type Written } from "./controls";
+import { Area, Choose, Fold, Group, Input, type Written } from "./controls";
 import { useCheck } from "./check";
 import { FireList } from "./Fires";
-import { added, changed, EMPTY, meant, type Name, preview, updated, type Values, valuesOf } from "./form";
+import { added, changed, doubled, EMPTY, meant, type Name, preview, updated, type Values, valuesOf } from "./form";
 
 const EXECUTORS = ["shell", "rest", "python", "noop"];
+const STRATEGIES = ["", "weighted-average", "binpack", "spread", "random"];
+/** What the folds hold. */
+const SPAN: readonly Name[] = ["periodic.start_time", "periodic.end_time", "match", "dst.gap", "dst.overlap"];
+const MORE: readonly Name[] = ["retry.max_backoff", "retry.on", "catch_up.max_runs", "catch_up.rate_per_minute", "strategy", "labels"];
 const EXAMPLES: Readonly<Record<string, string>> = {
   shell: '{"command": "echo hello"}',
   rest: '{"url": "https://example.com/refresh", "method": "POST"}',
@@ -32,7 +36,8 @@ export function PlanForm({ plan }: { plan?: Plan }) {
   const path = plan ? `plans/${segment(values.id)}` : "plans";
   const body = plan ? updated(base.values, values, base.revision) : added(values, online);
   const check = useCheck(path, differs.length > 0 ? body : undefined, { namespace: values.namespace, id: values.id, query: preview(values) });
-  const refused = fault ?? check.refused;
+  const twice = doubled(values.labels);
+  const refused = twice === undefined ? (fault ?? check.refused) : new Refused(0, t("form.labels.twice", { name: twice }), "labels");
   useEffect(() => (plan ? store.lookAt([planKey(plan.namespace ?? "", plan.id ?? "")]) : undefined), []);
   const gone = plan !== undefined && refused?.status === 404;
   const conflict = plan !== undefined && (gone || refused?.field === "revision" || moved(values, base.revision));
@@ -81,7 +86,7 @@ export function PlanForm({ plan }: { plan?: Plan }) {
             </label>
           )}
           <p class="buttons">
-            <button type="submit" class="strong" disabled={busy || conflict || (plan !== undefined && differs.length === 0)}>
+            <button type="submit" class="strong" disabled={busy || conflict || twice !== undefined || (plan !== undefined && differs.length === 0)}>
               {t(plan ? "form.save" : "form.add")}
             </button>
             <a class="button" href={plan ? to.plan(values.namespace, values.id) : to.plans()}>
@@ -174,8 +179,7 @@ function When({ written }: { written: Written }) {
         <Input written={written} name="periodic.spec" label={t("form.spec")} example="30 2 * * MON-FRI" code hint={said ?? ""} />
         <Input written={written} name="periodic.time_zone" label={t("form.zone")} example="Europe/Berlin" code words={zones()} />
       </div>
-      <details>
-        <summary>{t("form.rules")}</summary>
+      <Fold written={written} names={SPAN} label={t("form.rules")}>
         <div class="pair">
           <Input written={written} name="periodic.start_time" label={t("form.start")} example="2027-01-01T00:00:00+01:00" code />
           <Input written={written} name="periodic.end_time" label={t("form.end")} example="2028-01-01T00:00:00+01:00" code />
@@ -183,7 +187,7 @@ function When({ written }: { written: Written }) {
           <Choose written={written} name="dst.gap" label={t("form.gap")} words={["run-after", "skip"]} />
           <Choose written={written} name="dst.overlap" label={t("form.overlap.dst")} words={["first", "second", "both"]} />
         </div>
-      </details>
+      </Fold>
     </Group>
   );
 }
@@ -201,6 +205,16 @@ function Rules({ written }: { written: Written }) {
         <Choose written={written} name="delivery" label={t("form.delivery")} words={["at-least-once", "at-most-once"]} />
         <Input written={written} name="priority" label={t("form.priority")} example="50" code />
       </div>
+      <Fold written={written} names={MORE} label={t("form.more")}>
+        <div class="pair">
+          <Input written={written} name="retry.max_backoff" label={t("form.backoff.most")} example="1h" code />
+          <Input written={written} name="retry.on" label={t("form.retry.on")} example="exit_nonzero, timeout" code />
+          <Input written={written} name="catch_up.max_runs" label={t("form.catchup.most")} example="1000" code />
+          <Input written={written} name="catch_up.rate_per_minute" label={t("form.catchup.rate")} example="0" code />
+          <Choose written={written} name="strategy" label={t("form.strategy")} words={STRATEGIES} />
+        </div>
+        <Area written={written} name="labels" label={t("form.labels")} example={"team=night\nsystem=billing"} rows={3} />
+      </Fold>
     </Group>
   );
 }

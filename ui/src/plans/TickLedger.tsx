@@ -36,6 +36,11 @@ export function TickLedger({ plan, path, namespace }: { plan: Plan; path: string
       <h2>{t("ledger.title")}</h2>
       <div class="filters">
         <Choice name="ticks" label={t("ledger.filter")} value={chosen} words={["not", "run", ...NOT_RUN]} say={filterWord} />
+        {list.knownFrom && (
+          <small class="soft">
+            {t("ledger.known")} <When time={list.knownFrom} zone={zone} />
+          </small>
+        )}
         <span role="status">
           {newer && !short && (
             <button type="button" class="chip" onClick={list.again}>

@@ -1,5 +1,6 @@
 /** The controls of the form of a plan, each with its name, and with the server's refusal where it is meant. */
 import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import { t } from "../text";
 import { isKey } from "../text/words";
 import type { Name, Values } from "./form";
@@ -24,6 +25,21 @@ export function Group({ name, children }: { name: string; children: ComponentChi
       <legend>{name}</legend>
       {children}
     </fieldset>
+  );
+}
+
+/** What few need; it opens when what the server refuses is in it. */
+export function Fold({ written, names, label, children }: { written: Written; names: readonly Name[]; label: string; children: ComponentChildren }) {
+  const [open, setOpen] = useState(false);
+  const within = written.wrong?.name !== undefined && names.includes(written.wrong.name);
+  useEffect(() => {
+    if (within) setOpen(true);
+  }, [within]);
+  return (
+    <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>{label}</summary>
+      {children}
+    </details>
   );
 }
 
@@ -55,11 +71,11 @@ export function Input({ written, name, label, example, code, words, hint }: Prop
   );
 }
 
-export function Area({ written, name, label, example }: Props) {
+export function Area({ written, name, label, example, rows = 5 }: Props & { rows?: number }) {
   return (
     <div class="field">
       <label for={`f-${name}`}>{label}</label>
-      <textarea {...common(written, name)} translate={false} rows={5} value={written.values[name]} placeholder={example} onInput={(event) => written.set(name, event.currentTarget.value)} />
+      <textarea {...common(written, name)} translate={false} rows={rows} value={written.values[name]} placeholder={example} onInput={(event) => written.set(name, event.currentTarget.value)} />
       <Wrong written={written} name={name} />
     </div>
   );
@@ -85,6 +101,7 @@ export function Choose({ written, name, label, words }: Props & { words: readonl
 /** A word of the API as it reads in a sentence; names as they are. */
 function said(name: Name, word: string): string {
   if (name === "namespace" || name === "executor") return word;
+  if (name === "strategy" && !word) return t("word.usual");
   const key = name === "catch_up.mode" && word === "all" ? "word.every" : `word.${word}`;
   return isKey(key) ? t(key) : word;
 }

@@ -52,6 +52,7 @@ export function PlanPage({ namespace, id }: Name) {
           </p>
           {found.description && <p>{found.description}</p>}
           <PausedNote plan={found} />
+          <Changed plan={found} />
           <Switches plan={found} path={path} namespace={namespace} />
           <p class="figures">
             <Strip namespace={namespace} id={id} links />
@@ -101,6 +102,24 @@ function PausedNote({ plan }: { plan: Plan }) {
         </>
       )}{" "}
       {plan.paused.note && <q>{plan.paused.note}</q>}
+    </p>
+  );
+}
+
+/** When its definition came and was changed last; the API tells of no former ones. */
+function Changed({ plan }: { plan: Plan }) {
+  const zone = plan.periodic?.time_zone;
+  return (
+    <p class="soft changed">
+      {t("plan.added")} <When time={plan.create_time} zone={zone} />
+      {plan.update_time !== plan.create_time && (
+        <>
+          {" · "}
+          {t("plan.changed")} <When time={plan.update_time} zone={zone} />
+        </>
+      )}
+      {" · "}
+      {t("plan.revision", { n: plan.revision ?? "" })}
     </p>
   );
 }
