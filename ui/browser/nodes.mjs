@@ -23,7 +23,27 @@ await walk(async (here) => {
   await page.getByLabel(/Time until the deadline/).fill("30m");
   await here.picture("node-drain");
   await agree("Drain");
-  await page.getByRole("status").getByText("draining, runs left: 1").waitFor();
+  await page.getByRole("status").getByText("draining: 1 of 1 runs left").waitFor();
+  await page.getByRole("progressbar", { name: "draining: 1 of 1 runs left" }).waitFor();
+  await page.getByRole("status").getByText("what is left is moved").waitFor();
+  await page.getByRole("status").locator("time").waitFor();
+  await here.picture("node-draining");
+  await here.theme("dark");
+  await here.picture("node-dark");
+  await here.width(390);
+  await here.fits();
+  await here.picture("node-narrow");
+  await here.language("zh");
+  await here.picture("node-zh");
+  await page.goto(`${here.url}/ui/nodes`);
+  await page.getByRole("progressbar").waitFor();
+  await here.fits();
+  await here.picture("nodes-narrow");
+  await here.language("en");
+  await here.theme("light");
+  await here.width(1280);
+  await here.picture("nodes-draining");
+  await page.locator(".nodes tbody a").first().click();
   const cancel = async (answer) => {
     await page.getByRole("button", { name: "Cancel the drain" }).click();
     if (answer) await page.getByRole("radio", { name: answer }).check();
@@ -37,7 +57,7 @@ await walk(async (here) => {
   await page.getByRole("status").getByText("takes none").waitFor();
   await page.getByRole("button", { name: "Drain", exact: true }).click();
   await agree("Drain");
-  await page.getByRole("status").getByText("draining, runs left: 1").waitFor();
+  await page.getByRole("status").getByText("no deadline").waitFor();
   await cancel("it takes new work again");
   await page.getByRole("status").getByText("takes new work").waitFor();
   await page.getByRole("button", { name: "Drain now" }).click();

@@ -9,10 +9,14 @@ DEFAULT_CAPACITY = 256
 
 
 class Drain(Struct, frozen=True, array_like=True):
-    """An operator empties the node. What still runs at `deadline` is moved; None = it may take as long as it takes."""
+    """An operator empties the node. What still runs at `deadline` is moved; None = it may take as long as it takes.
+
+    `runs`: how many were on it at `since`.
+    """
 
     since: Millis
     deadline: Millis | None = None
+    runs: int = 0
 
 
 class Node(Struct, frozen=True, array_like=True):

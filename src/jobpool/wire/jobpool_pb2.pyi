@@ -369,12 +369,14 @@ class Node(_message.Message):
     def __init__(self, ID: _Optional[str] = ..., name: _Optional[str] = ..., status: _Optional[str] = ..., status_description: _Optional[str] = ..., status_update_at: _Optional[int] = ..., drain_status: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., node_class: _Optional[str] = ..., secret_id: _Optional[str] = ..., capacity: _Optional[int] = ..., running: _Optional[int] = ..., attributes: _Optional[_Mapping[str, str]] = ..., eligibility: _Optional[str] = ..., version: _Optional[str] = ..., executors: _Optional[_Iterable[str]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., eligibility_description: _Optional[str] = ..., server: _Optional[str] = ...) -> None: ...
 
 class Drain(_message.Message):
-    __slots__ = ("since", "deadline")
+    __slots__ = ("since", "deadline", "runs")
     SINCE_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
     since: _timestamp_pb2.Timestamp
     deadline: _timestamp_pb2.Timestamp
-    def __init__(self, since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deadline: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    runs: int
+    def __init__(self, since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deadline: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., runs: _Optional[int] = ...) -> None: ...
 
 class QueueDetail(_message.Message):
     __slots__ = ("total", "total_ready", "total_unacked", "total_blocked", "total_waiting", "total_failed", "total_delayed", "pause")

@@ -257,6 +257,7 @@ def node_message(node: Node, running: int, server: str = "") -> pb.Node:
     )
     if node.drain is not None:
         message.drain.since.CopyFrom(timestamp(node.drain.since))
+        message.drain.runs = node.drain.runs
         if node.drain.deadline is not None:
             message.drain.deadline.CopyFrom(timestamp(node.drain.deadline))
     return message

@@ -233,7 +233,7 @@ async def test_a_drain_waits_for_its_deadline_then_takes_the_run_from_the_agent(
     agent, [item] = await given(world)
     node = await drain(world, True, deadline="10s", description="kernel")
     assert (node.eligibility, node.drain_status, node.running) == ("ineligible", "draining", 1)
-    assert node.drain == pb.Drain(since=timestamp(NOW), deadline=timestamp(NOW + 10 * SECOND))
+    assert node.drain == pb.Drain(since=timestamp(NOW), deadline=timestamp(NOW + 10 * SECOND), runs=1)
     await agent.finish(item, "running")
     await world.clock.advance(9 * SECOND)
     assert agent.stream.held("drop") == []

@@ -6,6 +6,7 @@ import pytest
 
 from jobpool.kit.pure.durations import MINUTE, SECOND
 from jobpool.leader.drains import drain_commands, due_of
+from jobpool.model.node import Drain
 from jobpool.model.schedule import Overlap
 from jobpool.model.statuses import AllocationStatus, DesiredStatus, JobStatus, NodeStatus
 from jobpool.store.commands import (
@@ -216,10 +217,13 @@ def test_the_steps() -> None:
     bench.do(StartRun("default", "p", "r1"))
     run = bench.place(bench.live("r1"))
     assert drain_commands("a", bench.state, bench.now) == drain_commands("x", bench.state, bench.now) == []
+    begun = bench.now
     bench.do(StartDrain("a", None))
+    assert bench.state.nodes["a"].drain == Drain(begun, runs=1)
     assert due_of(bench.state.nodes["a"], bench.state) is None
     assert drain_commands("a", bench.state, bench.now) == []
     bench.do(StartDrain("a", 1000))
+    assert bench.state.nodes["a"].drain == Drain(begun, bench.now + 1000, runs=1)
     assert due_of(bench.state.nodes["a"], bench.state) == bench.now + 1000
     assert drain_commands("a", bench.state, bench.now + 999) == []
     assert drain_commands("a", bench.state, bench.now + 1000) == [MoveAttempt("r1", "a", run.attempts[-1].fence)]

@@ -1308,6 +1308,11 @@ export interface components {
              * @description What still runs then is moved; absent: it may take as long as it takes.
              */
             readonly deadline?: string;
+            /**
+             * Format: int32
+             * @description How many runs were on the node when it began.
+             */
+            readonly runs?: number;
         };
         readonly Dst: {
             /**

@@ -100,14 +100,25 @@ function Load({ node, running }: { node: Node; running: number }) {
 
 /** Whether it takes work, and how far a drain is. */
 function Work({ node, running }: { node: Node; running: number }) {
-  if (node.drain)
-    return (
-      <span>
-        {t("nodes.draining", { n: number(running) })} <When time={node.drain.deadline} zone={viewerZone} />
-      </span>
-    );
+  if (node.drain) return <DrainState drain={node.drain} left={running} />;
   if (node.drain_status) return <span>{t("nodes.leaving", { n: number(running) })}</span>;
   return <span title={node.eligibility_description}>{t(node.eligibility === "ineligible" ? "nodes.ineligible" : "nodes.eligible")}</span>;
+}
+
+/** How many of the runs that were there at its start are left, and when these are moved. */
+function DrainState({ drain, left }: { drain: NonNullable<Node["drain"]>; left: number }) {
+  const total = Math.max(drain.runs ?? 0, left);
+  const told = t("nodes.draining", { n: number(left), total: number(total) });
+  const over = drain.deadline !== undefined && Date.parse(drain.deadline) <= Date.now();
+  return (
+    <span class="drain">
+      {total > 0 && <progress max={total} value={total - left} aria-label={told} />}
+      <span>{told}</span>
+      <small>
+        {t(drain.deadline === undefined ? "nodes.patient" : over ? "nodes.moved" : "nodes.moves")} <When time={drain.deadline} zone={viewerZone} />
+      </small>
+    </span>
+  );
 }
 
 function NodePage({ id }: { id: string }) {
@@ -150,6 +161,12 @@ function Facts({ node }: { node: Node }) {
       {TOLD.filter((one) => one.said(node)).map((one) => [<dt key={`${one.head}:`}>{t(one.head)}</dt>, <dd key={one.head}>{one.said(node)}</dd>])}
       <dt>{t("nodes.capacity")}</dt>
       <dd>{number(node.capacity ?? 0)}</dd>
+      {node.drain && <dt>{t("nodes.drained")}</dt>}
+      {node.drain && (
+        <dd>
+          <When time={node.drain.since} zone={viewerZone} />
+        </dd>
+      )}
       <dt>{t("nodes.since")}</dt>
       <dd>
         <When time={node.started_at} zone={viewerZone} />

@@ -44,8 +44,8 @@ class StartDrain(Struct, frozen=True):
 
     def decide(self, view: ClusterView, now: Millis) -> Decided[Node]:
         node = _known(view, self.node_id)
-        since = now if node.drain is None else node.drain.since
-        drain = Drain(since, None if self.within is None else now + self.within)
+        begun = node.drain or Drain(now, runs=view.node_load(node.id))
+        drain = replace(begun, deadline=None if self.within is None else now + self.within)
         drained = replace(node, eligible=False, eligibility_description=self.description, drain=drain)
         return _changed(node, drained, now)
 

@@ -86,10 +86,10 @@ def test_what_the_operator_said_outlasts_the_agent() -> None:
 def test_a_drain_has_an_instant_and_another_one_replaces_it() -> None:
     bench = Bench()
     placed(bench)
-    assert bench.do(StartDrain("a", None)).drain == Drain(NOON)
+    assert bench.do(StartDrain("a", None)).drain == Drain(NOON, runs=1)
     bench.now += 1000
-    assert bench.do(StartDrain("a", 5000)).drain == Drain(NOON, NOON + 6000)
-    assert bench.do(StartDrain("a", 0)).drain == Drain(NOON, NOON + 1000)
+    assert bench.do(StartDrain("a", 5000)).drain == Drain(NOON, NOON + 6000, runs=1)
+    assert bench.do(StartDrain("a", 0)).drain == Drain(NOON, NOON + 1000, runs=1)
     n = bench.state.fence.n
     bench.do(StartDrain("a", 0))
     assert bench.state.fence.n == n  # so it is already
