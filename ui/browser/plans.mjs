@@ -105,6 +105,11 @@ await walk(async (here) => {
     await row.getByRole("img", { name: "2 of the last 2 complete" }).waitFor();
     await row.getByText("100%").waitFor();
     await page.locator("tbody tr", { hasText: "sleeper" }).getByRole("img", { name: "the newest: cancelled" }).waitFor();
+    const long = "a-plan-with-a-name-as-long-as-people-write-them-when-they-can";
+    await here.plan(long, "sleep 1.1", { periodic: { spec: "0,15,30,45 3-5,9-17 1-7 1,4,7,10 MON", time_zone: "America/Argentina/Buenos_Aires" } });
+    await here.run(long);
+    await page.reload();
+    await page.locator("tbody tr", { has: page.getByRole("link", { name: long }) }).getByText("100%").waitFor();
     for (const width of [1920, 1280]) await whole(width);
   }
 

@@ -9,8 +9,8 @@ export function Schedule({ plan }: { plan: Pick<Plan, "periodic" | "match"> }) {
   if (!spec) return <>{t("plan.manual")}</>;
   const said = inWords(spec, plan.match === "all")?.[language.value];
   return (
-    <span class="schedule">
-      {said && <span title={said}>{said}</span>} <code>{spec}</code> <small class="soft">{plan.periodic?.time_zone}</small>
+    <span class="schedule" title={[said, spec, plan.periodic?.time_zone].filter(Boolean).join(" · ")}>
+      {said && <span>{said}</span>} <code>{spec}</code> <small class="soft">{plan.periodic?.time_zone}</small>
     </span>
   );
 }

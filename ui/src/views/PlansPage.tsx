@@ -77,7 +77,9 @@ function cells(told: Plan) {
   const name = { namespace: plan.namespace ?? "", id: plan.id ?? "" };
   return [
     <span class="two">
-      <a href={to.plan(plan.namespace ?? "", plan.id ?? "")}>{plan.id}</a>
+      <a href={to.plan(plan.namespace ?? "", plan.id ?? "")} title={plan.id}>
+        {plan.id}
+      </a>
       <small class="soft">{plan.name === plan.id ? plan.namespace : `${plan.namespace} · ${plan.name}`}</small>
     </span>,
     <PlanStatus plan={plan} />,
