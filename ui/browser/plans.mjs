@@ -173,6 +173,7 @@ await walk(async (here) => {
       await here.open(path);
       await page.locator(path.includes("?") ? ".plan-form" : "h1").first().waitFor();
       await here.fits();
+      if (path === "/ui/plans") assert.ok(await page.getByRole("link", { name: "steady", exact: true }).evaluate((link) => link.scrollWidth <= link.clientWidth), "a short name is cut");
       await here.picture(`narrow ${path.replace(/\W+/g, "-")}`);
     }
   }
