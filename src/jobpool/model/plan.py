@@ -13,7 +13,7 @@ ASYNC_TIMEOUT: Millis = 48 * HOUR
 POISON_LOSSES = 3
 
 
-class Paused(Struct, frozen=True, array_like=True):
+class Paused(Struct, frozen=True, array_like=True, gc=False):
     """An operator holds the plan's ticks since then: none of them runs. `until` None = until somebody resumes it."""
 
     since: Millis
@@ -25,7 +25,7 @@ class Paused(Struct, frozen=True, array_like=True):
         return self.until is not None and self.until <= now
 
 
-class Plan(Struct, frozen=True, array_like=True):
+class Plan(Struct, frozen=True, array_like=True, gc=False):
     """`incarnation` and `version` are the commit numbers that created it and last changed it.
 
     `timeout` None = 1 h for a synchronous run, 48 h for an accepted asynchronous one. `parameters` is the

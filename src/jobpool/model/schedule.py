@@ -52,12 +52,12 @@ class Delivery(StrEnum):
     AT_MOST_ONCE = "at-most-once"
 
 
-class Dst(Struct, frozen=True, array_like=True):
+class Dst(Struct, frozen=True, array_like=True, gc=False):
     gap: DstGap = DstGap.RUN_AFTER
     overlap: DstOverlap = DstOverlap.FIRST
 
 
-class Periodic(Struct, frozen=True, array_like=True):
+class Periodic(Struct, frozen=True, array_like=True, gc=False):
     """`time_zone` is never empty in a stored plan: the default in force is written into it."""
 
     spec: str
@@ -67,7 +67,7 @@ class Periodic(Struct, frozen=True, array_like=True):
     end_time: Millis | None = None
 
 
-class CatchUp(Struct, frozen=True, array_like=True):
+class CatchUp(Struct, frozen=True, array_like=True, gc=False):
     """`window` None = one period, at most 24 h; `rate_per_minute` 0 = no limit."""
 
     mode: CatchUpMode = CatchUpMode.LATEST
@@ -76,7 +76,7 @@ class CatchUp(Struct, frozen=True, array_like=True):
     rate_per_minute: int = 0
 
 
-class Retry(Struct, frozen=True, array_like=True):
+class Retry(Struct, frozen=True, array_like=True, gc=False):
     """`attempts` counts retries after the first failure; `on` lists reasons, empty = every failure."""
 
     attempts: int = 0

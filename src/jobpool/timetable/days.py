@@ -13,7 +13,7 @@ from jobpool.model.schedule import DayMatch
 SUNDAY, SATURDAY = 0, 6
 
 
-class DaysOfMonth(Struct, frozen=True):
+class DaysOfMonth(Struct, frozen=True, gc=False):
     """`days`: bit d = day d. `from_end`: bit n = n days before the last. `nearest`: bit n = `nW`."""
 
     days: int
@@ -34,7 +34,7 @@ class DaysOfMonth(Struct, frozen=True):
         return mask & _all_days(length)
 
 
-class DaysOfWeek(Struct, frozen=True):
+class DaysOfWeek(Struct, frozen=True, gc=False):
     """`weekdays`: bit w, 0 = Sunday. `last`: bit w = `wL`. `nth`: bit 5w + n - 1 = `w#n`."""
 
     weekdays: int

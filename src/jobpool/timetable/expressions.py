@@ -40,7 +40,7 @@ _MACROS = {
 }
 
 
-class ScheduleOptions(Struct, frozen=True):
+class ScheduleOptions(Struct, frozen=True, gc=False):
     """What a plan says beside the text. `time_zone` holds unless the text names one; `hash_key` (namespace/plan id)
     feeds `H`."""
 

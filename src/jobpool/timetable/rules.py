@@ -40,7 +40,7 @@ class Opening(Struct, frozen=True, gc=False):
     missed: int | None
 
 
-class CronRule(Struct, frozen=True):
+class CronRule(Struct, frozen=True, gc=False):
     """A cron expression in a zone.
 
     A `fixed` expression (neither minute nor hour begins with `*`) names wall times, each of which should happen once:
@@ -142,7 +142,7 @@ def _skip_to(found: int | None, second: int, stretch: Stretch) -> int:
     return max(stretch.end, found - stretch.offset - _NEAR)
 
 
-class EveryRule(Struct, frozen=True):
+class EveryRule(Struct, frozen=True, gc=False):
     """Every `period` ms, `phase` ms after the epoch: restarts and elections cannot move it."""
 
     period: Millis
@@ -161,7 +161,7 @@ class EveryRule(Struct, frozen=True):
         return False
 
 
-class AtRule(Struct, frozen=True):
+class AtRule(Struct, frozen=True, gc=False):
     """Once."""
 
     at: Millis

@@ -34,7 +34,7 @@ class TickNote(Struct, frozen=True):
     dst: DstMark
 
 
-class Timetable(Struct, frozen=True):
+class Timetable(Struct, frozen=True, gc=False):
     """Answers depend on the arguments alone, so one may be shared by everyone. `parse` makes it."""
 
     spec: str

@@ -21,7 +21,7 @@ _EPOCH_WEEKDAY = 4  # a Thursday, counted from Sunday
 _HORIZON_DAYS = 14_611  # 40 years with their leap days: the longest wait for a 29 February that is a given weekday
 
 
-class Wall(Struct, frozen=True):
+class Wall(Struct, frozen=True, gc=False):
     """The wall times that match. `years`: bit y - 1970; 0 = every year."""
 
     seconds: int

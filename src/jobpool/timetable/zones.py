@@ -32,7 +32,7 @@ class Stretch(Struct, frozen=True, gc=False):
     after: int
 
 
-class Zone(Struct, frozen=True):
+class Zone(Struct, frozen=True, gc=False):
     """An IANA zone by name. Make one with `find_zone`, which checks the name."""
 
     name: str

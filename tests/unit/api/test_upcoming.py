@@ -1,6 +1,7 @@
 """What is to start in the hours to come, as it is counted, as plans change, and which minutes are herds."""
 
 import asyncio
+import gc
 from collections import Counter
 from contextlib import suppress
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from jobpool.api.forecast import Window
 from jobpool.model.errors import InvalidArgument
+from jobpool.store.commands.ticks import timetable_of
 from jobpool.testing.clock import settle
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import timestamp
@@ -223,6 +225,21 @@ async def test_after_one_dear_plan_others_have_their_turn(world: World, monkeypa
         turns += 1
     assert (await asked).complete
     assert turns >= 24
+
+
+async def test_plans_and_what_is_read_of_them_cost_collections_nothing(world: World) -> None:
+    """A full collection walks over all that is tracked: it held the loop for many slices."""
+    for number, spec in enumerate(("H * * * *", "@every 90s", "0 3 L * MON#1", "@at 2033-03-03T03:03:03Z")):
+        labels = {"team": "night"}
+        await add(world, f"p{number}", labels=labels, periodic=pb.PeriodicConfig(spec=spec, time_zone="Europe/Berlin"))
+    await world.ask("PlanPause", pb.PlanPauseRequest(id="p0", namespace="default"))
+    plans = list(world.context.state.plans.values())
+    assert len(plans) == 4
+    for plan in plans:
+        assert plan.periodic is not None
+        timetable = timetable_of(plan, plan.periodic)
+        held = (plan, plan.periodic, plan.catch_up, plan.retry, plan.dst, plan.paused, timetable, timetable.rule)
+        assert not any(gc.is_tracked(one) for one in held)
 
 
 SPECS = ["* * * * *", "*/20 * * * * *", "30 2 * * *", "H * * * *", "@every 7s", "@every 90s", "0 3,15 * * MON-FRI"]
