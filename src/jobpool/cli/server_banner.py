@@ -56,7 +56,7 @@ def banner(config: ServerConfig, urls: Sequence[str]) -> str:
         f"jobpool {__version__} answers at {', '.join(urls)}\n"
         f"  data: {os.path.abspath(config.directory)} (engine: {_engine(config)})\n"
         f"  try:  {jobpoolctl(urls)} plan list\n"
-        f"        {urls[0]}/v3/schedule/plans"
+        f"        {urls[0]}/ui/ in a browser"
     )
 
 

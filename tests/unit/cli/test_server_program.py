@@ -202,6 +202,7 @@ def test_the_banner_says_where_and_what_to_do() -> None:
     assert "answers at http://localhost:2379\n" in text
     assert "/d (engine: embedded)" in text
     assert " jobpoolctl plan list\n" in text
+    assert " http://localhost:2379/ui/ in a browser" in text
     assert jobpoolctl(["https://a:1"]) == "jobpoolctl --endpoints https://a:1 --cacert FILE"
 
 
