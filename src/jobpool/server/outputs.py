@@ -1,7 +1,9 @@
 """The output of runs, from the server whose agent has it."""
 
+from jobpool.api.agent_session import NoOutput
 from jobpool.api.sessions import Sessions
 from jobpool.kit.pure.durations import SECOND, Millis
+from jobpool.model.errors import NotFound
 from jobpool.peers.mesh import Mesh
 from jobpool.peers.words import ReadOutput
 from jobpool.replica.replica import Replica
@@ -27,5 +29,8 @@ class ClusterOutputs:
         if node is None or node.server in ("", self._me):
             return await self._sessions.read_log(node_id, allocation, offset=offset, limit=limit, wait=wait)
         question = ReadOutput(node_id, allocation, offset, limit, wait)
-        told = await self._mesh.ask(node.server, question, bytes, timeout=_WITHIN + wait)
+        try:
+            told = await self._mesh.ask(node.server, question, bytes, timeout=_WITHIN + wait)
+        except NotFound as error:  # of an error its code comes over, not its class
+            raise NoOutput(error.reason, field=error.field) from error
         return pb.AgentLogChunk.FromString(told.value)
