@@ -1,6 +1,6 @@
 """Keeps the lead of the scheduling and that of etcd's Raft group apart: one death should not cost both.
 
-The election is told who leads Raft; and a server that leads the scheduling for a while and whose member leads Raft too
+The election is told who leads Raft; and a server that leads the scheduling for a second and whose member leads Raft too
 lets another member do that, which is the cheaper of the two to move.
 """
 
@@ -15,9 +15,10 @@ from jobpool.model.server import ServerRecord
 from jobpool.store.operations import Operations
 
 _EVERY: Millis = SECOND
-_BOTH_FOR: Millis = 5 * SECOND
+_BOTH_FOR: Millis = SECOND
+"""Soon, because the next fault may hit just this server; but not amid the elections that made it so."""
 _REST: Millis = MINUTE
-"""Between two moves: a member that keeps getting the lead back has the better links."""
+"""Between two moves within one term: a member that keeps getting the lead back has the better links."""
 
 
 def raft_heirs(servers: Mapping[str, ServerRecord], there: Collection[str], *, leader: str | None) -> list[str]:
@@ -42,7 +43,7 @@ class RaftWatch:
         self._heirs = heirs
         self._log = get_logger("raft-watch")
         self._both_since: Millis | None = None
-        self._not_before: Millis = 0
+        self._rest: tuple[int, Millis] = (0, 0)  # in which term, until when
 
     async def run(self) -> None:
         while True:
@@ -65,9 +66,10 @@ class RaftWatch:
             return
         if self._both_since is None:
             self._both_since = now
-        if now - self._both_since < _BOTH_FOR or now < self._not_before:
+        term, (rests_in, until) = self._leadership.reign.number, self._rest
+        if now - self._both_since < _BOTH_FOR or (term == rests_in and now < until):
             return
-        self._not_before = now + _REST
+        self._rest = (term, now + _REST)
         try:
             member = await self._engine.move_raft_leader(heirs)
         except JobpoolError as failure:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import cast
 
 import pytest
+from msgspec import Struct
 
 from jobpool.kit.pure.durations import MINUTE, SECOND
 from jobpool.leader.leadership import Leadership
@@ -35,9 +36,14 @@ class Engine:
         return Member(to[0], "other")
 
 
+class Term(Struct, frozen=True):
+    number: int
+
+
 class Lead:
     def __init__(self) -> None:
         self.leads = True
+        self.reign = Term(1)
         self.told: list[bool] = []
 
     def raft_leader(self, is_me: bool) -> None:
@@ -55,11 +61,11 @@ class World:
         await self.clock.advance(span)
 
 
-async def test_both_leads_on_one_server_are_parted_after_a_while() -> None:
+async def test_both_leads_on_one_server_are_parted_after_a_second() -> None:
     world = World()
-    await world.advance(4 * SECOND)
+    await world.advance(SECOND - 1)
     assert (world.engine.moved, world.lead.told[-1]) == ([], True)
-    await world.advance(3 * SECOND)
+    await world.advance(SECOND + 1)
     assert (world.engine.moved, world.lead.told[-1]) == (["2,3"], False)
     world.task.cancel()
 
@@ -78,6 +84,16 @@ async def test_a_lead_that_stays_is_asked_to_move_once_a_minute() -> None:
     world = World()
     world.engine.stays = True
     await world.advance(2 * MINUTE)
+    assert world.engine.moved == ["2,3", "2,3"]
+    world.task.cancel()
+
+
+async def test_each_term_parts_them_anew() -> None:
+    """Faults within a minute of each other must not find both leads on one server."""
+    world = World()
+    await world.advance(2 * SECOND)
+    world.engine.leader, world.lead.reign = "1", Term(2)
+    await world.advance(2 * SECOND)
     assert world.engine.moved == ["2,3", "2,3"]
     world.task.cancel()
 

@@ -102,7 +102,8 @@ class Trial:
         for number in range(times):
             samples.append(await self._strike(fault))
             told = samples[-1]
-            click.echo(f"{fault.name} {number + 1}/{times}: {told.worst} ms late", err=True)
+            raft = ", its member led Raft too" if told.led_raft else ""
+            click.echo(f"{fault.name} {number + 1}/{times}: {told.worst} ms late{raft}", err=True)
         return _row(fault, samples, await self._account(began))
 
     async def _strike(self, fault: Fault) -> Sample:
