@@ -49,14 +49,10 @@ it("lays labels anew as a whole, and empties what was emptied", () => {
   expect(updated(base, { ...base, labels: "", "retry.on": "", strategy: "" }, "7")).toEqual({ namespace: "ops", revision: "7", clear: ["labels", "retry.on", "strategy"] });
 });
 
-it("tells all rules of retries with the first one", () => {
-  const base = valuesOf({ ...plan, retry: { attempts: 0 } });
-  expect(updated(base, { ...base, "retry.attempts": "2" }, "7")).toEqual({
-    namespace: "ops",
-    revision: "7",
-    retry: { attempts: 2, backoff: "10s", max_backoff: "1h" },
-    clear: ["retry.on"],
-  });
+it("shows the rules of retries while nothing is retried, and leaves them as they are", () => {
+  const base = valuesOf({ ...plan, retry: { attempts: 0, backoff: "5s", max_backoff: "1m", on: ["timeout"] } });
+  expect(base).toMatchObject({ "retry.attempts": "0", "retry.backoff": "5s", "retry.max_backoff": "1m", "retry.on": "timeout" });
+  expect(updated(base, { ...base, "retry.attempts": "2" }, "7")).toEqual({ namespace: "ops", revision: "7", retry: { attempts: 2 } });
 });
 
 it("says which label is there twice", () => {

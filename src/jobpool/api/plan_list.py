@@ -1,10 +1,16 @@
 """Which plans a list shows: filters, then a page by number or by key, newest first."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
+from heapq import nlargest
+from itertools import chain
 
-from jobpool.api.checks import check_enum, check_filter, check_page
+from msgspec import Struct
+
+from jobpool.api.checks import MAX_PAGE, check_enum, check_filter, check_page
 from jobpool.api.context import Context
-from jobpool.api.keyset import check_seek
+from jobpool.api.keyset import Seek, check_seek
+from jobpool.history.queries import holds_text
 from jobpool.model.errors import InvalidArgument
 from jobpool.model.plan import Plan
 from jobpool.model.statuses import PlanStatus
@@ -12,64 +18,119 @@ from jobpool.store.commands.plan_rules import check_label
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import plan_message
 
-_TEXTS = ("name", "namespace", "description", "id", "owner")
+_TEXTS = ("name", "namespace", "description", "id", "owner", "text", "executor")
 _MOST_LABELS = 32
+_BETWEEN_BREATHS = 4_000
+"""Plans that are looked at in one go: some ms, so that a list of 100,000 does not hold the loop."""
+_MOST_AT_ONCE = MAX_PAGE + 1
+"""A later page by number needs all that is before it, sorted at the end."""
+
+Check = Callable[[Plan], bool]
 
 
-def list_plans(context: Context, request: pb.SchedulePlanListRequest) -> pb.SchedulePlanListResponse:
+class _Found(Struct, frozen=True):
+    """The first plans of a list, and how many there are in all."""
+
+    first: Sequence[Plan]
+    total: int
+
+
+async def list_plans(context: Context, request: pb.SchedulePlanListRequest) -> pb.SchedulePlanListResponse:
     """Raises InvalidArgument."""
     seek = check_seek(request, int, str, str)
     page = check_page(request.pageNumber, request.pageSize)
-    matches = _filter(request)
-    state = context.state
-    found = (plan for plan in state.plans.values() if matches(plan))
-    response = pb.SchedulePlanListResponse(header=context.header())
+    checks = _checks(request)
+    response = pb.SchedulePlanListResponse(header=context.header())  # as of now: who watches from it on misses nothing
     if seek is not None:
-        shown, token = seek.take(found, _key, descending=True)
+        found = await _search(context, [*checks, *_behind(seek)], seek.limit + 1)
+        shown, token = seek.take(found.first, _key, descending=True)
         setattr(response, "continue", token)
     else:
-        plans = sorted(found, key=_key, reverse=True)
-        shown = plans[page.offset : page.offset + page.limit]
-        response.totalElements, response.totalPages = len(plans), page.pages(len(plans))
-    response.data.extend(plan_message(plan, state.cursor(*plan.key)) for plan in shown)
+        found = await _search(context, checks, page.offset + page.limit)
+        shown = list(found.first[page.offset :])
+        response.totalElements, response.totalPages = found.total, page.pages(found.total)
+    response.data.extend(plan_message(plan, context.state.cursor(*plan.key)) for plan in shown)
     return response
+
+
+async def _search(context: Context, checks: Sequence[Check], most: int) -> _Found:
+    """The newest `most` of the plans that are there now and pass every check."""
+    plans = list(context.state.plans.values())
+    first: list[Plan] = []
+    total = 0
+    for start in range(0, len(plans), _BETWEEN_BREATHS):
+        if start:
+            await asyncio.sleep(0)
+        piece = plans[start : start + _BETWEEN_BREATHS]
+        for check in checks:
+            piece = [plan for plan in piece if check(plan)]
+        total += len(piece)
+        first = nlargest(most, chain(first, piece), key=_key) if most <= _MOST_AT_ONCE else first + piece
+    return _Found(sorted(first, key=_key, reverse=True)[:most], total)
 
 
 def _key(plan: Plan) -> tuple[int, str, str]:
     return (plan.created_at, plan.id, plan.namespace)
 
 
-def _filter(request: pb.SchedulePlanListRequest) -> Callable[[Plan], bool]:
-    status = check_enum("status", request.status, PlanStatus) if request.status else None
+def _behind(seek: Seek) -> Sequence[Check]:
+    after = seek.after
+    return () if after is None else (lambda plan: _key(plan) < after,)
+
+
+def _checks(request: pb.SchedulePlanListRequest) -> Sequence[Check]:
+    """What a plan must pass, the cheap ones first; nothing for a filter that is not given."""
     if request.synchronous not in (0, 1, 2):
         raise InvalidArgument("synchronous", f"must be 0, 1 or 2, found {request.synchronous}", engine_code=1002)
     for field in _TEXTS:
         check_filter(field, getattr(request, field))
-    if len(request.labels) > _MOST_LABELS:
-        raise InvalidArgument("labels", f"a filter names at most {_MOST_LABELS}, found {len(request.labels)}")
-    labels = [_label(text) for text in request.labels]
-
-    def matches(plan: Plan) -> bool:
-        return (
-            request.namespace in ("", plan.namespace)
-            and request.id in ("", plan.id)
-            and request.name in plan.name
-            and request.description in plan.description
-            and status in (None, plan.status)
-            and (request.synchronous == 0 or (request.synchronous == 1) == plan.synchronous)
-            and request.owner in ("", plan.owner)
-            and (not labels or _labelled(plan, labels))
-        )
-
-    return matches
-
-
-def _label(text: str) -> tuple[str, str | None]:
-    """`name=value`, or `name` for any value."""
-    name, given, value = text.partition("=")
-    return check_label("labels", name), check_filter("labels", value) if given else None
+    status = check_enum("status", request.status, PlanStatus) if request.status else None
+    labels = _labels(request.labels)
+    name, description, text = request.name, request.description, request.text
+    checks = _exact(request)
+    if status is not None:
+        checks.append(lambda plan: plan.status == status)
+    if request.synchronous:
+        synchronous = request.synchronous == 1
+        checks.append(lambda plan: plan.synchronous == synchronous)
+    if request.HasField("paused"):
+        paused = request.paused
+        checks.append(lambda plan: (plan.paused is not None) == paused)
+    if name:
+        checks.append(lambda plan: name in plan.name)
+    if description:
+        checks.append(lambda plan: description in plan.description)
+    if text:
+        checks.append(lambda plan: holds_text(text, plan.id, plan.name))
+    if labels:
+        checks.append(lambda plan: _labelled(plan, labels))
+    return checks
 
 
-def _labelled(plan: Plan, labels: list[tuple[str, str | None]]) -> bool:
+def _exact(request: pb.SchedulePlanListRequest) -> list[Check]:
+    namespace, plan_id, owner, executor = request.namespace, request.id, request.owner, request.executor
+    checks: list[Check] = []
+    if plan_id:
+        checks.append(lambda plan: plan.id == plan_id)
+    if namespace:
+        checks.append(lambda plan: plan.namespace == namespace)
+    if owner:
+        checks.append(lambda plan: plan.owner == owner)
+    if executor:
+        checks.append(lambda plan: plan.executor == executor)
+    return checks
+
+
+def _labels(texts: Sequence[str]) -> Sequence[tuple[str, str | None]]:
+    """Of each `name=value`, or `name` for any value."""
+    if len(texts) > _MOST_LABELS:
+        raise InvalidArgument("labels", f"a filter names at most {_MOST_LABELS}, found {len(texts)}")
+    split = [text.partition("=") for text in texts]
+    return [
+        (check_label("labels", name), check_filter("labels", value) if given else None) for name, given, value in split
+    ]
+
+
+def _labelled(plan: Plan, labels: Sequence[tuple[str, str | None]]) -> bool:
     has = dict(plan.labels)
     return all(name in has and value in (None, has[name]) for name, value in labels)

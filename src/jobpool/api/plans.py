@@ -104,7 +104,7 @@ class Plans:
         return self._detail(await self._context.write(command, call))
 
     async def list(self, request: pb.SchedulePlanListRequest, call: Call) -> pb.SchedulePlanListResponse:
-        return list_plans(self._context, request)
+        return await list_plans(self._context, request)
 
     async def run(self, request: pb.PlanRunRequest, call: Call) -> pb.PlanRunResponse:
         namespace, plan_id = _named(request)

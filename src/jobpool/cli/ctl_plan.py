@@ -62,8 +62,11 @@ def add(
 @plan.command("list")
 @click.option("--ns", "--namespace", "namespace", help="Only of this namespace.")
 @click.option("--status", help="Only with this status.")
-@click.option("--name", help="Only with this name.")
+@click.option("--name", help="Only with this in their name.")
+@click.option("--text", help="Only with this in their id or name, in capitals or not.")
 @click.option("--id", help="Only with this id.")
+@click.option("--executor", help="Only of this executor.")
+@click.option("--paused/--not-paused", default=None, help="Only those that are paused, or that are not.")
 @click.option("--label", "labels", multiple=True, metavar="NAME[=VALUE]", help="Only with this label (repeatable).")
 @click.option("--owner", help="Only of this owner.")
 @paged

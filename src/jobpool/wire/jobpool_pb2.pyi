@@ -494,7 +494,7 @@ class SchedulePlanAddResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Union[Plan, _Mapping]] = ...) -> None: ...
 
 class SchedulePlanListRequest(_message.Message):
-    __slots__ = ("name", "namespace", "status", "description", "pageNumber", "pageSize", "id", "synchronous", "limit", "labels", "owner")
+    __slots__ = ("name", "namespace", "status", "description", "pageNumber", "pageSize", "id", "synchronous", "limit", "labels", "owner", "text", "executor", "paused")
     NAME_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -507,6 +507,9 @@ class SchedulePlanListRequest(_message.Message):
     CONTINUE_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    EXECUTOR_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
     name: str
     namespace: str
     status: str
@@ -518,7 +521,10 @@ class SchedulePlanListRequest(_message.Message):
     limit: int
     labels: _containers.RepeatedScalarFieldContainer[str]
     owner: str
-    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[str] = ..., status: _Optional[str] = ..., description: _Optional[str] = ..., pageNumber: _Optional[int] = ..., pageSize: _Optional[int] = ..., id: _Optional[str] = ..., synchronous: _Optional[int] = ..., limit: _Optional[int] = ..., labels: _Optional[_Iterable[str]] = ..., owner: _Optional[str] = ..., **kwargs: object) -> None: ...
+    text: str
+    executor: str
+    paused: bool
+    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[str] = ..., status: _Optional[str] = ..., description: _Optional[str] = ..., pageNumber: _Optional[int] = ..., pageSize: _Optional[int] = ..., id: _Optional[str] = ..., synchronous: _Optional[int] = ..., limit: _Optional[int] = ..., labels: _Optional[_Iterable[str]] = ..., owner: _Optional[str] = ..., text: _Optional[str] = ..., executor: _Optional[str] = ..., paused: bool = ..., **kwargs: object) -> None: ...
 
 class SchedulePlanListResponse(_message.Message):
     __slots__ = ("header", "data", "totalElements", "totalPages")

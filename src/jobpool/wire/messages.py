@@ -98,10 +98,9 @@ def _add_policies(message: pb.Plan, plan: Plan) -> None:
     if plan.catch_up.rate_per_minute:
         message.catch_up.rate_per_minute = plan.catch_up.rate_per_minute
     message.retry.attempts = plan.retry.attempts
-    if plan.retry.attempts:
-        message.retry.backoff = format_duration(plan.retry.backoff)
-        message.retry.max_backoff = format_duration(plan.retry.max_backoff)
-        message.retry.on.extend(plan.retry.on)
+    message.retry.backoff = format_duration(plan.retry.backoff)
+    message.retry.max_backoff = format_duration(plan.retry.max_backoff)
+    message.retry.on.extend(plan.retry.on)
     message.dst.gap = plan.dst.gap
     message.dst.overlap = plan.dst.overlap
 

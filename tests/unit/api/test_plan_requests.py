@@ -196,7 +196,7 @@ async def test_cleared_fields_have_their_defaults_again(world: World) -> None:
     assert (plan.match, plan.priority, plan.retry, plan.dst) == (
         "any",
         50,
-        pb.Retry(attempts=0),
+        pb.Retry(attempts=0, backoff="10s", max_backoff="1h"),
         pb.Dst(gap="run-after", overlap="first"),
     )
     assert plan.catch_up == pb.CatchUp(mode="latest", max_runs=1000)

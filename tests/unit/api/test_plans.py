@@ -45,7 +45,7 @@ async def test_an_added_plan_has_the_documented_defaults(world: World) -> None:
         executor="rest",
         overlap="allow",
         catch_up=pb.CatchUp(mode="latest", max_runs=1000),
-        retry=pb.Retry(attempts=0),
+        retry=pb.Retry(attempts=0, backoff="10s", max_backoff="1h"),
         timeout="2d",
         delivery="at-least-once",
         dst=pb.Dst(gap="run-after", overlap="first"),
@@ -54,6 +54,11 @@ async def test_an_added_plan_has_the_documented_defaults(world: World) -> None:
     )
     detail = await world.ask("PlanDetail", named(pb.SchedulePlanDetailRequest))
     assert detail.data == response.data
+
+
+async def test_rules_of_retries_are_told_while_nothing_is_retried(world: World) -> None:
+    rules = pb.Retry(attempts=0, backoff="5s", max_backoff="1m", on=["timeout"])
+    assert (await world.ask("PlanAdd", adding(retry=rules))).data.retry == rules
 
 
 async def test_every_field_of_an_added_plan_is_kept(world: World) -> None:
@@ -324,6 +329,13 @@ async def seven(world: World) -> None:
         ({"id": "p"}, ""),
         ({"name": "south"}, "p6 p5 p4"),
         ({"name": "SOUTH"}, ""),
+        ({"text": "SOUTH"}, "p6 p5 p4"),
+        ({"text": "P3"}, "p3"),
+        ({"text": "p3", "name": "south"}, ""),
+        ({"executor": "noop"}, "p6 p5 p4 p3 p2 p1 p0"),
+        ({"executor": "shell"}, ""),
+        ({"paused": True}, ""),
+        ({"paused": False, "namespace": "def"}, "p4 p1"),
         ({"description": "week"}, "p5"),
         ({"status": "running"}, "p4 p1"),
         ({"synchronous": 0}, "p6 p5 p4 p3 p2 p1 p0"),
@@ -367,11 +379,31 @@ async def test_pages_count_from_one_and_end(world: World) -> None:
         ({"synchronous": 3}, "synchronous"),
         ({"synchronous": -1}, "synchronous"),
         ({"name": "n" * 513}, "name"),
+        ({"text": "n" * 513}, "text"),
+        ({"executor": "n" * 513}, "executor"),
     ],
 )
 async def test_a_bad_list_of_plans_is_refused_by_field(world: World, fields: dict[str, Any], field: str) -> None:
     refusal = await world.refusal("PlanList", pb.SchedulePlanListRequest(**fields))
     assert (refusal.code, refusal.field) == ("INVALID_ARGUMENT", field)
+
+
+async def test_paused_plans_are_told_apart(world: World) -> None:
+    await seven(world)
+    await world.ask("PlanPause", pb.PlanPauseRequest(id="p4", namespace="def", by="ada"))
+    for paused, found in ((True, ["p4"]), (False, ["p1"])):
+        request = pb.SchedulePlanListRequest(namespace="def", paused=paused)
+        assert ids((await world.ask("PlanList", request)).data) == found
+
+
+async def test_a_list_longer_than_one_look_is_whole_and_in_order(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobpool.api.plan_list._BETWEEN_BREATHS", 2)
+    await seven(world)
+    first = await world.ask("PlanList", pb.SchedulePlanListRequest(limit=3))
+    rest = pb.SchedulePlanListRequest(limit=9, **{"continue": getattr(first, "continue")})
+    assert ids(first.data) + ids((await world.ask("PlanList", rest)).data) == [f"p{n}" for n in range(6, -1, -1)]
+    page = await world.ask("PlanList", pb.SchedulePlanListRequest(pageNumber=2, pageSize=3, text="P"))
+    assert (ids(page.data), page.totalElements) == (["p3", "p2", "p1"], 7)
 
 
 # ---- when the cluster cannot

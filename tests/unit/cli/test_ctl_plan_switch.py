@@ -67,6 +67,18 @@ async def test_a_list_is_asked_by_label_and_owner(run: Ctl, api: FakeApi) -> Non
     (request,) = api.received("PlanList")
     assert isinstance(request, pb.SchedulePlanListRequest)
     assert (list(request.labels), request.owner) == (["team=red", "tier"], "ann")
+    assert not request.HasField("paused")
+
+
+@pytest.mark.parametrize(("word", "paused"), [("--paused", True), ("--not-paused", False)])
+async def test_a_list_is_asked_by_a_part_of_the_name_and_by_pause(
+    run: Ctl, api: FakeApi, word: str, paused: bool
+) -> None:
+    api.answers("PlanList", pb.SchedulePlanListResponse(data=[PLAN], totalElements=1, totalPages=1))
+    assert (await run("plan", "list", "--text", "night", "--executor", "shell", word)).code == 0
+    (request,) = api.received("PlanList")
+    assert isinstance(request, pb.SchedulePlanListRequest)
+    assert (request.text, request.executor, request.paused) == ("night", "shell", paused)
 
 
 async def test_plans_are_added_and_changed_with_labels_and_owner(run: Ctl, api: FakeApi) -> None:

@@ -2959,6 +2959,12 @@ export interface operations {
                 readonly labels?: readonly string[];
                 /** @description Who looks after it. */
                 readonly owner?: string;
+                /** @description A part of the plan's id or of its name, in capitals or not. */
+                readonly text?: string;
+                /** @description `rest`, `shell`, `python`, `noop` or a plug-in's name. */
+                readonly executor?: string;
+                /** @description Only those that are paused, or only those that are not; absent: both. */
+                readonly paused?: boolean;
             };
             readonly header?: never;
             readonly path?: never;

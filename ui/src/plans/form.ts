@@ -111,7 +111,7 @@ export function updated(base: Values, values: Values, revision: string): Body {
   const body: Body = { namespace: values.namespace, revision };
   const clear: string[] = [];
   const bare = !values["periodic.spec"].trim();
-  for (const name of meantAnew(base, values)) {
+  for (const name of changed(base, values)) {
     if (name === "id" || name === "namespace" || (bare && name.startsWith("periodic."))) continue;
     if (name === "labels" || (!values[name].trim() && CLEARED.has(name))) clear.push(name);
     if (values[name].trim()) put(body, name, values[name]);
@@ -120,13 +120,6 @@ export function updated(base: Values, values: Values, revision: string): Body {
   if (bare && base["periodic.spec"]) clear.push("periodic");
   if (clear.length > 0) body.clear = clear;
   return body;
-}
-
-/** What differs; with the first retry all of its rules, of which the server does not tell while there is none. */
-function meantAnew(base: Values, values: Values): readonly Name[] {
-  const differs = changed(base, values);
-  const first = base["retry.attempts"] === "0" && differs.includes("retry.attempts");
-  return NAMES.filter((name) => differs.includes(name) || (first && name.startsWith("retry.")));
 }
 
 /** What a preview is asked of: all that moves a tick. */
