@@ -13,7 +13,7 @@ const GRAVE = new Set(["serious", "critical"]);
 /** What is the same in every language: names of ours and of others. */
 const UNTRANSLATED = ["jobpool", "English", "API", "cron", "UTC", "ID", "CPU", "etcd", "SQLite", "Raft", "shell", "noop", "rest", "python", "default", "agent-1", "server"];
 
-const DIALOGS = /plans.default.(hold|paused)$/;
+const DIALOGS = /plans.default.(hold|paused)$|runs.[^?]+$|nodes.[^?]+$/;
 
 const LOOKS = [
   { name: "light", theme: "light", language: "en", width: 1280 },
@@ -37,11 +37,12 @@ async function prepare(here) {
   await here.post("namespaces", { name: "another", job_parallelism_limit: 40, description: HOSTILE });
   const held = await here.run("hold");
   await here.run("works");
-  return { held, failed: await here.run("fails") };
+  const nodes = await (await fetch(`${here.url}/v3/schedule/nodes`)).json();
+  return { held, failed: await here.run("fails"), node: nodes.data[0].ID };
 }
 
-function addresses({ held, failed }) {
-  return [`/ui/?run=${held}`, "/ui/?q=%3Cb%3E", "/ui/plans/default/hold", "/ui/plans/default/paused", "/ui/plans/default/none", "/ui/plans?new=1", "/ui/plans/default/hold?edit=1", `/ui/runs/${held}`, `/ui/runs/${failed}`, "/ui/nowhere"];
+function addresses({ held, failed, node }) {
+  return [`/ui/nodes/${node}`, "/ui/nodes/none", `/ui/timeline?by=node&run=${failed}`, `/ui/?run=${held}`, "/ui/?q=%3Cb%3E", "/ui/plans/default/hold", "/ui/plans/default/paused", "/ui/plans/default/none", "/ui/plans?new=1", "/ui/plans/default/hold?edit=1", `/ui/runs/${held}`, `/ui/runs/${failed}`, "/ui/nowhere"];
 }
 
 async function pagesOf(page) {
@@ -55,12 +56,13 @@ async function settled(page) {
 }
 
 /** What a button of the page asks, before it does something; it is not done. */
-async function asked(page, where) {
+async function asked(page, where, look) {
   const buttons = page.locator("main p.buttons button");
   for (let at = 0; at < (await buttons.count()); at++) {
     await buttons.nth(at).click();
     await page.getByRole("dialog").waitFor();
     await accessible(page, `${where}, its dialog ${at + 1}`);
+    if (look.language === "zh") await untranslated(page, `${where}, its dialog ${at + 1}`);
     await page.keyboard.press("Escape");
     await page.locator("dialog").waitFor({ state: "detached" });
   }
@@ -111,11 +113,11 @@ await walk(async (here) => {
     await here.language(look.language);
     await here.width(look.width);
     for (const path of [...(await pagesOf(page)), ...addresses(runs)]) {
-      here.away = path.includes("none"); // it answers 404, which the console says
+      here.away = path.includes("/default/none"); // it answers 404, which the console says
       await here.open(path);
       await settled(page);
       const where = `${path} ${look.name}`;
-      for (const check of [() => here.fits(), () => plain(page, where), () => accessible(page, where), () => look.language === "zh" && untranslated(page, where), () => DIALOGS.test(path) && asked(page, where)])
+      for (const check of [() => here.fits(), () => plain(page, where), () => accessible(page, where), () => look.language === "zh" && untranslated(page, where), () => DIALOGS.test(path) && asked(page, where, look)])
         try {
           await check();
         } catch (fault) {

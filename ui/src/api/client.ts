@@ -1,7 +1,10 @@
 /** Calls of the server that this page came from. A refusal is thrown with the server's own words. */
+import { DICTIONARIES, say } from "../text/words";
 import type { Refusal } from "./types";
 
 export const API = "/v3/schedule/";
+/** The longest wait for an answer, in ms: a server that was stopped takes calls, and says nothing. */
+const PATIENCE = 30_000;
 
 /** `field` is the one that is refused, `said` why without its name; empty where there is none. */
 export class Refused extends Error {
@@ -48,11 +51,21 @@ export async function remove<Answer>(path: string, query: Query): Promise<Answer
   return call<Answer>(address(path, query), { method: "DELETE" });
 }
 
+/** The server did not answer, or what it said was cut off. */
+export class Unanswered extends Error {}
+
 async function call<Answer>(url: string, init: RequestInit): Promise<Answer> {
-  const language = document.documentElement.lang;
-  const answer = await fetch(url, { ...init, headers: { ...init.headers, "accept-language": language } });
-  if (!answer.ok) throw await refusal(answer);
-  return (await answer.json()) as Answer;
+  const language = document.documentElement.lang === "zh" ? "zh" : "en";
+  const patience = AbortSignal.timeout(PATIENCE);
+  const signal = init.signal ? AbortSignal.any([init.signal, patience]) : patience;
+  try {
+    const answer = await fetch(url, { ...init, signal, headers: { ...init.headers, "accept-language": language } });
+    if (!answer.ok) throw await refusal(answer);
+    return (await answer.json()) as Answer;
+  } catch (error) {
+    if (error instanceof Refused || init.signal?.aborted) throw error;
+    throw new Unanswered(say(DICTIONARIES[language], init.method ? "call.change" : "call.read"), { cause: error });
+  }
 }
 
 export async function refusal(answer: Response): Promise<Refused> {

@@ -1,12 +1,12 @@
 /** The cluster as a whole: the stream of its numbers, and what is made of them. Pure but for `watchCluster`. */
-import { address, refusal } from "../api/client";
+import { address } from "../api/client";
 import type { Cluster, ClusterEvent, ClusterSample } from "../api/types";
-import { EventParser } from "./events";
+import { hear } from "./sse";
 import { pause } from "./stream";
 
 export const KEPT = 10 * 60_000;
 export const EVENTS = 200;
-const SILENCE = 20_000; // the server says something every 2 s
+const SILENCE = 10_000; // the server says something every 2 s
 
 /** What is known: the newest numbers, and samples and events, the oldest first. */
 export interface Known {
@@ -34,35 +34,26 @@ export function at(one: { readonly time?: string } | undefined): number {
   return one?.time ? Date.parse(one.time) : 0;
 }
 
-/** Tells of every answer until it is aborted; `broken` while there is none. Begins anew by itself. */
-export async function watchCluster(tell: (answer: Cluster) => void, broken: (why: string) => void, signal: AbortSignal): Promise<void> {
+/** Tells of every answer until it is aborted; of what is wrong while there is none. Begins anew by itself. */
+export async function watchCluster(tell: (answer: Cluster) => void, broken: (why: Error) => void, signal: AbortSignal): Promise<void> {
   for (let failures = 0; !signal.aborted; failures++) {
     try {
-      await once((answer) => {
-        failures = 0;
-        tell(answer);
-      }, signal);
-      broken("");
+      let heard = false;
+      await hear(address("cluster/watch"), {
+        patience: SILENCE,
+        signal,
+        take: (events) => {
+          failures = 0;
+          heard = true;
+          for (const event of events) if (event.name === "cluster") tell(JSON.parse(event.data) as Cluster);
+        },
+      });
+      if (!heard) throw new Error("the stream has ended");
     } catch (error) {
       if (signal.aborted) return;
-      broken(error instanceof Error ? error.message : String(error));
+      broken(error instanceof Error ? error : new Error(String(error)));
     }
     await new Promise((resolve) => setTimeout(resolve, pause(failures, Math.random())));
-  }
-}
-
-async function once(tell: (answer: Cluster) => void, signal: AbortSignal): Promise<void> {
-  const silent = new AbortController();
-  const either = AbortSignal.any([signal, silent.signal]);
-  const answer = await fetch(address("cluster/watch"), { signal: either, cache: "no-store", headers: { accept: "text/event-stream" } });
-  if (!answer.ok || !answer.body) throw await refusal(answer);
-  const parser = new EventParser();
-  const body = answer.body.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>).getReader();
-  for (;;) {
-    const timer = setTimeout(() => silent.abort(new Error("silence")), SILENCE);
-    const { done, value } = await body.read().finally(() => clearTimeout(timer));
-    if (done) return;
-    for (const event of parser.take(value)) if (event.name === "cluster") tell(JSON.parse(event.data) as Cluster);
   }
 }
 

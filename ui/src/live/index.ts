@@ -1,5 +1,6 @@
 /** The one store and the one stream of this page. */
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
+import { attended } from "./attention";
 import { Store } from "./store";
 import { type Phase, Stream } from "./stream";
 
@@ -32,12 +33,16 @@ const stream = new Stream({
 
 export function start(): void {
   addEventListener("online", () => stream.hurry());
+  addEventListener("offline", () => stream.lose());
+  addEventListener("pagehide", () => stream.stop());
+  addEventListener("pageshow", (event) => {
+    if (event.persisted && attended.value) void stream.run();
+  });
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) stream.hurry();
   });
-  addEventListener("pagehide", () => stream.stop());
-  addEventListener("pageshow", (event) => {
-    if (event.persisted) void stream.run();
+  effect(() => {
+    if (attended.value) void stream.run();
+    else stream.stop();
   });
-  void stream.run();
 }

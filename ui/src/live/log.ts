@@ -1,11 +1,12 @@
 /** The end of a run's output: what is there, then what is written while the run goes on. */
-import { address, get, Refused, refusal, segment } from "../api/client";
+import { address, get, Refused, segment } from "../api/client";
 import type { LogPiece, Refusal } from "../api/types";
-import { EventParser } from "./events";
+import { hear } from "./sse";
 import { pause } from "./stream";
 
 /** Characters that are shown; what was before them is cut off. */
 export const TAIL = 64 * 1024;
+const SILENCE = 30_000; // the server says something every 15 s, as soon as the agent has answered
 const ESCAPES = /\u001b\[[0-9;?]*[ -/]*[@-~]|[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g;
 
 export interface Tail {
@@ -117,19 +118,19 @@ class LogReader {
 
   /** What comes, too. Whether the output has ended; if not, the stream was cut. */
   async follow(): Promise<boolean> {
-    const answer = await fetch(address(this.path, { ...this.place, follow: "true" }), { signal: this.signal, cache: "no-store" });
-    if (!answer.ok || !answer.body) throw await refusal(answer);
-    const parser = new EventParser();
-    const body = answer.body.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>).getReader();
-    for (;;) {
-      const { done, value } = await body.read();
-      if (done) return false;
-      for (const event of parser.take(value)) {
-        if (event.name === "output") this.take(JSON.parse(event.data) as LogPiece);
-        else if (event.name === "end") return true;
-        else if (event.name === "failed") throw new Refused(409, (JSON.parse(event.data) as Refusal).message);
-      }
-    }
+    let ended = false;
+    await hear(address(this.path, { ...this.place, follow: "true" }), {
+      patience: SILENCE,
+      signal: this.signal,
+      take: (events) => {
+        for (const event of events) {
+          if (event.name === "output") this.take(JSON.parse(event.data) as LogPiece);
+          else if (event.name === "end") ended = true;
+          else if (event.name === "failed") throw new Refused(409, (JSON.parse(event.data) as Refusal).message);
+        }
+      },
+    });
+    return ended;
   }
 
   private take(piece: LogPiece): void {

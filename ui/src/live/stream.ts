@@ -1,13 +1,14 @@
 /**
- * One stream of the server's changes, kept up for as long as the page is open.
+ * One stream of the server's changes, kept up for as long as somebody looks at the page.
  *
  * Not EventSource: that gives up for good on a refusal and cannot see the server's beats, so that a connection that
  * broke without a word would look live for ever.
  */
-import { API, refusal } from "../api/client";
-import { EventParser, type ServerEvent } from "./events";
+import { address } from "../api/client";
+import type { ServerEvent } from "./events";
+import { hear } from "./sse";
 
-const SILENCE = 40_000; // the server beats every 15 s
+const SILENCE = 20_000; // the server beats every 15 s
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 5_000;
 const KINDS = "job,plan,namespace,node";
@@ -30,71 +31,73 @@ export function pause(failures: number, chance: number): number {
 export class Stream {
   private place = "";
   private failures = 0;
-  private stopped = false;
-  private abort: AbortController | undefined;
+  /** Of the stream that is kept up now. */
+  private stopping: AbortController | undefined;
+  private broken: AbortController | undefined;
+  private heard = 0;
   private wake: (() => void) | undefined;
 
   constructor(private readonly listener: Listener) {}
 
-  /** Until `stop`. */
+  /** Until `stop`, or until it is run again. */
   async run(): Promise<void> {
-    this.stopped = false;
-    while (!this.stopped) {
+    this.stop();
+    const { signal } = (this.stopping = new AbortController());
+    this.listener.phase(this.place ? "catching" : "connecting", "");
+    while (!signal.aborted) {
       let reason = "";
       try {
-        await this.once();
+        await this.once(signal);
       } catch (error) {
         reason = error instanceof Error ? error.message : String(error);
       }
-      if (this.stopped) return;
+      if (signal.aborted) return;
       this.listener.phase("lost", reason);
       await this.rest(pause(this.failures++, Math.random()));
     }
   }
 
   stop(): void {
-    this.stopped = true;
-    this.abort?.abort();
+    this.stopping?.abort();
     this.wake?.();
   }
 
-  /** Try at once: the network is back, or the page is looked at again. */
+  /** The network is back, or the machine was asleep: try at once, and do not trust what should have been heard long ago. */
   hurry(): void {
+    this.failures = 0;
+    if (Date.now() - this.heard > SILENCE) this.lose();
     this.wake?.();
   }
 
-  private async once(): Promise<void> {
-    const abort = (this.abort = new AbortController());
-    const query = new URLSearchParams({ kinds: KINDS, changes_only: "plan", brief: "true", snapshot: "true" });
-    if (this.place) query.set("after", this.place);
-    else this.listener.phase("connecting", "");
-    const answer = await fetch(`${API}watch?${query}`, {
-      signal: abort.signal,
-      cache: "no-store",
-      headers: { accept: "text/event-stream" },
-    });
-    if (!answer.ok || !answer.body) throw await refusal(answer);
-    this.listener.begin(!this.place);
-    this.listener.phase("catching", "");
-    await this.read(answer.body.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>), abort);
+  /** The network is gone: nothing will come of the stream that is there. */
+  lose(): void {
+    this.broken?.abort(new Error("no network"));
   }
 
-  private async read(body: ReadableStream<string>, abort: AbortController): Promise<void> {
-    const parser = new EventParser();
-    const reader = body.getReader();
-    for (;;) {
-      const timer = setTimeout(() => abort.abort(new Error("silence")), SILENCE);
-      const { done, value } = await reader.read().finally(() => clearTimeout(timer));
-      if (done) return;
-      const events = parser.take(value);
-      if (events.length === 0) continue;
-      this.listener.take(events);
-      const place = events.findLast((event) => event.id)?.id;
-      if (place === undefined) continue;
-      this.place = place;
-      this.failures = 0;
-      this.listener.phase("live", "");
-    }
+  private async once(stopping: AbortSignal): Promise<void> {
+    const broken = (this.broken = new AbortController());
+    const after = this.place;
+    this.heard = Date.now();
+    await hear(address("watch", { kinds: KINDS, changes_only: "plan", brief: "true", snapshot: "true", after }), {
+      patience: SILENCE,
+      signal: AbortSignal.any([stopping, broken.signal]),
+      begun: () => {
+        this.listener.begin(!after);
+        this.listener.phase("catching", "");
+      },
+      take: (events) => this.take(events),
+    });
+  }
+
+  private take(events: readonly ServerEvent[]): void {
+    this.heard = Date.now();
+    if (events.length === 0) return;
+    this.listener.take(events);
+    const place = events.findLast((event) => event.id)?.id;
+    if (place === undefined) return;
+    this.place = place;
+    this.failures = 0;
+    this.listener.phase("live", "");
   }
 
   private rest(time: number): Promise<void> {

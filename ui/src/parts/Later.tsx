@@ -1,33 +1,29 @@
 /** A page that is loaded when it is first looked at. */
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { recoveries } from "../live";
 import { t } from "../text";
 
 export function Later({ load }: { load: () => Promise<ComponentType> }) {
   const [Page, setPage] = useState<ComponentType>();
-  const [error, setError] = useState("");
-  const [tries, setTries] = useState(0);
+  const [failed, setFailed] = useState(false);
   useEffect(() => {
     let here = true;
     load().then(
       (found) => here && setPage(() => found),
-      (reason: unknown) => here && setError(String(reason)),
+      () => here && setFailed(true),
     );
     return () => {
       here = false;
     };
-  }, [load, tries]);
+  }, [load, recoveries.value]);
   if (Page) return <Page />;
-  if (!error) return <p class="soft">{t("list.loading")}</p>;
-  const again = () => {
-    setError("");
-    setTries(tries + 1);
-  };
+  if (!failed) return <p class="soft">{t("list.loading")}</p>;
   return (
     <p class="fault" role="alert">
-      {t("list.failed", { reason: error })}{" "}
-      <button type="button" onClick={again}>
-        {t("list.again")}
+      {t("page.old")}{" "}
+      <button type="button" onClick={() => location.reload()}>
+        {t("page.reload")}
       </button>
     </p>
   );

@@ -34,7 +34,7 @@ export function Switches({ plan, path, namespace }: SwitchesProps) {
       <Ask button={t("plan.run")} title={t("plan.run.ask", { id })} does={t("plan.run.does", { overlap: plan.overlap ?? "allow" })} act={run}>
         <label class="field">
           {t("plan.parameters")}
-          <textarea name="parameters" rows={4} spellcheck={false} placeholder={plan.parameters ?? "{}"} />
+          <textarea name="parameters" rows={4} spellcheck={false} translate={false} placeholder={plan.parameters ?? "{}"} />
         </label>
       </Ask>
       {plan.paused ? (

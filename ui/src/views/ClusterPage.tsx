@@ -1,11 +1,13 @@
 /** The cluster: servers, who leads, queues, latencies, the last ten minutes, what happened lately. */
 import "../styles/cluster.css";
 import { useEffect, useState } from "preact/hooks";
+import { Refused } from "../api/client";
 import type { Cluster, ClusterEvent, ClusterSample, ClusterServer } from "../api/types";
+import { attended } from "../live/attention";
 import { at, type Known, NOTHING, told, watchCluster } from "../live/cluster";
 import { Chart } from "../parts/Chart";
 import { When } from "../parts/When";
-import { viewerZone } from "../settings";
+import { language, viewerZone } from "../settings";
 import { number, percent, t } from "../text";
 import { isKey } from "../text/words";
 import { span } from "../time";
@@ -14,23 +16,25 @@ const SHOWN = 50;
 
 export function ClusterPage() {
   const [known, setKnown] = useState<Known>(NOTHING);
-  const [broken, setBroken] = useState("");
+  const [broken, setBroken] = useState<Error>();
+  const looked = attended.value;
   useEffect(() => {
+    if (!looked) return;
     const abort = new AbortController();
     const tell = (answer: Cluster) => {
-      setBroken("");
+      setBroken(undefined);
       setKnown((before) => told(before, answer));
     };
     void watchCluster(tell, setBroken, abort.signal);
     return () => abort.abort();
-  }, []);
+  }, [looked]);
   const { now } = known;
   return (
     <section class="cluster" data-term={now?.term}>
       <h1>{t("cluster.title")}</h1>
       {broken && (
         <p class="fault" role="alert">
-          {t("cluster.broken", { reason: broken })}
+          {t("cluster.broken")} {broken instanceof Refused && broken.message}
         </p>
       )}
       {now ? <Whole now={now} known={known} /> : <p class="soft">{t("list.loading")}</p>}
@@ -42,7 +46,7 @@ function Whole({ now, known }: { now: Cluster; known: Known }) {
   return (
     <>
       <Leader now={now} />
-      <Servers servers={now.servers ?? []} />
+      <Servers servers={now.servers ?? []} now={at(known.samples.at(-1)) || Date.now()} />
       <Charts samples={known.samples} />
       <Numbers now={now} />
       <Events events={known.events} />
@@ -70,7 +74,8 @@ function Leader({ now }: { now: Cluster }) {
   );
 }
 
-function Servers({ servers }: { servers: readonly ClusterServer[] }) {
+/** `now`: by the server's clock. */
+function Servers({ servers, now }: { servers: readonly ClusterServer[]; now: number }) {
   const heads = ["name", "role", "version", "engine", "up", "n", "lag", "agents", "store", "state"] as const;
   return (
     <div class="sheet" tabIndex={0} role="region" aria-label={t("cluster.servers")}>
@@ -87,7 +92,7 @@ function Servers({ servers }: { servers: readonly ClusterServer[] }) {
         </thead>
         <tbody>
           {servers.map((one) => (
-            <Server key={one.server?.id} told={one} />
+            <Server key={one.server?.id} told={one} now={now} />
           ))}
         </tbody>
       </table>
@@ -95,7 +100,7 @@ function Servers({ servers }: { servers: readonly ClusterServer[] }) {
   );
 }
 
-function Server({ told: { server, status, error } }: { told: ClusterServer }) {
+function Server({ told: { server, status, error }, now }: { told: ClusterServer; now: number }) {
   return (
     <tr data-server={server?.name} data-answers={status ? "yes" : "no"}>
       <th scope="row" translate={false}>
@@ -108,7 +113,7 @@ function Server({ told: { server, status, error } }: { told: ClusterServer }) {
       </td>
       <td>{server?.version}</td>
       <td>{status ? `${status.engine} ${status.etcd_version ?? ""}` : ""}</td>
-      <td>{status?.started_at && span(Date.now() - Date.parse(status.started_at))}</td>
+      <td>{status?.started_at && span(Math.max(0, now - Date.parse(status.started_at)))}</td>
       <td>{number(Number(status?.n ?? server?.n ?? 0))}</td>
       <td>{status ? number(Number(status.lag ?? 0)) : ""}</td>
       <td>{status ? number(status.agents ?? 0) : ""}</td>
@@ -128,7 +133,7 @@ function room(used: number, size: number, quota: number): string {
 function bytes(count: number): string {
   const units = ["B", "kB", "MB", "GB"];
   const step = Math.min(units.length - 1, count > 0 ? Math.floor(Math.log10(count) / 3) : 0);
-  return `${(count / 1000 ** step).toLocaleString(undefined, { maximumFractionDigits: 1 })} ${units[step]}`;
+  return `${(count / 1000 ** step).toLocaleString(language.value, { maximumFractionDigits: 1 })} ${units[step]}`;
 }
 
 function Charts({ samples }: { samples: readonly ClusterSample[] }) {

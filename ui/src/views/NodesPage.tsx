@@ -33,7 +33,7 @@ export function NodesPage() {
   const version = store.version.value;
   const here = view(path.value);
   if (here.page === "node") return <NodePage id={here.id} />;
-  const nodes = [...store.nodes.values()].sort((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1));
+  const nodes = [...store.nodes.values()].sort((one, other) => byName.compare(nameOf(one), nameOf(other)));
   const held = liveByNode();
   const told = TOLD.filter((one) => nodes.some(one.said));
   return (
@@ -53,6 +53,9 @@ export function NodesPage() {
     </section>
   );
 }
+
+/** agent-2 is before agent-10. */
+const byName = new Intl.Collator("en", { numeric: true });
 
 function nameOf(node: Node): string {
   return node.name || node.ID || "";
@@ -124,7 +127,7 @@ function DrainState({ drain, left }: { drain: NonNullable<Node["drain"]>; left: 
 function NodePage({ id }: { id: string }) {
   const version = store.version.value;
   const node = store.nodes.get(id);
-  if (!node) return store.whole.value ? <p class="fault">{t("nodes.gone")}</p> : <p class="soft">{t("list.loading")}</p>;
+  if (!node) return store.whole.value ? <Gone id={id} /> : <p class="soft">{t("list.loading")}</p>;
   const runs = liveByNode().get(id) ?? [];
   return (
     <section class="list nodes">
@@ -137,6 +140,9 @@ function NodePage({ id }: { id: string }) {
       <NodeSwitches node={node} name={nameOf(node)} running={runs.length} />
       <Facts node={node} />
       <h2>{t("nodes.runs")}</h2>
+      <p class="line">
+        <a href={to.runs({ node: id })}>{t("nodes.ran")}</a> <a href={to.timeline({ node: id })}>{t("nodes.timeline")}</a>
+      </p>
       {runs.length === 0 && <p class="soft">{t("nodes.idle")}</p>}
       {runs.length > 0 && (
         <Rows
@@ -148,6 +154,16 @@ function NodePage({ id }: { id: string }) {
           version={version}
         />
       )}
+    </section>
+  );
+}
+
+function Gone({ id }: { id: string }) {
+  return (
+    <section class="list nodes">
+      <h1>{id}</h1>
+      <p class="fault">{t("nodes.gone")}</p>
+      <a href={to.nodes()}>{t("nodes.all")}</a>
     </section>
   );
 }
@@ -175,7 +191,7 @@ function Facts({ node }: { node: Node }) {
       <dd>
         <When time={node.updated_at} zone={viewerZone} />
       </dd>
-      {attributes.map(([name, value]) => [<dt key={`${name}:`}>{name}</dt>, <dd key={name}>{value}</dd>])}
+      {attributes.map(([name, value]) => [<dt key={`${name}:`} translate={false}>{name}</dt>, <dd key={name} translate={false}>{value}</dd>])}
     </dl>
   );
 }

@@ -59,6 +59,7 @@ export function PlanPage({ namespace, id }: Name) {
             <Rate namespace={namespace} id={id} label={t("plans.rate")} />
             <Took namespace={namespace} id={id} label={t("plans.took")} />
             <a href={to.runs({ plan: id, namespace })}>{t("plan.all")}</a>
+            <a href={to.timeline({ plan: id, namespace })}>{t("plan.timeline")}</a>
           </p>
           <div class="sides">
             {found.periodic?.spec && <Fires path={path} namespace={namespace} changes={changes} zone={found.periodic.time_zone ?? ""} />}

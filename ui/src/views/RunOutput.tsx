@@ -2,6 +2,7 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Job } from "../api/types";
 import { recoveries } from "../live";
+import { attended } from "../live/attention";
 import { find, pieces } from "../live/find";
 import { added, readLog, type Tail, wholeLog } from "../live/log";
 import { number, t } from "../text";
@@ -66,15 +67,28 @@ function useTail(job: Job, attempt: number): Tail {
   const id = job.id ?? "";
   const live = !ENDED.has(job.status ?? "") && attempt === 0;
   const [tail, setTail] = useState(EMPTY);
+  const looked = attended.value || !live;
+  useEffect(() => setTail(EMPTY), [id, attempt]);
   useEffect(() => {
+    if (!looked) return;
     const abort = new AbortController();
-    setTail(EMPTY);
+    let first = true; // what was read before stays until there is something newer
+    const tell = (piece: string, skipped: boolean) => {
+      const anew = first;
+      first = false;
+      setTail((shown) => {
+        const before = anew ? EMPTY : shown;
+        return added({ ...before, cut: before.cut || skipped }, piece);
+      });
+    };
     const source = { id, live, begun: Boolean(job.attempt), ...(attempt && { attempt }) };
-    readLog(source, (piece, skipped) => setTail((before) => added({ ...before, cut: before.cut || skipped }, piece)), abort.signal).catch((error: unknown) => {
-      if (!abort.signal.aborted) setTail((before) => ({ ...before, text: `${before.text}\n[${error instanceof Error ? error.message : error}]` }));
+    readLog(source, tell, abort.signal).catch((error: unknown) => {
+      if (abort.signal.aborted) return;
+      const fault = `\n[${error instanceof Error ? error.message : error}]`;
+      setTail((before) => ({ ...before, text: before.text.endsWith(fault) ? before.text : before.text + fault }));
     });
     return () => abort.abort();
-  }, [id, live, attempt, live ? 0 : recoveries.value]);
+  }, [id, live, looked, attempt, live ? 0 : recoveries.value]);
   return tail;
 }
 

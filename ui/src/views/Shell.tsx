@@ -1,6 +1,6 @@
 /** Around every view: the pages, the state of the connection, the viewer's choices. */
-import { useEffect } from "preact/hooks";
-import { phase, reason } from "../live";
+import { useSignalEffect } from "@preact/signals";
+import { phase, reason, store } from "../live";
 import { Later } from "../parts/Later";
 import { path, to, type View, view } from "../route";
 import { language, type Language, theme, type Theme, viewerZone, zone, type Zone } from "../settings";
@@ -28,8 +28,8 @@ const loadCluster = () => import("./ClusterPage").then((page) => page.ClusterPag
 export function Shell() {
   const here = view(path.value);
   const page = PAGES.find((one) => one.views.includes(here.page));
-  useEffect(() => {
-    document.title = page ? `${t(page.name)} · jobpool` : "jobpool";
+  useSignalEffect(() => {
+    document.title = titleOf(view(path.value));
   });
   return (
     <>
@@ -62,6 +62,21 @@ export function Shell() {
       </main>
     </>
   );
+}
+
+/** What a tab, a bookmark or a reader of the screen tells the page by: what it shows first. */
+function titleOf(here: View): string {
+  const page = PAGES.find((one) => one.views.includes(here.page));
+  return [subject(here), page ? t(page.name) : "", "jobpool"].filter(Boolean).join(" · ");
+}
+
+/** A name that is not plain stays out: it would be read as a part of the browser. */
+function subject(here: View): string {
+  const plain = (name: string | undefined) => (name && /^[\w .:@-]{1,80}$/.test(name) ? name : "");
+  if (here.page === "plan" || here.page === "run") return plain(here.id);
+  if (here.page !== "node") return "";
+  store.version.value;
+  return plain(store.nodes.get(here.id)?.name) || plain(here.id);
 }
 
 function Page({ view: here }: { view: View }) {
