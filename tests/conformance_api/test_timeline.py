@@ -72,6 +72,15 @@ async def test_filters_and_what_has_a_node(api: Api) -> None:
     assert ids(await drawn(api, by="node")) == [], "none was ever on a node"
 
 
+async def test_each_bar_names_the_zone_of_its_plan(api: Api) -> None:
+    await api.world.add_plan("p", periodic=pb.PeriodicConfig(spec="0 4 1 1 *", time_zone="Asia/Kolkata"))
+    await api.world.add_plan("q")
+    for plan in ("p", "q"):
+        await api.world.run_plan(plan)
+        await api.world.clock.advance(SECOND)
+    assert [(bar.plan_id, bar.time_zone) for bar in (await drawn(api)).data] == [("q", ""), ("p", "Asia/Kolkata")]
+
+
 async def test_more_than_the_limit_is_said(api: Api) -> None:
     begin = api.world.clock.now()
     _, second, third = await three_runs(api)

@@ -84,6 +84,22 @@ async function ends(here, held) {
   await page.locator('[data-total="1"]').waitFor();
 }
 
+/** More runs end than the page remembers the ends of, and none is forgotten; their times are in the zone of their plan. */
+async function crowd(here) {
+  const { page } = here;
+  await here.open("/ui/timeline?plan=many");
+  await bars(page, 0);
+  await here.plan("many", "", { executor: "noop", parameters: "{}", periodic: { spec: "0 4 1 1 *", time_zone: "Asia/Kolkata" } });
+  for (let made = 15; made <= 120; made += 15) {
+    await Promise.all(Array.from({ length: 15 }, () => here.run("many")));
+    await bars(page, made);
+  }
+  await page.locator('.moves time[title="Asia/Kolkata"]', { hasText: "+05:30" }).first().waitFor();
+  await page.getByRole("application").focus();
+  await page.keyboard.press("p");
+  await page.locator('.lanes .tip time[title="Asia/Kolkata"]').waitFor();
+}
+
 async function looks(here) {
   const { page } = here;
   await here.open("/ui/timeline?last=900000");
@@ -104,4 +120,5 @@ await walk(async (here) => {
   await hand(here);
   await ends(here, held);
   await looks(here);
+  await crowd(here);
 });

@@ -12,6 +12,12 @@ export function inZone(time: string | undefined, zone: string): string {
   return `${get("year")}-${get("month")}-${get("day")} ${get("hour")}:${get("minute")}:${get("second")} ${offset}`;
 }
 
+/** Milliseconds that the clocks of a zone are ahead of UTC; of an unknown zone 0. */
+export function offsetIn(zone: string, at: number): number {
+  const [, sign, hours, minutes] = /([+-])(\d\d):(\d\d)$/.exec(inZone(new Date(at).toISOString(), zone)) ?? [];
+  return (sign === "-" ? -1 : 1) * (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * 60_000;
+}
+
 function maker(zone: string): Intl.DateTimeFormat {
   const found = makers.get(zone);
   if (found) return found;

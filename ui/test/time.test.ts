@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { between, inZone, span } from "../src/time";
+import { between, inZone, offsetIn, span } from "../src/time";
 
 describe("times", () => {
   it("are shown in the plan's zone with its offset, on both sides of a change of the clock", () => {
@@ -16,6 +16,14 @@ describe("times", () => {
     expect(inZone("2026-11-22T00:00:00Z", "No/Where")).toBe("2026-11-22 00:00:00 +00:00");
     expect(inZone(undefined, "UTC")).toBe("");
     expect(inZone("soon", "UTC")).toBe("");
+  });
+
+  it("are ahead of UTC by what their zone says then, or behind", () => {
+    const minutes = (zone: string, time: string) => offsetIn(zone, Date.parse(time)) / 60_000;
+    expect(minutes("Europe/Berlin", "2026-03-29T00:59:59Z")).toBe(60);
+    expect(minutes("Europe/Berlin", "2026-03-29T01:00:00Z")).toBe(120);
+    expect([minutes("Asia/Kathmandu", "2026-01-01T00:00:00Z"), minutes("America/St_Johns", "2026-01-01T00:00:00Z")]).toEqual([345, -210]);
+    expect([minutes("UTC", "2026-01-01T00:00:00Z"), minutes("No/Where", "2026-01-01T00:00:00Z")]).toEqual([0, 0]);
   });
 
   it("are subtracted", () => {

@@ -40,17 +40,21 @@ class Timeline:
         response = pb.TimelineResponse(header=self._context.header(), now=timestamp(now))
         page = await self._context.read(self._context.history.query(wanted), call)
         found = heapq.nlargest(limit + 1, (*live, *page.bars), key=_newest_first)
-        await _draw(response, found[:limit])
+        await self._draw(response, found[:limit])
         if len(found) > limit:
             response.more = True
             response.complete_from.CopyFrom(timestamp(found[limit].created_at + 1))
         return response
 
+    async def _draw(self, response: pb.TimelineResponse, bars: Sequence[Bar]) -> None:
+        for first in range(0, len(bars), _BETWEEN_BREATHS):
+            piece = bars[first : first + _BETWEEN_BREATHS]
+            response.data.extend(_message(bar, self._zone(bar)) for bar in piece)
+            await asyncio.sleep(0)
 
-async def _draw(response: pb.TimelineResponse, bars: Sequence[Bar]) -> None:
-    for first in range(0, len(bars), _BETWEEN_BREATHS):
-        response.data.extend(map(_message, bars[first : first + _BETWEEN_BREATHS]))
-        await asyncio.sleep(0)
+    def _zone(self, bar: Bar) -> str:
+        plan = self._context.state.plan(bar.namespace, bar.plan_id)
+        return plan.periodic.time_zone if plan is not None and plan.periodic is not None else ""
 
 
 def _limit(limit: int) -> int:
@@ -86,7 +90,7 @@ def _newest_first(bar: Bar) -> tuple[Millis, str]:
     return (bar.created_at, bar.id)
 
 
-def _message(bar: Bar) -> pb.TimelineBar:
+def _message(bar: Bar, time_zone: str) -> pb.TimelineBar:
     return pb.TimelineBar(
         id=bar.id,
         namespace=bar.namespace,
@@ -98,4 +102,5 @@ def _message(bar: Bar) -> pb.TimelineBar:
         created=timestamp(bar.created_at),
         started=None if bar.started_at is None else timestamp(bar.started_at),
         finished=None if bar.finished_at is None else timestamp(bar.finished_at),
+        time_zone=time_zone,
     )

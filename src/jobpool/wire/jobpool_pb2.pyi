@@ -2567,7 +2567,7 @@ class TimelineRequest(_message.Message):
     def __init__(self, until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., by: _Optional[str] = ..., namespace: _Optional[str] = ..., plan_id: _Optional[str] = ..., node_id: _Optional[str] = ..., limit: _Optional[int] = ..., status: _Optional[str] = ..., text: _Optional[str] = ..., **kwargs: object) -> None: ...
 
 class TimelineBar(_message.Message):
-    __slots__ = ("id", "namespace", "plan_id", "node_id", "status", "reason", "due", "created", "started", "finished")
+    __slots__ = ("id", "namespace", "plan_id", "node_id", "status", "reason", "due", "created", "started", "finished", "time_zone")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     PLAN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -2578,6 +2578,7 @@ class TimelineBar(_message.Message):
     CREATED_FIELD_NUMBER: _ClassVar[int]
     STARTED_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
     id: str
     namespace: str
     plan_id: str
@@ -2588,7 +2589,8 @@ class TimelineBar(_message.Message):
     created: _timestamp_pb2.Timestamp
     started: _timestamp_pb2.Timestamp
     finished: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., plan_id: _Optional[str] = ..., node_id: _Optional[str] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ..., due: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    time_zone: str
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., plan_id: _Optional[str] = ..., node_id: _Optional[str] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ..., due: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., time_zone: _Optional[str] = ...) -> None: ...
 
 class TimelineResponse(_message.Message):
     __slots__ = ("header", "data", "more", "complete_from", "now")

@@ -2688,6 +2688,8 @@ export interface components {
              * @description Absent: it goes on.
              */
             readonly finished?: string;
+            /** @description That of the plan's schedule; empty: it has none, or there is no such plan any more. */
+            readonly time_zone?: string;
         };
         readonly TimelineResponse: {
             readonly header: components["schemas"]["ResponseHeader"];

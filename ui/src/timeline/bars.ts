@@ -9,6 +9,8 @@ export interface Bar {
   readonly node: string;
   readonly status: string;
   readonly reason: string;
+  /** Of its plan; empty: it has none, or that is not known. */
+  readonly zone: string;
   readonly due: number;
   readonly created: number;
   /** Absent: it has not begun. */
@@ -21,10 +23,20 @@ export type By = "plan" | "node";
 
 export interface Lane {
   readonly key: string;
-  /** Of the rows before it. */
+  /** Pixels above it, and how high each of its rows is. */
   readonly top: number;
+  readonly row: number;
   readonly rows: readonly (readonly Bar[])[];
+  /** How many were there at once; where that is more than there are rows, some lie upon others. */
+  readonly most: number;
 }
+
+/** Pixels: of a row, of one in a crowded lane, and of the rows of a lane before they become lower. */
+const ROW = 18;
+const LOW = 3;
+const HIGH = 8 * ROW;
+const GAP = 8;
+const MOST_ROWS = HIGH / LOW;
 
 const at = (time: string | undefined) => (time ? Date.parse(time) : undefined);
 
@@ -37,6 +49,7 @@ export function barOf(told: TimelineBar): Bar {
     node: told.node_id ?? "",
     status: told.status ?? "",
     reason: told.reason ?? "",
+    zone: told.time_zone ?? "",
     due: at(told.due) ?? created,
     created,
     started: at(told.started),
@@ -44,20 +57,27 @@ export function barOf(told: TimelineBar): Bar {
   };
 }
 
+const made = new WeakMap<Run, Bar>();
+
 export function barOfRun(run: Run): Bar {
+  const found = made.get(run);
+  if (found) return found;
   const created = Date.parse(run.created);
-  return {
+  const bar: Bar = {
     id: run.id,
     namespace: run.namespace,
     plan: run.plan,
     node: run.node,
     status: run.status,
     reason: run.reason,
+    zone: run.zone,
     due: at(run.due) ?? created,
     created,
     started: at(run.started),
     finished: at(run.finished),
   };
+  made.set(run, bar);
+  return bar;
 }
 
 /** When it was to be seen first and last; `now`: what goes on reaches to there. */
@@ -71,8 +91,10 @@ export function lateness(bar: Bar, now: number): number {
   return Math.max(0, (bar.started ?? bar.finished ?? now) - bar.due);
 }
 
-/** Lanes by name; as many rows as there were runs at once, so that bars of one row do not overlap. */
-export function lanes(bars: Iterable<Bar>, by: By, now: number): Lane[] {
+const byName = new Intl.Collator("en", { numeric: true });
+
+/** Lanes in the order of their names; bars of one row do not overlap. */
+export function lanes(bars: Iterable<Bar>, by: By, now: number, nameOf: (key: string) => string = (key) => key): Lane[] {
   const found = new Map<string, Bar[]>();
   for (const bar of bars) {
     const key = by === "node" ? bar.node : `${bar.namespace}/${bar.plan}`;
@@ -81,24 +103,50 @@ export function lanes(bars: Iterable<Bar>, by: By, now: number): Lane[] {
     if (lane) lane.push(bar);
     else found.set(key, [bar]);
   }
-  let top = 0;
-  return [...found.keys()].sort().map((key) => {
-    const rows = packed(found.get(key) ?? [], now);
-    const lane = { key, top, rows };
-    top += rows.length;
+  const named = [...found].map(([key, own]) => ({ key, name: nameOf(key), own }));
+  named.sort((one, other) => byName.compare(one.name, other.name) || (one.key < other.key ? -1 : 1));
+  let top = GAP / 2;
+  return named.map(({ key, own }) => {
+    const { rows, most } = packed(own, now);
+    const lane = { key, top, row: Math.max(LOW, Math.min(ROW, Math.floor(HIGH / rows.length))), rows, most };
+    top += laneHeight(lane) + GAP;
     return lane;
   });
 }
 
-function packed(bars: Bar[], now: number): Bar[][] {
+/** Pixels; a lane has room for its name, however few rows. */
+export function laneHeight({ row, rows }: Pick<Lane, "row" | "rows">): number {
+  return Math.max(ROW, row * rows.length);
+}
+
+/** Of all lanes, in pixels. */
+export function heightOf(all: readonly Lane[]): number {
+  const last = all.at(-1);
+  return last ? last.top + laneHeight(last) + GAP : 0;
+}
+
+function packed(bars: Bar[], now: number): { rows: Bar[][]; most: number } {
   const ordered = bars.map((bar) => ({ bar, ...extent(bar, now) })).sort((one, other) => one.first - other.first || (one.bar.id < other.bar.id ? -1 : 1));
   const rows: Bar[][] = [];
   const ends: number[] = [];
   for (const { bar, first, last } of ordered) {
     let row = ends.findIndex((end) => end <= first);
-    if (row < 0) row = rows.push([]) - 1;
+    if (row < 0 && rows.length < MOST_ROWS) row = rows.push([]) - 1;
+    else if (row < 0) row = ends.indexOf(Math.min(...ends));
     rows[row]?.push(bar);
-    ends[row] = last;
+    ends[row] = Math.max(ends[row] ?? last, last);
   }
-  return rows;
+  return { rows, most: rows.length < MOST_ROWS ? rows.length : atOnce(ordered) };
+}
+
+/** The largest number of bars at one time. */
+function atOnce(bars: readonly { first: number; last: number }[]): number {
+  const lasts = bars.map((bar) => bar.last).sort((one, other) => one - other);
+  let ended = 0;
+  let most = 0;
+  bars.forEach(({ first }, begun) => {
+    while ((lasts[ended] ?? first + 1) <= first) ended++;
+    most = Math.max(most, begun + 1 - ended);
+  });
+  return most;
 }

@@ -1,11 +1,10 @@
 /** The timeline on its canvas: the axis, lanes with their names, bars pale while they wait and full while they run. */
-import { type Bar, extent, type Lane } from "./bars";
-import { marks, type Span } from "./span";
+import { type Bar, extent, type Lane, laneHeight } from "./bars";
+import { marks, type Offset, type Span } from "./span";
 
 export const AXIS = 30;
-export const ROW = 18;
-/** Between lanes. */
-export const GAP = 8;
+const GAP = 8;
+const NAME = 18;
 const LEAST = 3;
 const MARK_ROOM = 110;
 
@@ -24,8 +23,9 @@ export interface View {
   readonly hovered: string;
   /** Bars of what was created before it are missing. */
   readonly completeFrom: number | undefined;
-  /** Minutes of the clock before UTC, as `Date` counts them. */
-  readonly clock: number;
+  /** Of the clock of the axis, and how it is written beside it. */
+  readonly clock: Offset;
+  readonly offset: string;
   readonly name: (key: string) => string;
   readonly label: (at: number, step: number) => string;
 }
@@ -35,6 +35,7 @@ export interface Spot {
   readonly left: number;
   readonly right: number;
   readonly top: number;
+  readonly bottom: number;
 }
 
 const COLOURS: Readonly<Record<string, string>> = {
@@ -45,15 +46,6 @@ const COLOURS: Readonly<Record<string, string>> = {
   running: "--cell-running",
   pending: "--cell-waiting",
 };
-
-export function laneTop(lane: Lane, at: number): number {
-  return AXIS + GAP / 2 + lane.top * ROW + at * GAP;
-}
-
-export function heightOf(lanes: readonly Lane[]): number {
-  const last = lanes.at(-1);
-  return last ? laneTop(last, lanes.length - 1) + last.rows.length * ROW + GAP : AXIS;
-}
 
 export function place(view: Pick<View, "span" | "width" | "gutter">, at: number): number {
   const { span, width, gutter } = view;
@@ -90,28 +82,35 @@ function lanesAndBars(brush: CanvasRenderingContext2D, view: View, colour: Colou
     brush.fillStyle = colour("--warn");
     if (until > view.gutter) brush.fillRect(view.gutter, AXIS, until - view.gutter, view.height - AXIS);
   }
-  view.lanes.forEach((lane, at) => {
-    const top = laneTop(lane, at) - view.top;
-    const height = lane.rows.length * ROW;
-    if (top + height < AXIS || top > view.height) return;
+  for (const lane of view.lanes) {
+    const top = AXIS + lane.top - view.top;
+    const height = laneHeight(lane);
+    if (top + height < AXIS || top > view.height) continue;
     brush.fillStyle = colour("--line");
     brush.fillRect(0, top + height + GAP / 2 - 1, view.width, 1);
-    lane.rows.forEach((row, line) => spots.push(...bars(brush, view, row, top + line * ROW, colour)));
+    lane.rows.forEach((row, line) => spots.push(...bars(brush, view, row, { top: top + line * lane.row, height: lane.row }, colour)));
     brush.fillStyle = colour("--surface");
     brush.fillRect(0, top - GAP / 2, view.gutter, height + GAP - 1);
     brush.fillStyle = colour("--text");
-    brush.fillText(fitted(brush, view.name(lane.key), view.gutter - 16 - (lane.rows.length > 1 ? 26 : 0)), 8, top + ROW / 2);
-    if (lane.rows.length > 1) {
-      brush.fillStyle = soft;
-      brush.fillText(`×${lane.rows.length}`, view.gutter - 28, top + ROW / 2);
-    }
-  });
+    const count = lane.most > 1 ? `×${lane.most}` : "";
+    const room = count ? brush.measureText(count).width + 10 : 0;
+    brush.fillText(fitted(brush, view.name(lane.key), view.gutter - 16 - room), 8, top + NAME / 2);
+    brush.fillStyle = soft;
+    brush.fillText(count, view.gutter - room, top + NAME / 2);
+  }
   return spots;
 }
 
-function bars(brush: CanvasRenderingContext2D, view: View, row: readonly Bar[], top: number, colour: Colour): Spot[] {
+interface Line {
+  readonly top: number;
+  readonly height: number;
+}
+
+function bars(brush: CanvasRenderingContext2D, view: View, row: readonly Bar[], { top, height }: Line, colour: Colour): Spot[] {
   const spots: Spot[] = [];
-  if (top + ROW < AXIS || top > view.height) return spots;
+  if (top + height < AXIS || top > view.height) return spots;
+  const edge = height > 9 ? 2 : height > 4 ? 1 : 0;
+  const thin = height > 9 ? 5 : edge;
   for (const bar of row) {
     const { first, last } = extent(bar, view.now);
     if (last < view.span.from || first > view.span.until) continue;
@@ -123,16 +122,16 @@ function bars(brush: CanvasRenderingContext2D, view: View, row: readonly Bar[], 
     brush.fillStyle = full;
     if (begun > left) {
       brush.globalAlpha = 0.32;
-      brush.fillRect(left, top + 5, begun - left, ROW - 10);
+      brush.fillRect(left, top + thin, begun - left, height - 2 * thin);
       brush.globalAlpha = 1;
     }
-    if (bar.started !== undefined || begun - left < LEAST) brush.fillRect(Math.min(begun, right - LEAST), top + 2, Math.max(LEAST, right - begun), ROW - 4);
+    if (bar.started !== undefined || begun - left < LEAST) brush.fillRect(Math.min(begun, right - LEAST), top + edge, Math.max(LEAST, right - begun), height - Math.max(1, 2 * edge));
     if (bar.id === view.chosen || bar.id === view.hovered) {
       brush.strokeStyle = colour(bar.id === view.chosen ? "--accent" : "--text");
       brush.lineWidth = 2;
-      brush.strokeRect(left - 1, top + 1, right - left + 2, ROW - 2);
+      brush.strokeRect(left - 1, top + edge - 1, right - left + 2, height - 2 * edge + 2);
     }
-    spots.push({ bar, left, right, top });
+    spots.push({ bar, left, right, top, bottom: top + height });
   }
   return spots;
 }
@@ -140,7 +139,7 @@ function bars(brush: CanvasRenderingContext2D, view: View, row: readonly Bar[], 
 function axis(brush: CanvasRenderingContext2D, view: View, colour: Colour): void {
   brush.fillStyle = colour("--surface");
   brush.fillRect(0, 0, view.width, AXIS);
-  const { step, at } = marks(view.span, view.width - view.gutter, MARK_ROOM, -view.clock * 60_000);
+  const { step, at } = marks(view.span, view.width - view.gutter, MARK_ROOM, view.clock);
   for (const mark of at) {
     const x = place(view, mark);
     brush.fillStyle = colour("--line");
@@ -148,6 +147,8 @@ function axis(brush: CanvasRenderingContext2D, view: View, colour: Colour): void
     brush.fillStyle = colour("--soft");
     brush.fillText(view.label(mark, step), x + 4, AXIS / 2);
   }
+  brush.fillStyle = colour("--soft");
+  brush.fillText(fitted(brush, view.offset, view.gutter - 16), 8, AXIS / 2);
   brush.fillStyle = colour("--line");
   brush.fillRect(0, AXIS - 1, view.width, 1);
   const now = place(view, view.now);
@@ -165,5 +166,5 @@ function fitted(brush: CanvasRenderingContext2D, text: string, room: number): st
 
 /** The bar at a point, a little beside it too. */
 export function spotAt(spots: readonly Spot[], x: number, y: number): Spot | undefined {
-  return spots.findLast((spot) => y >= spot.top && y < spot.top + ROW && x >= spot.left - 2 && x <= spot.right + 2);
+  return spots.findLast((spot) => y >= spot.top && y < spot.bottom && x >= spot.left - 2 && x <= spot.right + 2);
 }

@@ -34,11 +34,27 @@ export function spanOf(from: string, until: string): Span | undefined {
   return first < last && last - first <= LONGEST ? { from: first, until: last } : undefined;
 }
 
-/** Where marks are, so that none is nearer to the next than `room` of `width`. `offset`: of the clock, so that days begin at midnight. */
-export function marks(span: Span, width: number, room: number, offset: number): { step: number; at: number[] } {
+/** Milliseconds that a clock is ahead of UTC at a time. */
+export type Offset = (at: number) => number;
+
+/** Where marks are, so that none is nearer to the next than `room` of `width`: at whole times of the clock, days at midnight. */
+export function marks(span: Span, width: number, room: number, offset: Offset): { step: number; at: number[] } {
   const least = ((span.until - span.from) * room) / Math.max(1, width);
   const step = STEPS.find((one) => one >= least) ?? Math.ceil(least / DAY) * DAY;
   const at: number[] = [];
-  for (let mark = Math.ceil((span.from + offset) / step) * step - offset; mark <= span.until; mark += step) at.push(mark);
+  const first = offset(span.from);
+  const begin = Math.ceil((span.from + first) / step) * step;
+  for (let clock = begin; clock - first <= span.until + DAY; clock += step) {
+    // A day may be longer or shorter than 24 hours; hours are always as long.
+    const mark = step > HOUR ? timeOf(clock, offset) : clock - first;
+    if (mark > span.until) break;
+    if (mark >= span.from && mark > (at.at(-1) ?? -Infinity)) at.push(mark);
+  }
   return { step, at };
+}
+
+/** When the clock shows this; a time that it leaves out is where it goes on. */
+function timeOf(clock: number, offset: Offset): number {
+  const near = clock - offset(clock);
+  return clock - offset(near);
 }

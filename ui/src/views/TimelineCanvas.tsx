@@ -1,11 +1,11 @@
 /** The canvas of the timeline, and what mouse, fingers and keys do on it. */
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { dark, viewerZone } from "../settings";
+import { dark } from "../settings";
 import { number, t } from "../text";
-import { inZone } from "../time";
-import type { Bar, Lane } from "../timeline/bars";
-import { heightOf, paint, type Spot, spotAt } from "../timeline/paint";
+import { inZone, offsetIn } from "../time";
+import { type Bar, extent, heightOf, type Lane } from "../timeline/bars";
+import { AXIS, paint, type Spot, spotAt } from "../timeline/paint";
 import { moved, type Span, zoomed } from "../timeline/span";
 
 interface Props {
@@ -13,6 +13,8 @@ interface Props {
   span: Span;
   now: number;
   open: string;
+  /** Of the axis. */
+  zone: string;
   completeFrom: number | undefined;
   name: (key: string) => string;
   onSpan: (span: Span) => void;
@@ -27,13 +29,13 @@ const SHORTEST = 160;
 const STILL = 4;
 
 export function TimelineCanvas(props: Props) {
-  const { lanes, span, open, tip } = props;
+  const { lanes, span, open, zone, now, tip } = props;
   const frame = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const spots = useRef<Spot[]>([]);
   const [size, setSize] = useState({ width: 0, top: 0 });
-  const [hovered, setHovered] = useState<Spot>();
-  const whole = heightOf(lanes);
+  const [hovered, setHovered] = useState<Bar>();
+  const whole = AXIS + heightOf(lanes);
   const height = Math.max(SHORTEST, Math.min(TALLEST, whole));
   const gutter = size.width < 600 ? 92 : 190;
   const look = () => frame.current && setSize({ width: frame.current.clientWidth, top: frame.current.scrollTop });
@@ -54,15 +56,24 @@ export function TimelineCanvas(props: Props) {
       height,
       gutter,
       chosen: open,
-      hovered: hovered?.bar.id ?? "",
-      clock: new Date(span.until).getTimezoneOffset(),
-      label,
+      hovered: hovered?.id ?? "",
+      clock: (at) => offsetIn(zone, at),
+      offset: offsets(span, zone),
+      label: (at, step) => label(at, step, zone),
     });
   });
-  const hands = useHands(props, { gutter, width: size.width, spots, hovered, setHovered });
+  const hover = (bar: Bar | undefined) => {
+    setHovered(bar);
+    const top = bar && topOf(bar, lanes);
+    const element = frame.current;
+    if (!element || top === undefined) return;
+    if (top < element.scrollTop) element.scrollTop = top;
+    else if (top + 2 * AXIS > element.scrollTop + height) element.scrollTop = top + 2 * AXIS - height;
+  };
+  const hands = useHands(props, { gutter, width: size.width, spots, hovered, point: setHovered, walk: (by) => hover(neighbor(inOrder(lanes, span, now), hovered, by)) });
   useWheel(frame, props, { gutter, width: size.width });
   const bars = lanes.reduce((sum, lane) => sum + lane.rows.reduce((count, row) => count + row.length, 0), 0);
-  const shown = hovered && spots.current.find((spot) => spot.bar.id === hovered.bar.id);
+  const shown = hovered && spots.current.find((spot) => spot.bar.id === hovered.id);
   return (
     <div class="lanes">
       <div
@@ -80,15 +91,9 @@ export function TimelineCanvas(props: Props) {
           <canvas ref={canvas} aria-hidden="true" />
         </div>
       </div>
-      {shown && (
-        <div
-          class="tip"
-          role="status"
-          style={{ left: `${Math.max(0, Math.min(Math.max(shown.left, gutter), size.width - 260))}px`, top: `${shown.top + 26}px` }}
-        >
-          {tip(shown.bar)}
-        </div>
-      )}
+      <div class={shown ? "tip" : "quiet"} role="status" style={shown && tipPlace(shown, gutter, size.width)}>
+        {shown && tip(shown.bar)}
+      </div>
       <p id="timeline-keys" class="soft keys">
         {t("timeline.keys")}
       </p>
@@ -96,12 +101,23 @@ export function TimelineCanvas(props: Props) {
   );
 }
 
+function tipPlace(shown: Spot, gutter: number, width: number) {
+  const left = Math.max(0, Math.min(Math.max(shown.left, gutter), width - 260));
+  return { left: `${left}px`, top: `${shown.bottom + 8}px` };
+}
+
 /** Of a mark of the axis: the day where that is what changes. */
-function label(at: number, step: number): string {
-  const text = inZone(new Date(at).toISOString(), viewerZone);
+function label(at: number, step: number, zone: string): string {
+  const text = inZone(new Date(at).toISOString(), zone);
   if (step >= DAY) return text.slice(0, 10);
   const clock = step < 60_000 ? text.slice(11, 19) : text.slice(11, 16);
   return text.slice(11, 19) === "00:00:00" ? text.slice(5, 10) : clock;
+}
+
+/** `+01:00`, or both where the clock changes within the span. */
+function offsets(span: Span, zone: string): string {
+  const [from, until] = [span.from, span.until].map((at) => inZone(new Date(at).toISOString(), zone).slice(20));
+  return from === until ? `${from}` : `${from} → ${until}`;
 }
 
 interface Room {
@@ -111,8 +127,10 @@ interface Room {
 
 interface Hands extends Room {
   spots: { current: Spot[] };
-  hovered: Spot | undefined;
-  setHovered: (spot: Spot | undefined) => void;
+  hovered: Bar | undefined;
+  point: (bar: Bar | undefined) => void;
+  /** To the bar after (1) or before (-1). */
+  walk: (by: number) => void;
 }
 
 interface Held {
@@ -121,11 +139,11 @@ interface Held {
   from: number;
 }
 
-function useHands(props: Props, { gutter, width, spots, hovered, setHovered }: Hands) {
+function useHands(props: Props, { gutter, width, spots, hovered, point, walk }: Hands) {
   const held = useRef(new Map<number, Held>());
   const dragged = useRef(false);
   const { span, onSpan, onOpen } = props;
-  const point = (event: PointerEvent) => {
+  const placeOf = (event: PointerEvent) => {
     const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   };
@@ -145,30 +163,30 @@ function useHands(props: Props, { gutter, width, spots, hovered, setHovered }: H
   return {
     onPointerDown: (event: PointerEvent) => {
       if (event.button !== 0) return;
-      const { x } = point(event);
+      const { x } = placeOf(event);
       if (held.current.size === 0) dragged.current = false;
       held.current.set(event.pointerId, { x, from: x });
       (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId);
     },
     onPointerMove: (event: PointerEvent) => {
-      const { x, y } = point(event);
+      const { x, y } = placeOf(event);
       if (held.current.has(event.pointerId)) drag(event.pointerId, x);
-      else setHovered(spotAt(spots.current, x, y));
+      else point(spotAt(spots.current, x, y)?.bar);
     },
     onPointerUp: (event: PointerEvent) => {
-      const { x, y } = point(event);
+      const { x, y } = placeOf(event);
       const spot = spotAt(spots.current, x, y);
       if (held.current.delete(event.pointerId) && !dragged.current && spot) onOpen(spot.bar.id);
     },
     onPointerCancel: (event: PointerEvent) => held.current.delete(event.pointerId),
-    onPointerLeave: () => setHovered(undefined),
+    onPointerLeave: () => point(undefined),
     onKeyDown: (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const next = onKey(event.key, event.shiftKey, span);
       if (next) onSpan(next);
-      else if (event.key === "Enter" && hovered) onOpen(hovered.bar.id);
-      else if (event.key === "Escape") setHovered(undefined);
-      else if (event.key === "n" || event.key === "p") setHovered(neighbor(spots.current, hovered, event.key === "n" ? 1 : -1));
+      else if (event.key === "Enter" && hovered) onOpen(hovered.id);
+      else if (event.key === "Escape") point(undefined);
+      else if (event.key === "n" || event.key === "p") walk(event.key === "n" ? 1 : -1);
       else return;
       event.preventDefault();
     },
@@ -184,10 +202,27 @@ function onKey(key: string, far: boolean, span: Span): Span | undefined {
   return undefined;
 }
 
-/** The bar after or before one, as they lie from above and from left. */
-function neighbor(spots: readonly Spot[], from: Spot | undefined, by: number): Spot | undefined {
-  const at = spots.findIndex((spot) => spot.bar.id === from?.bar.id);
-  return spots[at < 0 ? (by > 0 ? 0 : spots.length - 1) : Math.max(0, Math.min(spots.length - 1, at + by))];
+/** The bars of the span, as they lie from above and from left. */
+function inOrder(lanes: readonly Lane[], span: Span, now: number): Bar[] {
+  const seen = (bar: Bar) => {
+    const { first, last } = extent(bar, now);
+    return last >= span.from && first <= span.until;
+  };
+  return lanes.flatMap((lane) => lane.rows.flat()).filter(seen);
+}
+
+function neighbor(bars: readonly Bar[], from: Bar | undefined, by: number): Bar | undefined {
+  const at = bars.findIndex((bar) => bar.id === from?.id);
+  return bars[at < 0 ? (by > 0 ? 0 : bars.length - 1) : Math.max(0, Math.min(bars.length - 1, at + by))];
+}
+
+/** Pixels from the top of all lanes. */
+function topOf(wanted: Bar, lanes: readonly Lane[]): number | undefined {
+  for (const lane of lanes) {
+    const row = lane.rows.findIndex((bars) => bars.some((bar) => bar.id === wanted.id));
+    if (row >= 0) return lane.top + row * lane.row;
+  }
+  return undefined;
 }
 
 /** What lay under two fingers stays under them. */

@@ -1,17 +1,19 @@
 /** When runs waited and ran: a bar each, in lanes of plans or nodes, over a span of time that is zoomed and moved. */
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { store } from "../live";
-import { viewerZone } from "../settings";
+import { viewerZone, zone as chosen } from "../settings";
 import { number, status, t, term } from "../text";
 import { span as spanText } from "../time";
 import { StatusDot } from "../parts/StatusDot";
 import { When } from "../parts/When";
 import { ask, query, to } from "../route";
 import { type Bar, type By, lanes, lateness } from "../timeline/bars";
-import { useBars, type Wanted } from "../timeline/live";
+import { serverNow, useBars } from "../timeline/live";
+import { MOST, type Wanted } from "../timeline/merge";
 import { moved, type Span, spanOf, zoomed } from "../timeline/span";
 import { Choice, Hint } from "./MapPage";
 import { RunPanel } from "./RunPanel";
+import { nodeName } from "./RunsPage";
 import { TimelineCanvas } from "./TimelineCanvas";
 import "../styles/timeline.css";
 
@@ -27,14 +29,37 @@ function wantedOf(address: URLSearchParams): Wanted {
   return { by, namespace: get("namespace"), plan_id: get("plan"), node_id: get("node"), status: get("status"), text: get("q") };
 }
 
-/** Milliseconds of our clock, newer every second and whenever something has changed. */
+/** Drawn anew as often as this where much changes: a bar grows by less than a pixel meanwhile. */
+const FRAME = 200;
+
+/** Milliseconds of the server's clock, newer every second, and soon after something has changed. */
 function useNow(): number {
-  const [now, setNow] = useState(Date.now());
+  const [now, setNow] = useState(serverNow());
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 1000);
+    const timer = setInterval(() => setNow(serverNow()), 1000);
     return () => clearInterval(timer);
   }, []);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = store.version.subscribe(() => {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        setNow(serverNow());
+      }, FRAME);
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, []);
   return now;
+}
+
+/** The zone of the axis: that of the plans where they have one in common and the viewer wants it, else the viewer's. */
+function zoneOf(bars: readonly Bar[]): string {
+  const zones = new Set(bars.map((bar) => bar.zone));
+  const [only] = zones;
+  return chosen.value === "plan" && zones.size === 1 && only ? only : viewerZone;
 }
 
 /** The span of the address; without one, that of the newest `last` milliseconds, which goes with the clock. */
@@ -54,25 +79,25 @@ function show(span: Span): void {
 }
 
 export function TimelinePage() {
-  store.version.value;
-  const clock = useNow();
+  const now = useNow();
   const wanted = wantedOf(query.value);
-  const { span, follows } = spanNow(query.value, clock);
+  const { span, follows } = spanNow(query.value, now);
   const found = useBars(wanted, span, follows);
-  const now = clock + found.ahead;
   const open = query.value.get("run") ?? "";
-  const drawn = useMemo(() => lanes(found.bars, wanted.by, now), [found.bars, wanted.by, now]);
+  const name = (key: string) => (wanted.by === "plan" ? shortName(key, wanted.namespace) : nodeName(key));
+  const drawn = useMemo(() => lanes(found.bars, wanted.by, now, name), [found.bars, wanted.by, now]);
+  const zone = zoneOf(found.bars);
   return (
     <div class={open ? "beside" : ""}>
       <section class="timeline" aria-label={t("timeline.title")}>
         <h1>{t("timeline.title")}</h1>
         <Filters wanted={wanted} />
-        <Moves span={span} follows={follows} now={clock} />
+        <Moves span={span} follows={follows} now={now} zone={zone} />
         <p class="line">
           <output class="found" data-bars={found.bars.length} data-loading={String(found.loading)}>
             {t("timeline.bars", { n: number(found.bars.length), lanes: number(drawn.length) })}
           </output>
-          {found.completeFrom !== undefined && <span class="partial">{t("timeline.more", { n: number(2000) })}</span>}
+          {found.completeFrom !== undefined && <span class="partial">{t("timeline.more", { n: number(MOST) })}</span>}
           {found.error && (
             <span class="fault" role="alert">
               {found.error}
@@ -87,13 +112,14 @@ export function TimelinePage() {
           span={span}
           now={now}
           open={open}
+          zone={zone}
           completeFrom={found.completeFrom}
-          name={(key) => (wanted.by === "node" ? store.nodes.get(key)?.name || key : shortName(key, wanted.namespace))}
+          name={name}
           onSpan={show}
           onOpen={(id) => ask({ run: id }, false)}
           tip={(bar) => <Tip bar={bar} now={now} />}
         />
-        {!found.loading && found.bars.length === 0 && <Hint text={t("timeline.none")} />}
+        {!found.loading && !found.error && found.bars.length === 0 && <Hint text={t("timeline.none")} />}
         <Legend />
       </section>
       {open && <RunPanel key={open} id={open} onClose={() => ask({ run: "" })} />}
@@ -131,7 +157,7 @@ function Filters({ wanted }: { wanted: Wanted }) {
         (name) =>
           wanted[name] && (
             <button key={name} type="button" class="chip" onClick={() => ask({ [name.slice(0, -3)]: "" })}>
-              {wanted[name]} ×
+              {name === "node_id" ? nodeName(wanted.node_id) : wanted.plan_id} ×
             </button>
           ),
       )}
@@ -139,7 +165,7 @@ function Filters({ wanted }: { wanted: Wanted }) {
   );
 }
 
-function Moves({ span, follows, now }: { span: Span; follows: boolean; now: number }) {
+function Moves({ span, follows, now, zone }: { span: Span; follows: boolean; now: number; zone: string }) {
   const length = Math.round(span.until - span.from);
   const listed = follows && LENGTHS.includes(length);
   return (
@@ -165,7 +191,7 @@ function Moves({ span, follows, now }: { span: Span; follows: boolean; now: numb
           {!listed && <option value="">{spanText(length)}</option>}
           {LENGTHS.map((one) => (
             <option key={one} value={String(one)}>
-              {t("timeline.last", { time: spanText(one) })}
+              {t("timeline.last", { time: whole(one) })}
             </option>
           ))}
         </select>
@@ -176,10 +202,15 @@ function Moves({ span, follows, now }: { span: Span; follows: boolean; now: numb
         </button>
       )}
       <span class="soft">
-        <When time={iso(span.from)} zone={viewerZone} /> – <When time={iso(follows ? now : span.until)} zone={viewerZone} />
+        <When time={iso(span.from)} zone={zone} /> – <When time={iso(follows ? now : span.until)} zone={zone} />
       </span>
     </div>
   );
+}
+
+/** `1 h`, not `1 h 00 m`. */
+function whole(length: number): string {
+  return spanText(length).replace(/ 00? [a-z]$/, "");
 }
 
 function Tip({ bar, now }: { bar: Bar; now: number }) {
@@ -193,11 +224,11 @@ function Tip({ bar, now }: { bar: Bar; now: number }) {
         <StatusDot status={bar.status} /> {status(bar.status)} {term(bar.reason)}
       </span>
       <span>
-        {t("run.due")} <When time={time(bar.due)} zone={viewerZone} />
+        {t("run.due")} <When time={time(bar.due)} zone={bar.zone || viewerZone} />
       </span>
       {late >= 1000 && <span>{t("timeline.late", { time: spanText(late) })}</span>}
       {took !== undefined && <span>{t("timeline.took", { time: spanText(took) })}</span>}
-      {bar.node && <span class="soft">{store.nodes.get(bar.node)?.name || bar.node}</span>}
+      {bar.node && <span class="soft">{nodeName(bar.node)}</span>}
     </>
   );
 }
@@ -209,6 +240,7 @@ function Legend() {
       <i class="swatch is-running" aria-hidden="true" /> {status("running")}
       <i class="swatch is-complete" aria-hidden="true" /> {status("complete")}
       <i class="swatch is-failed" aria-hidden="true" /> {status("failed")}
+      <i class="swatch other" aria-hidden="true" /> {status("cancelled")}
       <span>{t("timeline.overlap")}</span>
     </p>
   );
