@@ -5,7 +5,7 @@ of the commit.
 """
 
 from collections.abc import Collection, Iterator
-from typing import Literal, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -24,9 +24,6 @@ V = TypeVar("V")
 KINDS = ("plan", "job", "node", "namespace", "server")
 IN_NAMESPACES = frozenset({"plan", "job", "namespace"})
 OF_PLANS = frozenset({"plan", "job"})
-
-_LONG_OF_PLANS: tuple[Literal["description", "parameters", "labels"], ...] = ("description", "parameters", "labels")
-_LONG_OF_JOBS: tuple[Literal["parameters", "result"], ...] = ("parameters", "result")
 
 Value: TypeAlias = Plan | Run | Node | Namespace | ServerRecord
 
@@ -91,9 +88,10 @@ def message_of(item: Item, n: int, state: State, *, brief: bool = False) -> pb.S
     )
     match item.value:
         case Plan() as plan:
-            told.plan.CopyFrom(plan_message(plan, item.cursor))
+            told.plan.CopyFrom(plan_message(plan, item.cursor, brief=brief))
         case Run() as run:
-            told.job.CopyFrom(job_message(run, state.plan_version(run.namespace, run.plan_id, run.plan_version)))
+            definition = state.plan_version(run.namespace, run.plan_id, run.plan_version)
+            told.job.CopyFrom(job_message(run, definition, brief=brief))
         case Node() as node:
             server = state.server(node.server)
             name = server.name if server is not None else node.server
@@ -102,19 +100,7 @@ def message_of(item: Item, n: int, state: State, *, brief: bool = False) -> pb.S
             told.namespace_item.CopyFrom(namespace_message(namespace, state.slot_limit(namespace.name)))
         case ServerRecord() as record:
             told.server.CopyFrom(_server_message(record))
-    if brief:
-        _shorten(told)
     return told
-
-
-def _shorten(told: pb.ScheduleChange) -> None:
-    """Leave out what can be long."""
-    if told.HasField("plan"):
-        for field in _LONG_OF_PLANS:
-            told.plan.ClearField(field)
-    if told.HasField("job"):
-        for name in _LONG_OF_JOBS:
-            told.job.ClearField(name)
 
 
 def _server_message(record: ServerRecord) -> pb.Server:

@@ -29,7 +29,8 @@ def millis_of(field: str, stamp: Timestamp) -> Millis:
     return at
 
 
-def plan_message(plan: Plan, cursor: Cursor | None) -> pb.Plan:
+def plan_message(plan: Plan, cursor: Cursor | None, *, brief: bool = False) -> pb.Plan:
+    """`brief`: without what can be long: description, parameters and labels."""
     message = pb.Plan(
         id=plan.id,
         name=plan.name,
@@ -39,8 +40,8 @@ def plan_message(plan: Plan, cursor: Cursor | None) -> pb.Plan:
         stop=plan.stop,
         synchronous=plan.synchronous,
         status=plan.status,
-        description=plan.description,
-        parameters=plan.parameters,
+        description=None if brief else plan.description,
+        parameters=None if brief else plan.parameters,
         create_time=timestamp(plan.created_at),
         update_time=timestamp(plan.updated_at),
         executor=plan.executor,
@@ -51,7 +52,7 @@ def plan_message(plan: Plan, cursor: Cursor | None) -> pb.Plan:
         strategy=plan.strategy,
         revision=plan.version,
         status_reason=plan.status_reason,
-        labels=dict(plan.labels),
+        labels=None if brief else dict(plan.labels),
         owner=plan.owner,
     )
     message.periodic.SetInParent()  # the original's client takes it for granted
@@ -105,9 +106,13 @@ def _add_policies(message: pb.Plan, plan: Plan) -> None:
     message.dst.overlap = plan.dst.overlap
 
 
-def job_message(run: Run, plan: Plan | None) -> pb.Job:
-    """`plan` is the version that the run belongs to; None when that is forgotten."""
+def job_message(run: Run, plan: Plan | None, *, brief: bool = False) -> pb.Job:
+    """`plan` is the version that the run belongs to; None when that is forgotten.
+
+    `brief`: without what can be long: parameters and result.
+    """
     inherited = plan.parameters if plan is not None else ""
+    parameters = inherited if run.parameters is None else run.parameters
     message = pb.Job(
         id=run.id,
         plan_id=run.plan_id,
@@ -117,14 +122,14 @@ def job_message(run: Run, plan: Plan | None) -> pb.Job:
         namespace=run.namespace,
         timeout=run.timeout,
         status=run.status,
-        parameters=inherited if run.parameters is None else run.parameters,
+        parameters=None if brief else parameters,
         info=run.info,
         create_time=timestamp(run.created_at),
         update_time=timestamp(run.updated_at),
         scheduled_time=timestamp(run.scheduled_at),
         attempt=len(run.attempts),
         reason=run.reason,
-        result=run.result,
+        result=None if brief else run.result,
         lateness_ms=run.lateness or 0,
         trigger=run.trigger,
         executor=run.executor,
