@@ -4,6 +4,9 @@ import pytest
 
 from jobpool.model.statuses import NodeStatus
 from jobpool.store.commands import SetNodeStatus
+from jobpool.testing.clock import settle
+from jobpool.wire import jobpool_pb2 as pb
+from jobpool.wire.messages import timestamp
 from tests.conformance_api.harness import Api
 
 
@@ -56,6 +59,21 @@ async def test_whether_a_job_exists(idle: Api) -> None:
         assert (await idle.ask("JobExist", None, **fields)).count == 0
     refusal = await idle.refused("JobExist", status="done")
     assert (refusal.code, refusal.field) == ("INVALID_ARGUMENT", "status")
+
+
+async def test_a_node_tells_what_its_machine_has_and_when_it_was_heard(api: Api) -> None:
+    told = pb.NodeResources(millicpus=1500, millicpus_used=0, memory=1 << 40, memory_used=7, disk=9, disk_free=0)
+    agent = await api.world.agent("node-1", resources=told).join()
+    first = api.world.clock.now()
+    await api.world.clock.advance(2_000)
+    agent.stream.say(beat=pb.AgentBeat())
+    await settle()
+    node = (await api.ask("NodeDetail", id="node-1")).data
+    told.told_at.CopyFrom(timestamp(first))
+    assert (node.resources, node.heard_at) == (told, timestamp(first + 2_000))
+    assert list((await api.ask("NodeList")).data) == [node]
+    held = (await api.ask("NodeEligibility", id="node-1", eligible=False)).data
+    assert (held.resources, held.heard_at) == (node.resources, node.heard_at)
 
 
 async def test_a_node_is_deleted_once_it_is_down_and_empty(api: Api) -> None:

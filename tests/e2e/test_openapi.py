@@ -13,7 +13,7 @@ from tests.e2e.oracle.client import Api
 HERE = Path(__file__).parent
 CASES = "10"
 """Of each call, in each way of making them up; those of the edges come on top."""
-WAITS = ("EvalDequeue", "Watch", "ClusterWatch")
+WAITS = ("EvalDequeue", "Watch", "ClusterWatch", "NodeWatch")
 """Answer when there is something to tell: too late for all that could be asked of them."""
 LONGEST = 240
 """Seconds, on a machine that has much else to do."""

@@ -42,6 +42,10 @@ def inventory(keys: Iterable[Key]) -> pb.AgentMessage:
     return pb.AgentMessage(inventory=pb.AgentInventory(held=held))
 
 
+def beat(running: int, resources: pb.NodeResources) -> pb.AgentMessage:
+    return pb.AgentMessage(beat=pb.AgentBeat(running=running, resources=resources))
+
+
 def reports(batch: Batch) -> pb.AgentMessage:
     items = [_report(report) for report in batch.reports]
     return pb.AgentMessage(reports=pb.AgentReports(sequence=batch.sequence, items=items))

@@ -12,6 +12,7 @@ from jobpool.agent.executor import Registry
 from jobpool.agent.identity import Belonging, DataDir, Identity
 from jobpool.agent.journal import Journal
 from jobpool.agent.lease import Lease, Renewal
+from jobpool.agent.machine import Gauge, Machine
 from jobpool.agent.rundirs import Retention, sweep
 from jobpool.agent.runner import Runner
 from jobpool.agent.session import Mailbag, Session, Stream
@@ -66,6 +67,9 @@ class Agent:
             changed=self._mailbag.changed.set,
         )
         self._hello = _hello(config, self._identity, self._registry.names, clock.now())
+        machine = Machine(config.data_dir)
+        self._mailbag.resources = machine.look(clock.monotonic())
+        self._gauge = Gauge(machine.look, self._mailbag, clock)
         self._connector = Connector(config, self._new_session, journal=self._journal, clock=clock, dice=dice)
         self._log = get_logger("agent")
 
@@ -84,6 +88,7 @@ class Agent:
                 group.create_task(self._journal.run(), name="journal"),
                 group.create_task(self._connector.run(), name="connector"),
                 group.create_task(self._sweep(), name="sweep"),
+                group.create_task(self._gauge.run(), name="gauge"),
             ]
             self._runner.start(group)
             await stop.wait()

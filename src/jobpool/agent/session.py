@@ -23,7 +23,9 @@ from jobpool.kit.effects.clock import Clock
 from jobpool.kit.effects.logging import get_logger
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import InvalidArgument
+from jobpool.model.node import NOTHING_KNOWN
 from jobpool.wire import jobpool_pb2 as pb
+from jobpool.wire.messages import resources_message
 
 WELCOME_WITHIN: Millis = 10 * SECOND
 _LOG_REQUESTS = 64
@@ -51,13 +53,17 @@ class SessionEnded(Exception):
 
 
 class Mailbag:
-    """What every session of the agent shares: the outbox, and a signal that there is something to send."""
+    """What every session of the agent shares: the outbox, and a signal that there is something to send.
+
+    `resources` is what was last seen of the machine.
+    """
 
     def __init__(self) -> None:
         self.outbox = Outbox()
         self.changed = asyncio.Event()
         self.acknowledged = asyncio.Event()
         self.draining = False
+        self.resources = NOTHING_KNOWN
 
     def drain(self) -> None:
         """Tell the server of this and every later session that the agent is about to leave."""
@@ -93,6 +99,7 @@ class Session:
         self._runs = runs
         self._clock = clock
         self._drained = False
+        self._resources = NOTHING_KNOWN
         self._heard: Millis = 0
         self._log_requests: asyncio.Queue[pb.ServerLogRequest] = asyncio.Queue(_LOG_REQUESTS)
         self._log_waits = 0
@@ -102,6 +109,7 @@ class Session:
     async def open(self) -> pb.ServerWelcome:
         """Introduce the agent; what earlier sessions left unacknowledged is going to be sent again."""
         self._hello.cluster_id = self._belonging.cluster
+        self._hello.resources.CopyFrom(self._news_of_the_machine())
         await self._stream.send_message(pb.AgentMessage(hello=self._hello))
         first = await self._hear()
         if first is None or first.WhichOneof("kind") != "welcome":
@@ -178,33 +186,36 @@ class Session:
         return tasks
 
     async def _send(self, beat: Millis) -> None:
-        """Whatever is ready; a beat when nothing was sent for `beat` milliseconds."""
-        spoke = self._clock.monotonic()
+        """Whatever is ready, and a beat every `beat` milliseconds: it tells of the machine, also of a busy one."""
+        due = self._clock.monotonic() + beat
         while True:
-            if await self._send_ready():
-                spoke = self._clock.monotonic()
-            elif self._clock.monotonic() - spoke >= beat:
-                await self._stream.send_message(pb.AgentMessage(beat=pb.AgentBeat(running=self._runner.running)))
-                spoke = self._clock.monotonic()
-            await self._something_to_send(spoke + beat - self._clock.monotonic())
+            await self._send_ready()
+            if self._clock.monotonic() >= due:
+                await self._stream.send_message(messages.beat(self._runner.running, self._news_of_the_machine()))
+                due = self._clock.monotonic() + beat
+            await self._something_to_send(due - self._clock.monotonic())
 
-    async def _send_ready(self) -> bool:
-        """Everything that may be sent now; whether there was anything."""
-        sent = await self._send_drain()
+    async def _send_ready(self) -> None:
+        """Everything that may be sent now."""
+        await self._send_drain()
         while self._answers:
-            sent = True
             await self._stream.send_message(self._answers.popleft())
         while (batch := self._mailbag.outbox.take()) is not None:
-            sent = True
             await self._stream.send_message(messages.reports(batch))
-        return sent
 
-    async def _send_drain(self) -> bool:
+    async def _send_drain(self) -> None:
         if self._drained or not self._mailbag.draining:
-            return False
+            return
         self._drained = True
         await self._stream.send_message(pb.AgentMessage(drain=pb.AgentDrain()))
-        return True
+
+    def _news_of_the_machine(self) -> pb.NodeResources:
+        """Empty when this session has told it."""
+        seen = self._mailbag.resources
+        if seen is self._resources:
+            return pb.NodeResources()
+        self._resources = seen
+        return resources_message(seen)
 
     async def _something_to_send(self, within: Millis) -> None:
         with suppress(TimeoutError):

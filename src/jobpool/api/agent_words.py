@@ -2,10 +2,12 @@
 
 from hashlib import sha256
 
+from google.protobuf.message import Message
+
 from jobpool.api.checks import check_name, check_text
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import InvalidArgument
-from jobpool.model.node import DEFAULT_CAPACITY, Node
+from jobpool.model.node import DEFAULT_CAPACITY, Node, Resources
 from jobpool.model.reasons import Reason
 from jobpool.model.run import split_id
 from jobpool.model.statuses import AllocationStatus, NodeStatus
@@ -23,6 +25,8 @@ _MAX_WORD = 256
 _MAX_KEY = 128
 _MAX_VALUE = 512
 _MAX_TEXT = 4096
+_MOST_MILLICPUS = 1_000_000_000
+_MOST_BYTES = 1 << 60
 _STATUS_OF = {
     status.value: status
     for status in (
@@ -45,6 +49,7 @@ def node_of(hello: pb.AgentHello, now: Millis) -> Node:
         raise InvalidArgument(
             "capacity", f"must be 1 to {_MAX_CAPACITY} (0 = {DEFAULT_CAPACITY}), found {hello.capacity}"
         )
+    resources_of(hello.resources)
     node_id = check_name("node_id", hello.node_id)
     return Node(
         id=node_id,
@@ -78,6 +83,36 @@ def _attributes(hello: pb.AgentHello) -> tuple[tuple[str, str], ...]:
             for key, value in hello.attributes.items()
         )
     )
+
+
+def resources_of(told: pb.NodeResources) -> Resources:
+    """What is said to be in use is at most what there is: both were looked at one after the other.
+
+    Raises InvalidArgument for what no machine has.
+    """
+    cpus, memory, disk = (_amount(told, field) for field in ("millicpus", "memory", "disk"))
+    return Resources(
+        millicpus=cpus,
+        millicpus_used=_within(cpus, _amount(told, "millicpus_used")),
+        memory=memory,
+        memory_used=_within(memory, _amount(told, "memory_used")),
+        disk=disk,
+        disk_free=_within(disk, _amount(told, "disk_free")),
+    )
+
+
+def _amount(told: pb.NodeResources, field: str) -> int | None:
+    message: Message = told
+    if not message.HasField(field):
+        return None
+    found, most = getattr(told, field), _MOST_MILLICPUS if "cpus" in field else _MOST_BYTES
+    if not 0 <= found <= most:
+        raise InvalidArgument(f"resources.{field}", f"must be 0 to {most}, found {found}")
+    return int(found)
+
+
+def _within(total: int | None, part: int | None) -> int | None:
+    return part if total is None or part is None else min(part, total)
 
 
 def command_of(report: pb.Report, node_id: str) -> ReportAttempt | LoseAttempt | None:

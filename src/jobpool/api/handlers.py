@@ -15,6 +15,7 @@ from jobpool.api.jobs import Jobs
 from jobpool.api.ledger import Ledger, Ranges
 from jobpool.api.logs import Logs, Outputs
 from jobpool.api.namespaces import Namespaces
+from jobpool.api.node_watch import NodeWatch
 from jobpool.api.nodes import Nodes, Queues
 from jobpool.api.open_streams import OpenStreams
 from jobpool.api.operations import Operations
@@ -26,6 +27,7 @@ from jobpool.api.reruns import Reruns
 from jobpool.api.run_waits import RunWaits
 from jobpool.api.service import Handler, Route, ServerStream, Service
 from jobpool.api.sessions import Sessions
+from jobpool.api.sightings import Sightings
 from jobpool.api.snapshots import Snapshots
 from jobpool.api.timeline import Timeline
 from jobpool.api.upcoming import Upcoming
@@ -55,7 +57,8 @@ def build_service(
     streams = OpenStreams() if streams is None else streams
     logs = Logs(context, outputs or sessions, streams, RunWaits(context.replica))
     watch = Watch(context, Changes(context.replica), streams, is_behind=is_behind)
-    handlers = {**_handlers(context, logs), **(operations.handlers if operations is not None else {})}
+    handlers = dict(_handlers(context, logs, sessions.sightings))
+    handlers |= operations.handlers if operations is not None else {}
     explain = Explain(context, has_leader=has_leader, ranges=ranges)
     handlers |= {
         "PlanExplain": explain.plan,
@@ -70,6 +73,7 @@ def build_service(
         "Watch": watch.serve,
         "JobLogsFollow": logs.follow,
         "SnapshotSave": snapshots.save,
+        "NodeWatch": NodeWatch(context, sessions.sightings, streams).serve,
     }
     if cluster is not None:
         handlers |= {
@@ -81,10 +85,10 @@ def build_service(
     return Service(handlers, agent_session=sessions.serve, streams=streamed, route=route)
 
 
-def _handlers(context: Context, logs: Logs) -> Mapping[str, Handler]:
+def _handlers(context: Context, logs: Logs, sightings: Sightings) -> Mapping[str, Handler]:
     plans, namespaces, jobs = Plans(context), Namespaces(context), Jobs(context)
-    evaluations, allocations = Evaluations(context), Allocations(context)
-    nodes, queues, pauses = Nodes(context), Queues(context), Pauses(context)
+    evaluations, allocations, queues = Evaluations(context), Allocations(context), Queues(context)
+    nodes, pollers, pauses = Nodes(context, sightings), Pollers(context, sightings), Pauses(context)
     taken, added, placed = EvalQueue(context), EvalRecords(context), AllocationRecords(context)
     return {
         "PlanAdd": plans.add,
@@ -129,8 +133,8 @@ def _handlers(context: Context, logs: Logs) -> Mapping[str, Handler]:
         "AllocationDelete": placed.delete,
         "PlanAllocationEnqueue": placed.enqueue,
         "AllocationDetail": allocations.detail,
-        "NodeAdd": Pollers(context).add,
-        "NodeUpdate": Pollers(context).update,
+        "NodeAdd": pollers.add,
+        "NodeUpdate": pollers.update,
         "NodeList": nodes.list,
         "NodeDetail": nodes.detail,
         "NodeDelete": nodes.delete,

@@ -4,6 +4,7 @@ from jobpool.api.checks import check_enum, check_filter, check_id, check_namespa
 from jobpool.api.context import Context
 from jobpool.api.keyset import check_seek
 from jobpool.api.service import Call
+from jobpool.api.sightings import Sightings
 from jobpool.kit.pure.durations import DAY, Millis, format_duration
 from jobpool.model.errors import InvalidArgument, NotFound
 from jobpool.model.node import Node
@@ -19,8 +20,9 @@ _GIVEN_UP_AT_ONCE = 200
 
 
 class Nodes:
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, sightings: Sightings) -> None:
         self._context = context
+        self._sightings = sightings
 
     async def list(self, request: pb.NodeListRequest, call: Call) -> pb.NodeListResponse:
         seek = check_seek(request, str)
@@ -88,7 +90,10 @@ class Nodes:
     def _message(self, node: Node) -> pb.Node:
         state = self._context.state
         server = state.server(node.server)
-        return node_message(node, state.node_load(node.id), server.name if server is not None else node.server)
+        server_name = server.name if server is not None else node.server
+        message = node_message(node, state.node_load(node.id), server_name)
+        self._sightings.add_to(message)
+        return message
 
 
 def _within(request: pb.NodeDrainRequest) -> Millis | None:

@@ -5,6 +5,7 @@ from hashlib import sha256
 from jobpool.api.checks import check_enum, check_id, check_text
 from jobpool.api.context import Context
 from jobpool.api.service import Call
+from jobpool.api.sightings import Sightings
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import InvalidArgument
 from jobpool.model.node import Node
@@ -23,13 +24,15 @@ _LOST_AT_ONCE = 200
 class Pollers:
     """Answers where the leader is, so that the time to live is the one that counts."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, sightings: Sightings) -> None:
         self._context = context
+        self._sightings = sightings
 
     async def add(self, request: pb.NodeAddRequest, call: Call) -> pb.NodeAddResponse:
         """An agent with the status `initializing` has just started: what it had before is lost."""
         node = _node_of(request, self._context.clock.now())
         known = await self._context.write(EnrolPoller(node), call)
+        self._sightings.heard(known.id)
         if node.status is NodeStatus.INITIALIZING:
             await self._lose(known.id, call)
         ttl = self._context.leader.liveness.ttl_of(known.id)
@@ -43,6 +46,7 @@ class Pollers:
         description = check_text("status_description", request.status_description, _MAX_DESCRIPTION)
         beat = BeatPoller(node_id, _hash_of(request.secret_id), status, description)
         node = await self._context.write(beat, call)
+        self._sightings.heard(node.id)
         answer = pb.NodeUpdateResponse(header=self._context.header(), data=self._message(node))
         if node.status is not NodeStatus.DOWN:
             answer.heartbeat_ttl = self._context.leader.liveness.ttl_of(node.id)

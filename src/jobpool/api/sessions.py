@@ -15,14 +15,16 @@ from jobpool.api.agent_beats import Beats, beat_of
 from jobpool.api.agent_desk import AgentDesk, require_session
 from jobpool.api.agent_parcels import messages_of
 from jobpool.api.agent_session import Session, settle
-from jobpool.api.agent_words import says_end
+from jobpool.api.agent_words import resources_of, says_end
 from jobpool.api.context import Context
 from jobpool.api.service import MessageStream
+from jobpool.api.sightings import Sightings
 from jobpool.kit.effects.clock import deadline
 from jobpool.kit.effects.logging import get_logger
+from jobpool.kit.effects.seldom import Seldom
 from jobpool.kit.pure.durations import SECOND, Millis
 from jobpool.model.errors import FailedPrecondition, InvalidArgument, JobpoolError, ResourceExhausted, Unavailable
-from jobpool.model.node import Node
+from jobpool.model.node import NOTHING_KNOWN, Node
 from jobpool.model.run import Attempt, Run, allocation_id
 from jobpool.model.statuses import DesiredStatus, NodeStatus
 from jobpool.peers.words import HeldAttempt, Registered
@@ -56,6 +58,8 @@ class Sessions:
         self._desk = desk
         self._sessions: dict[str, Session] = {}
         self._beats = Beats(context.clock, self._visit)
+        self.sightings = Sightings(context.replica, context.clock)
+        self._seldom = Seldom(context.clock)
         self._requests = 0
         self.stale_reports = 0
         self._closed = ""
@@ -213,6 +217,7 @@ class Sessions:
         hello.peer = stream.call.peer
         registered = await self._desk.register(hello)
         session = self._admit(hello.node_id, registered, stream)
+        self._tells(session, hello.resources)
         self._log.info("an agent connected", event_name="agent_connected", node=session.node_id, peer=stream.call.peer)
         drained = False
         try:
@@ -287,13 +292,33 @@ class Sessions:
         """Hears the agent also while the leader has not answered what it said before."""
         while (message := await session.stream.recv()) is not None:
             self._desk.heard(session.node_id, session.number, session.ttl)
+            self.sightings.heard(session.node_id)
             kind = message.WhichOneof("kind")
             if kind == "log":
                 session.take_log(message.log)
             elif kind == "hello":
                 raise InvalidArgument("hello", "comes once, as the first message")
-            elif kind != "beat":
+            elif kind == "beat":
+                self._tells(session, message.beat.resources)
+            else:
                 await said.put(message)
+
+    def _tells(self, session: Session, told: pb.NodeResources) -> None:
+        """What an agent says of its machine. What no machine has is left out, and the agent lives all the same."""
+        try:
+            resources = resources_of(told)
+        except InvalidArgument as error:
+            if times := self._seldom.times(f"{session.node_id} {error.field}"):
+                self._log.warning(
+                    "an agent tells of its machine what cannot be",
+                    event_name="resources_refused",
+                    node=session.node_id,
+                    error=str(error),
+                    times=times,
+                )
+            return
+        if resources != NOTHING_KNOWN:
+            self.sightings.told(session.node_id, resources)
 
     async def _settle(self, session: Session, said: "asyncio.Queue[pb.AgentMessage]") -> None:
         """Tells the leader what the agent said, in its order."""

@@ -32,7 +32,7 @@ def streamed(rpc: str, request: Message) -> str:
     """The call whose answers are sent as events for this request; empty: it is answered at once."""
     if isinstance(request, pb.JobLogsRequest):
         return "JobLogsFollow" if request.follow else ""
-    return rpc if isinstance(request, pb.ScheduleWatchRequest | pb.ClusterWatchRequest) else ""
+    return rpc if isinstance(request, pb.ScheduleWatchRequest | pb.ClusterWatchRequest | pb.NodeWatchRequest) else ""
 
 
 def resume(request: Message, last_event_id: str) -> None:
@@ -109,6 +109,8 @@ def events_of(answer: Message) -> bytes:
         return b"".join(_of_changes(answer))
     if isinstance(answer, pb.ClusterDetailResponse):
         return b"event: cluster\ndata: " + encode(answer) + b"\n\n"
+    if isinstance(answer, pb.NodeWatchResponse):
+        return b"event: nodes\ndata: " + encode(answer) + b"\n\n"
     assert isinstance(answer, pb.JobLogsResponse)
     place = b"id: %d.%d\n" % (answer.attempt, answer.next_offset)
     if not answer.data and not answer.complete:

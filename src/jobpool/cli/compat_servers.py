@@ -65,7 +65,7 @@ def _members_json(answer: "pb.MemberListResponse") -> str:
 
 
 def _status_row(endpoint: str, answer: "pb.ServerStatusResponse") -> Row:
-    from jobpool.cli.ctl_status import size
+    from jobpool.cli.output import size
 
     return (
         *(endpoint, f"{_id_of(answer):x}", answer.etcd_version or answer.version, size(answer.db_size)),

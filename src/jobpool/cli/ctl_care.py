@@ -82,7 +82,7 @@ def defrag(ctx: click.Context, *, cluster: bool) -> None:
     settings = replace(ctx.obj, command_timeout=max(ctx.obj.command_timeout, _PATIENCE))
     found = asyncio.run(_defragment(ctx.obj, settings, cluster=cluster))
     if not shown_plain(settings, [_defragmented(*one) for one in found]):
-        from jobpool.cli.ctl_status import size
+        from jobpool.cli.output import size
 
         cells = [
             (there, "", "", why(answer))

@@ -7,9 +7,8 @@ import click
 
 from jobpool.cli.ctl_options import PrefixGroup, Settings
 from jobpool.cli.ctl_session import run
-from jobpool.cli.ctl_status import size
 from jobpool.cli.formats import shown_whole
-from jobpool.cli.output import Lines, Row, note, show_table, span, stamp
+from jobpool.cli.output import Lines, Row, note, show_table, size, span, stamp
 
 if TYPE_CHECKING:
     from jobpool.wire import jobpool_pb2 as pb

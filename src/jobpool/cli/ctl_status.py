@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from jobpool.cli.ctl_options import Settings
 from jobpool.cli.ctl_session import ask_each, endpoints_of, why
+from jobpool.cli.output import size
 from jobpool.client import Client
 from jobpool.model.errors import JobpoolError
 from jobpool.wire import jobpool_pb2 as pb
@@ -173,13 +174,3 @@ def differ(answers: Sequence[Hash]) -> bool:
     told = [answer for answer in answers if not isinstance(answer, JobpoolError)]
     hashes = {(answer.revision, answer.compact_revision, answer.hash) for answer in told}
     return len(hashes) > len({(revision, compacted) for revision, compacted, _ in hashes})
-
-
-def size(count: int) -> str:
-    """Of so many bytes, for people."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            break
-        value /= 1000
-    return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"

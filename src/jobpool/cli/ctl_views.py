@@ -3,7 +3,7 @@
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
-from jobpool.cli.output import Row, View, span, stamp, zone_named
+from jobpool.cli.output import Row, View, size, span, stamp, zone_named
 
 if TYPE_CHECKING:
     from jobpool.wire import jobpool_pb2 as pb
@@ -264,6 +264,28 @@ def _node_description(node: "pb.Node") -> str:
     return "; ".join(filter(None, (node.status_description, node.eligibility_description)))
 
 
+def cpus_used(told: "pb.NodeResources") -> str:
+    """`0.3 of 4 used`; what is not known is left out."""
+    used = f"{told.millicpus_used / 1000:.1f}" if told.HasField("millicpus_used") else ""
+    return _part(used, f"{told.millicpus / 1000:g}" if told.HasField("millicpus") else "", "used")
+
+
+def memory_used(told: "pb.NodeResources") -> str:
+    used = size(told.memory_used) if told.HasField("memory_used") else ""
+    return _part(used, size(told.memory) if told.HasField("memory") else "", "used")
+
+
+def disk_free(told: "pb.NodeResources") -> str:
+    free = size(told.disk_free) if told.HasField("disk_free") else ""
+    return _part(free, size(told.disk) if told.HasField("disk") else "", "free")
+
+
+def _part(part: str, whole: str, is_what: str) -> str:
+    if not part:
+        return whole
+    return f"{part} of {whole} {is_what}" if whole else f"{part} {is_what}"
+
+
 def _node_line(node: "pb.Node") -> Row:
     return (
         node.ID,
@@ -274,6 +296,10 @@ def _node_line(node: "pb.Node") -> Row:
         ",".join(node.executors),
         _labelled("since", stamp(node, "updated_at")),
         _node_description(node),
+        _labelled("heard", stamp(node, "heard_at")),
+        _labelled("processors", cpus_used(node.resources)),
+        _labelled("memory", memory_used(node.resources)),
+        _labelled("disk", disk_free(node.resources)),
     )
 
 
@@ -288,9 +314,13 @@ def _node_row(node: "pb.Node") -> Row:
         ",".join(node.executors),
         node.version,
         node.server,
+        cpus_used(node.resources),
+        memory_used(node.resources),
+        disk_free(node.resources),
         _node_description(node),
         stamp(node, "started_at"),
         stamp(node, "updated_at"),
+        stamp(node, "heard_at"),
     )
 
 
@@ -306,9 +336,13 @@ NODES: "View[pb.Node]" = View(
         "Executors",
         "Version",
         "Server",
+        "Processors",
+        "Memory",
+        "Disk",
         "Desc",
         "Start time",
         "Update time",
+        "Heard",
     ),
     _node_row,
 )

@@ -126,6 +126,16 @@ def zone_named(name: str) -> tzinfo | None:
         return None
 
 
+def size(count: int) -> str:
+    """Of so many bytes, for people."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < 1000 or unit == "TB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
+
+
 def span(millis: int) -> str:
     """A duration for people; nothing for 0, `-` before a negative one."""
     return "" if millis == 0 else format_duration(millis) if millis > 0 else f"-{format_duration(-millis)}"

@@ -1,6 +1,7 @@
 """What goes on by itself: watching what changes, following a run's output, waiting for its end."""
 
 from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 from typing import Protocol
 
 from jobpool.client.calls import Calls
@@ -47,6 +48,26 @@ class Streams(Calls, Protocol):
             kinds=kinds, namespace=namespace, plan_id=plan_id, id=id, after=after, snapshot=snapshot
         )
         return changes(self.resuming(), request)
+
+    def watch_cluster(self) -> AsyncGenerator[pb.ClusterDetailResponse, None]:
+        """All servers, who leads, queues and latencies as they are, every 2 s and whenever something happens.
+
+        The first answer has all samples and events that are remembered, those after it what is new or has changed;
+        from another server all is told again. Without end.
+        """
+        return self.resuming().answers("ClusterWatch", pb.ClusterWatchRequest, reply=pb.ClusterDetailResponse)
+
+    async def watch_nodes(self, ids: Iterable[str] = ()) -> AsyncGenerator[pb.NodeSeen, None]:
+        """When nodes are heard and what they tell of their machines: first all that is known, then what is new.
+
+        `ids`: only these nodes, 100 at most. Each at most every 2 s, without end.
+        """
+        request = pb.NodeWatchRequest(id=ids)
+        answers = self.resuming().answers("NodeWatch", lambda: request, reply=pb.NodeWatchResponse)
+        async with aclosing(answers):
+            async for answer in answers:
+                for seen in answer.data:
+                    yield seen
 
     def follow_logs(
         self, job_id: str, *, attempt: int = 0, offset: int = 0

@@ -19,6 +19,23 @@ class Drain(Struct, frozen=True, array_like=True):
     runs: int = 0
 
 
+class Resources(Struct, frozen=True, array_like=True):
+    """What a machine has for its agent, and how busy it is; sizes in bytes. None = not known.
+
+    `millicpus`: thousandths of a processor. `disk` is the file system of the agent's data directory.
+    """
+
+    millicpus: int | None = None
+    millicpus_used: int | None = None
+    memory: int | None = None
+    memory_used: int | None = None
+    disk: int | None = None
+    disk_free: int | None = None
+
+
+NOTHING_KNOWN = Resources()
+
+
 class Node(Struct, frozen=True, array_like=True):
     """`secret_hash` is the hex SHA-256 of the agent's secret, which itself never enters the store.
 

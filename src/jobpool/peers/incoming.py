@@ -23,8 +23,10 @@ from jobpool.peers.words import (
     BeatTold,
     Called,
     Join,
+    NodesSeen,
     Question,
     Refused,
+    Seen,
     Withdrawn,
     Word,
 )
@@ -63,6 +65,8 @@ class Ears(Protocol):
         ...
 
     def agents_heard(self, server_id: str, agents: Sequence[tuple[str, int, Millis]]) -> None: ...
+
+    def nodes_seen(self, server_id: str, nodes: Sequence[Seen]) -> None: ...
 
     def gone(self, server_id: str) -> None:
         """A stream of it has ended: answers that were on their way are lost. A newer one may be there already."""
@@ -155,6 +159,8 @@ class Incoming:
                 self._ears.called(self._server_id)
             case AgentsHeard() if self._known(self._server_id):
                 self._ears.agents_heard(self._server_id, word.agents)
+            case NodesSeen() if self._known(self._server_id):
+                self._ears.nodes_seen(self._server_id, word.nodes)
             case _:
                 self._log.debug("a word that does not belong here", event_name="peer_word", word=type(word).__name__)
 

@@ -14,7 +14,7 @@ from jobpool.peers.conversation import LinkDown, Told
 from jobpool.peers.incoming import Answerer, Ears
 from jobpool.peers.link import Link
 from jobpool.peers.stream import Dial, FrameStream
-from jobpool.peers.words import AgentsHeard, BeatTold, Called, Question
+from jobpool.peers.words import AgentsHeard, BeatTold, Called, NodesSeen, Question, Seen
 
 A = TypeVar("A")
 
@@ -88,6 +88,11 @@ class Mesh:
         """False when there is no link to it. True promises nothing: `Ears.linked` tells when it may be lost."""
         link = self._links.get(server_id)
         return link is not None and link.tell(AgentsHeard(list(agents)))
+
+    def tell_seen(self, server_id: str, nodes: Sequence[Seen]) -> bool:
+        """The same: False when there is no link to it."""
+        link = self._links.get(server_id)
+        return link is not None and link.tell(NodesSeen(list(nodes)))
 
     async def ask(self, server_id: str, question: Question, reply: type[A], *, timeout: Millis) -> Told[A]:
         """The answer of another server, within `timeout` ms.

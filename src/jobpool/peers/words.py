@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.beat import Beat
+from jobpool.model.node import Resources
 from jobpool.model.server import ServerRecord
 from jobpool.model.verdict import Verdict
 
@@ -56,6 +57,21 @@ class AgentsHeard(Struct, frozen=True, array_like=True, tag="heard"):
     """These agents were heard by the sender since it said so last: (node id, session, ttl in ms)."""
 
     agents: list[tuple[str, int, Millis]]
+
+
+class Seen(Struct, frozen=True, array_like=True):
+    """When an agent was heard, and when it told `resources` (None = never, as far as is known): ms ago."""
+
+    node_id: str
+    heard_ago: Millis
+    resources: Resources | None = None
+    told_ago: Millis = 0
+
+
+class NodesSeen(Struct, frozen=True, array_like=True, tag="seen"):
+    """What the sender has heard of agents since it said so last; on a new link, all that it knows."""
+
+    nodes: list[Seen]
 
 
 # ---- questions, and what answers them
@@ -234,4 +250,6 @@ class Answered(Struct, frozen=True, array_like=True, tag="answered"):
     value: msgspec.Raw
 
 
-Word: TypeAlias = Hello | Challenge | Proof | Admitted | BeatTold | Called | AgentsHeard | Asked | Withdrawn | Answered
+Word: TypeAlias = (
+    Hello | Challenge | Proof | Admitted | BeatTold | Called | AgentsHeard | NodesSeen | Asked | Withdrawn | Answered
+)

@@ -21,7 +21,7 @@ from jobpool.model.errors import AlreadyExists, Code, FailedPrecondition, Jobpoo
 from jobpool.model.server import Cluster, ServerRecord
 from jobpool.peers.mesh import Mesh
 from jobpool.peers.tasks import ungrouped
-from jobpool.peers.words import HoldAgents, Join
+from jobpool.peers.words import HoldAgents, Join, Seen
 from jobpool.replica.follow import Follower
 from jobpool.replica.replica import Replica
 from jobpool.replica.state import Folded
@@ -39,6 +39,8 @@ _ETCD_ENDS_WITHIN: Millis = 30 * SECOND
 _NAME_FREE_WITHIN: Millis = 5 * SECOND
 """How long another one of this name may still be there: it may be the one that this replaces, which just ends."""
 _APART: Millis = 3 * SECOND // 2
+_SEEN_EVERY: Millis = 2 * SECOND
+_SEEN_AT_ONCE = 1_000
 CUT_OFF = "this server is cut off from the store; another one can serve you"
 PARTED = "this server and the leader do not hear each other; another one can serve you"
 
@@ -68,6 +70,8 @@ class Membership:
         self._suspended = False
         self._together = clock.monotonic()
         self._gone: set[str] = set()
+        self._to_tell: set[str] = set()
+        self._seen_told = (0, clock.monotonic())
         self._belonged = False
         self._taken_since: Millis | None = None
         self._refused: JobpoolError | None = None
@@ -130,12 +134,16 @@ class Membership:
         for node_id, session, ttl in agents:
             self._desk.heard_elsewhere(node_id, session, ttl)
 
+    def nodes_seen(self, server_id: str, nodes: Sequence[Seen]) -> None:
+        self._sessions.sightings.learn(nodes)
+
     def gone(self, server_id: str) -> None:
         self._gone.add(server_id)
         self._changed.set()
 
     def linked(self, server_id: str) -> None:
         """What was told on the link before may be lost."""
+        self._to_tell.add(server_id)
         self._changed.set()
 
     # ---- commits
@@ -285,6 +293,7 @@ class Membership:
             await leader_changes(self._leadership, self._clock, within=_LOOK_EVERY)
             self._judge_lag()
             self._tell_heard()
+            self._tell_seen()
             await self._take_back()
             if self._comes_new and self._belonged:
                 await self._give_way()
@@ -325,6 +334,24 @@ class Membership:
         heard = self._desk.drain_heard()
         if heard and leader != self._me.id:
             self._mesh.tell_heard(leader, heard)
+
+    def _tell_seen(self) -> None:
+        """To all, every now and then, what was heard here; to who was away, all that is known."""
+        sightings, (told, at) = self._sessions.sightings, self._seen_told
+        others = set(self._replica.state.servers) - {self._me.id}
+        new, self._to_tell = others & self._to_tell, set()
+        for server_id in new:
+            self._tell_in_pieces(server_id, sightings.news(0, own=False))
+        if self._clock.monotonic() - at < _SEEN_EVERY:
+            return
+        self._seen_told = (sightings.number, self._clock.monotonic())
+        if others - new and (news := sightings.news(told, own=True)):
+            for server_id in others - new:
+                self._tell_in_pieces(server_id, news)
+
+    def _tell_in_pieces(self, server_id: str, seen: Sequence[Seen]) -> None:
+        for at in range(0, len(seen), _SEEN_AT_ONCE):
+            self._mesh.tell_seen(server_id, seen[at : at + _SEEN_AT_ONCE])
 
     async def _take_back(self) -> None:
         """What evaluators of servers have in hand that are not there goes to others."""

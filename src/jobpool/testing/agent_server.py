@@ -44,6 +44,7 @@ class AgentServer:
         self.inventories: list[pb.AgentInventory] = []
         self.batches: list[pb.AgentReports] = []
         self.beats = 0
+        self.told: list[pb.AgentBeat] = []
         self.drains = 0
         self.chunks: dict[int, pb.AgentLogChunk] = {}
         self._tls = tls
@@ -179,6 +180,7 @@ class AgentServer:
             self.chunks[message.log.request_id] = message.log
         elif kind == "beat":
             self.beats += 1
+            self.told.append(message.beat)
         elif kind == "drain":
             self.drains += 1
         await self._notify()

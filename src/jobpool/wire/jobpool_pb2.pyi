@@ -320,7 +320,7 @@ class SimpleAllocation(_message.Message):
     def __init__(self, id: _Optional[str] = ...) -> None: ...
 
 class Node(_message.Message):
-    __slots__ = ("ID", "name", "status", "status_description", "status_update_at", "drain_status", "started_at", "updated_at", "node_class", "secret_id", "capacity", "running", "attributes", "eligibility", "version", "executors", "drain", "eligibility_description", "server")
+    __slots__ = ("ID", "name", "status", "status_description", "status_update_at", "drain_status", "started_at", "updated_at", "node_class", "secret_id", "capacity", "running", "attributes", "eligibility", "version", "executors", "drain", "eligibility_description", "server", "resources", "heard_at")
     class AttributesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -347,6 +347,8 @@ class Node(_message.Message):
     DRAIN_FIELD_NUMBER: _ClassVar[int]
     ELIGIBILITY_DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     SERVER_FIELD_NUMBER: _ClassVar[int]
+    RESOURCES_FIELD_NUMBER: _ClassVar[int]
+    HEARD_AT_FIELD_NUMBER: _ClassVar[int]
     ID: str
     name: str
     status: str
@@ -366,7 +368,27 @@ class Node(_message.Message):
     drain: Drain
     eligibility_description: str
     server: str
-    def __init__(self, ID: _Optional[str] = ..., name: _Optional[str] = ..., status: _Optional[str] = ..., status_description: _Optional[str] = ..., status_update_at: _Optional[int] = ..., drain_status: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., node_class: _Optional[str] = ..., secret_id: _Optional[str] = ..., capacity: _Optional[int] = ..., running: _Optional[int] = ..., attributes: _Optional[_Mapping[str, str]] = ..., eligibility: _Optional[str] = ..., version: _Optional[str] = ..., executors: _Optional[_Iterable[str]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., eligibility_description: _Optional[str] = ..., server: _Optional[str] = ...) -> None: ...
+    resources: NodeResources
+    heard_at: _timestamp_pb2.Timestamp
+    def __init__(self, ID: _Optional[str] = ..., name: _Optional[str] = ..., status: _Optional[str] = ..., status_description: _Optional[str] = ..., status_update_at: _Optional[int] = ..., drain_status: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., node_class: _Optional[str] = ..., secret_id: _Optional[str] = ..., capacity: _Optional[int] = ..., running: _Optional[int] = ..., attributes: _Optional[_Mapping[str, str]] = ..., eligibility: _Optional[str] = ..., version: _Optional[str] = ..., executors: _Optional[_Iterable[str]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., eligibility_description: _Optional[str] = ..., server: _Optional[str] = ..., resources: _Optional[_Union[NodeResources, _Mapping]] = ..., heard_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class NodeResources(_message.Message):
+    __slots__ = ("millicpus", "millicpus_used", "memory", "memory_used", "disk", "disk_free", "told_at")
+    MILLICPUS_FIELD_NUMBER: _ClassVar[int]
+    MILLICPUS_USED_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_USED_FIELD_NUMBER: _ClassVar[int]
+    DISK_FIELD_NUMBER: _ClassVar[int]
+    DISK_FREE_FIELD_NUMBER: _ClassVar[int]
+    TOLD_AT_FIELD_NUMBER: _ClassVar[int]
+    millicpus: int
+    millicpus_used: int
+    memory: int
+    memory_used: int
+    disk: int
+    disk_free: int
+    told_at: _timestamp_pb2.Timestamp
+    def __init__(self, millicpus: _Optional[int] = ..., millicpus_used: _Optional[int] = ..., memory: _Optional[int] = ..., memory_used: _Optional[int] = ..., disk: _Optional[int] = ..., disk_free: _Optional[int] = ..., told_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Drain(_message.Message):
     __slots__ = ("since", "deadline", "runs")
@@ -377,6 +399,30 @@ class Drain(_message.Message):
     deadline: _timestamp_pb2.Timestamp
     runs: int
     def __init__(self, since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deadline: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., runs: _Optional[int] = ...) -> None: ...
+
+class NodeWatchRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class NodeSeen(_message.Message):
+    __slots__ = ("id", "heard_at", "resources")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    HEARD_AT_FIELD_NUMBER: _ClassVar[int]
+    RESOURCES_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    heard_at: _timestamp_pb2.Timestamp
+    resources: NodeResources
+    def __init__(self, id: _Optional[str] = ..., heard_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resources: _Optional[_Union[NodeResources, _Mapping]] = ...) -> None: ...
+
+class NodeWatchResponse(_message.Message):
+    __slots__ = ("header", "data")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    header: ResponseHeader
+    data: _containers.RepeatedCompositeFieldContainer[NodeSeen]
+    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Iterable[_Union[NodeSeen, _Mapping]]] = ...) -> None: ...
 
 class QueueDetail(_message.Message):
     __slots__ = ("total", "total_ready", "total_unacked", "total_blocked", "total_waiting", "total_failed", "total_delayed", "pause")
@@ -1895,7 +1941,7 @@ class ServerMessage(_message.Message):
     def __init__(self, welcome: _Optional[_Union[ServerWelcome, _Mapping]] = ..., assignments: _Optional[_Union[ServerAssignments, _Mapping]] = ..., stops: _Optional[_Union[ServerStops, _Mapping]] = ..., reports_ack: _Optional[_Union[ServerReportsAck, _Mapping]] = ..., log: _Optional[_Union[ServerLogRequest, _Mapping]] = ..., drop: _Optional[_Union[ServerDrop, _Mapping]] = ..., beat: _Optional[_Union[ServerBeat, _Mapping]] = ...) -> None: ...
 
 class AgentHello(_message.Message):
-    __slots__ = ("node_id", "secret", "name", "data_center", "capacity", "executors", "attributes", "version", "started_at", "cluster_id", "process", "peer")
+    __slots__ = ("node_id", "secret", "name", "data_center", "capacity", "executors", "attributes", "version", "started_at", "cluster_id", "process", "peer", "resources")
     class AttributesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -1915,6 +1961,7 @@ class AgentHello(_message.Message):
     CLUSTER_ID_FIELD_NUMBER: _ClassVar[int]
     PROCESS_FIELD_NUMBER: _ClassVar[int]
     PEER_FIELD_NUMBER: _ClassVar[int]
+    RESOURCES_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     secret: str
     name: str
@@ -1927,7 +1974,8 @@ class AgentHello(_message.Message):
     cluster_id: int
     process: str
     peer: str
-    def __init__(self, node_id: _Optional[str] = ..., secret: _Optional[str] = ..., name: _Optional[str] = ..., data_center: _Optional[str] = ..., capacity: _Optional[int] = ..., executors: _Optional[_Iterable[str]] = ..., attributes: _Optional[_Mapping[str, str]] = ..., version: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cluster_id: _Optional[int] = ..., process: _Optional[str] = ..., peer: _Optional[str] = ...) -> None: ...
+    resources: NodeResources
+    def __init__(self, node_id: _Optional[str] = ..., secret: _Optional[str] = ..., name: _Optional[str] = ..., data_center: _Optional[str] = ..., capacity: _Optional[int] = ..., executors: _Optional[_Iterable[str]] = ..., attributes: _Optional[_Mapping[str, str]] = ..., version: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cluster_id: _Optional[int] = ..., process: _Optional[str] = ..., peer: _Optional[str] = ..., resources: _Optional[_Union[NodeResources, _Mapping]] = ...) -> None: ...
 
 class ServerWelcome(_message.Message):
     __slots__ = ("heartbeat_ttl", "server", "server_beat", "cluster_id")
@@ -1960,10 +2008,12 @@ class HeldAllocation(_message.Message):
     def __init__(self, allocation_id: _Optional[str] = ..., fence: _Optional[int] = ...) -> None: ...
 
 class AgentBeat(_message.Message):
-    __slots__ = ("running",)
+    __slots__ = ("running", "resources")
     RUNNING_FIELD_NUMBER: _ClassVar[int]
+    RESOURCES_FIELD_NUMBER: _ClassVar[int]
     running: int
-    def __init__(self, running: _Optional[int] = ...) -> None: ...
+    resources: NodeResources
+    def __init__(self, running: _Optional[int] = ..., resources: _Optional[_Union[NodeResources, _Mapping]] = ...) -> None: ...
 
 class ServerAssignments(_message.Message):
     __slots__ = ("items",)

@@ -5,7 +5,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from jobpool.kit.pure.durations import Millis, format_duration
 from jobpool.model.errors import InvalidArgument
 from jobpool.model.namespace import Namespace
-from jobpool.model.node import Node
+from jobpool.model.node import Node, Resources
 from jobpool.model.plan import Paused, Plan
 from jobpool.model.run import Attempt, Evaluation, Run, allocation_id, allocation_name, evaluation_name
 from jobpool.model.schedule import Cursor, Overlap, Periodic
@@ -236,6 +236,17 @@ def namespace_message(namespace: Namespace, limit: int) -> pb.NameSpace:
         when_full=namespace.when_full,
         default_time_zone=namespace.default_time_zone,
         description=namespace.description,
+    )
+
+
+def resources_message(told: Resources) -> pb.NodeResources:
+    return pb.NodeResources(
+        millicpus=told.millicpus,
+        millicpus_used=told.millicpus_used,
+        memory=told.memory,
+        memory_used=told.memory_used,
+        disk=told.disk,
+        disk_free=told.disk_free,
     )
 
 

@@ -196,6 +196,31 @@ async def test_a_drain_is_announced_and_lets_running_work_end(server: AgentServe
     assert [end.status for end in server.ends("j1-a1")] == ["complete"]
 
 
+async def test_beats_tell_of_the_machine_as_hello_did(server: AgentServer, agent: RunAgent) -> None:
+    server.ttl = 300
+    async with agent():
+        await server.until(lambda: any(beat.resources.ByteSize() for beat in server.told))
+    hello, later = server.hellos[0].resources, next(beat for beat in server.told if beat.resources.ByteSize())
+    assert (hello.millicpus, hello.memory, hello.disk) == (
+        later.resources.millicpus,
+        later.resources.memory,
+        later.resources.disk,
+    )
+    assert hello.memory_used
+    assert not hello.HasField("millicpus_used")
+    assert later.resources.HasField("millicpus_used")
+
+
+async def test_a_busy_agent_beats_too(server: AgentServer, agent: RunAgent) -> None:
+    server.ttl = 300
+    async with agent():
+        number = 0
+        while not server.beats:
+            await server.assign(assignment(f"j{number}"))
+            await server.ended(f"j{number}-a1")
+            number += 1
+
+
 async def test_what_a_drain_cannot_wait_for_is_reported_lost(server: AgentServer, agent: RunAgent) -> None:
     async with agent(drain_timeout=50):
         await server.assign(assignment("j1", parameters='{"sleep":"1h"}'))

@@ -41,6 +41,7 @@ async def test_a_node_shows_what_its_agent_said_and_what_it_runs(world: World) -
         executors=["noop"],
         eligibility="eligible",
         server=SERVER,
+        heard_at=timestamp(NOW),
     )
     assert "s3cret" not in str(await world.ask("NodeList", listing()))
     assert node.secret_id == ""

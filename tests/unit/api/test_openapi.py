@@ -50,7 +50,7 @@ def test_every_call_is_there_under_its_path_and_verb():
         route = table.find(verb.upper(), re.sub(r"\{\w+\}", "x", path).removeprefix("/").split("/"))
         assert route is not None
         assert (route.rpc, route.path) == (name, path)
-    assert sorted(operations()) == sorted([*UNARY, "Watch", "ClusterWatch"])
+    assert sorted(operations()) == sorted([*UNARY, "Watch", "ClusterWatch", "NodeWatch"])
 
 
 def test_every_call_says_what_it_is_for():

@@ -13,6 +13,7 @@ import pytest
 
 from jobpool.api.handlers import build_service
 from jobpool.api.listener import Listener, ListenerConfig
+from jobpool.api.node_watch import PERIOD
 from jobpool.api.open_streams import OpenStreams
 from jobpool.api.outgoing import Outgoing
 from jobpool.api.rest import Gateway
@@ -20,7 +21,6 @@ from jobpool.api.service import Service
 from jobpool.api.snapshots import Snapshots
 from jobpool.api.untaken import Untaken
 from jobpool.client import Client
-from jobpool.client.watch import Change
 from jobpool.kit.effects.dice import Dice
 from jobpool.model.errors import InvalidArgument, NotFound, ResourceExhausted, Unavailable
 from jobpool.testing.clock import settle
@@ -332,9 +332,29 @@ async def test_a_stopping_server_ends_its_streams_and_waits_for_nobody(site: Sit
         assert not watching.done()  # it tries to go on
 
 
-async def _next(changes: Any) -> Change:
-    change: Change = await anext(changes)
-    return change
+async def _next(changes: Any) -> Any:
+    return await anext(changes)
+
+
+async def test_nodes_are_watched_as_they_are_heard_by_both_transports(site: Site) -> None:
+    agent = await site.world.agent("a", resources=pb.NodeResources(millicpus=2)).join()
+    async with (
+        events(site, "watch/nodes?id=a") as stream,
+        Client([site.endpoint], hasty=True) as client,
+        aclosing(client.watch_nodes(["a"])) as nodes,
+    ):
+        seen = await anext(nodes)
+        assert (seen.id, seen.resources.millicpus) == ("a", 2)
+        name, told = await stream.next()
+        assert (name, told["data"][0]["resources"]["millicpus"]) == ("nodes", 2)
+        agent.stream.say(beat=pb.AgentBeat(resources=pb.NodeResources(millicpus=2, millicpus_used=1)))
+        await settle()
+        later = [site.world.spawn(_next(nodes)), site.world.spawn(stream.next())]
+        while not all(task.done() for task in later):
+            await site.world.clock.advance(PERIOD // 4)
+        assert later[0].result().resources.millicpus_used == 1
+        name, told = later[1].result()
+        assert (name, told["data"][0]["resources"]["millicpus_used"]) == ("nodes", 1)
 
 
 async def test_a_client_goes_on_at_another_server_with_nothing_lost_or_twice() -> None:

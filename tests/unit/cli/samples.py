@@ -126,6 +126,16 @@ NODE = pb.Node(
     eligibility="eligible",
     status_update_at=1_795_334_400_123_000,
     server="server1",
+    resources=pb.NodeResources(
+        millicpus=2_000,
+        millicpus_used=260,
+        memory=8_000_000_000,
+        memory_used=1_500_000_000,
+        disk=250_000_000_000,
+        disk_free=70_000_000_000,
+        told_at=at("2026-11-22T10:00:58Z"),
+    ),
+    heard_at=at("2026-11-22T10:01:00Z"),
 )
 DRAINING = pb.Node(
     ID="01M8OTHER",

@@ -15,7 +15,7 @@ from jobpool.peers.frames import encode, pack, unpack
 from jobpool.peers.introduction import introduce
 from jobpool.peers.mesh import Mesh
 from jobpool.peers.stream import MAX_FRAME, Dial, FrameStream
-from jobpool.peers.words import AgentLeaving, AgentReady, Question, Word
+from jobpool.peers.words import AgentLeaving, AgentReady, Question, Seen, Word
 from jobpool.testing.clock import FakeClock, settle
 from jobpool.testing.network import Network
 
@@ -166,6 +166,9 @@ class Part:
 
     def agents_heard(self, server_id: str, agents: Sequence[tuple[str, int, Millis]]) -> None:
         self.heard.append((server_id, "agents", *agents))
+
+    def nodes_seen(self, server_id: str, nodes: Sequence[Seen]) -> None:
+        self.heard.append((server_id, "seen", *nodes))
 
     def gone(self, server_id: str) -> None:
         self.heard.append((server_id, "gone"))

@@ -23,8 +23,10 @@ from jobpool.peers.words import (
     Challenge,
     Hello,
     Join,
+    NodesSeen,
     Proof,
     Question,
+    Seen,
 )
 from jobpool.testing.clock import settle
 from tests.unit.peers.conftest import CLUSTER, World, beat, ready, record
@@ -133,7 +135,9 @@ async def test_a_server_that_is_new_may_join_and_beat(world: World) -> None:
 
     b.answers = join
     raw = await world.admitted("new", b)
-    await raw.say(BeatTold(beat(2)), Called(), AgentsHeard([("n", 1, 1)]), asked(1, ready("x")))
+    await raw.say(
+        BeatTold(beat(2)), Called(), AgentsHeard([("n", 1, 1)]), NodesSeen([Seen("n", 1)]), asked(1, ready("x"))
+    )
     (refused,) = await raw.hear()
     assert isinstance(refused, Answered)
     assert refused.refused is not None

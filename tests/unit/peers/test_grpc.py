@@ -89,6 +89,9 @@ class Peer:
     def agents_heard(self, server_id: str, agents: object) -> None:
         raise AssertionError
 
+    def nodes_seen(self, server_id: str, nodes: object) -> None:
+        raise AssertionError
+
     def gone(self, server_id: str) -> None:
         self.ended.put_nowait(server_id)
 

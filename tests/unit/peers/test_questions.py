@@ -21,6 +21,7 @@ from jobpool.model.errors import (
     Unavailable,
     Unimplemented,
 )
+from jobpool.model.node import Resources
 from jobpool.peers.conversation import MAX_OPEN, LinkDown
 from jobpool.peers.frames import encode
 from jobpool.peers.incoming import TAKEN_WITHIN
@@ -32,10 +33,13 @@ from jobpool.peers.words import (
     Question,
     ReadOutput,
     Refused,
+    Seen,
     Withdrawn,
 )
 from jobpool.testing.clock import settle
 from tests.unit.peers.conftest import LONG, World, beat, leaving, ready
+
+SEEN = Seen("n1", 40, Resources(millicpus=1500, memory=1 << 40), 900)
 
 
 async def test_an_answer_comes_with_its_n(world: World) -> None:
@@ -99,11 +103,13 @@ async def test_what_is_told(world: World) -> None:
     a.mesh.send_beat(beat(3))
     assert a.mesh.call("b")
     assert a.mesh.tell_heard("c", [("n1", 4, 10_000), ("n2", 5, 20_000)])
+    assert a.mesh.tell_seen("c", [SEEN])
     await settle()
     assert b.heard == [("a", "beat", 3), ("a", "called")]
-    assert c.heard == [("a", "beat", 3), ("a", "agents", ("n1", 4, 10_000), ("n2", 5, 20_000))]
+    assert c.heard == [("a", "beat", 3), ("a", "agents", ("n1", 4, 10_000), ("n2", 5, 20_000)), ("a", "seen", SEEN)]
     assert not a.mesh.call("d")
     assert not a.mesh.tell_heard("d", [])
+    assert not a.mesh.tell_seen("d", [])
 
 
 @pytest.mark.parametrize(

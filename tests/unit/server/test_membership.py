@@ -1,23 +1,26 @@
 """A server joins, whoever leads and however often that changes meanwhile."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
 
 from jobpool.api.sessions import Sessions
+from jobpool.api.sightings import Sightings
 from jobpool.etcd.errors import MemberRemoved
 from jobpool.kit.pure.durations import SECOND
 from jobpool.leader.committer import TermLost
 from jobpool.leader.leadership import Leadership
 from jobpool.model.beat import Beat
 from jobpool.model.errors import AlreadyExists, FailedPrecondition, JobpoolError, Unavailable
+from jobpool.model.node import Node
 from jobpool.model.server import ServerRecord
+from jobpool.model.statuses import NodeStatus
 from jobpool.peers.conversation import Told
 from jobpool.peers.mesh import Mesh
-from jobpool.peers.words import Question
+from jobpool.peers.words import Question, Seen
 from jobpool.replica.follow import Follower
 from jobpool.replica.replica import Replica
 from jobpool.server.answers import Answers
@@ -31,6 +34,7 @@ from jobpool.store.port import Fence
 from jobpool.testing.clock import FakeClock, settle
 
 ME = ServerRecord(id="me", name="a", url="http://a", version="1", joined_at=0, etcd_member="")
+THIRD = ServerRecord(id="c", name="c", url="http://c", version="1", joined_at=0, etcd_member="")
 OTHER = ServerRecord(id="b", name="b", url="http://b", version="1", joined_at=0, etcd_member="")
 
 
@@ -61,6 +65,7 @@ class Links:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.told: list[tuple[str, object]] = []
+        self.seen: list[tuple[str, list[tuple[str, int]]]] = []
         self.refuses = True
         self.refusal: JobpoolError = Unavailable("there is no leader; try again", field="leader")
 
@@ -69,6 +74,9 @@ class Links:
 
     def tell_heard(self, server_id: str, agents: object) -> None:
         self.told.append((server_id, agents))
+
+    def tell_seen(self, server_id: str, nodes: Sequence[Seen]) -> None:
+        self.seen.append((server_id, [(seen.node_id, seen.heard_ago) for seen in nodes]))
 
     async def ask(self, server_id: str, question: Question, reply: Any, *, timeout: int) -> Told[Any]:
         self.asked.append(server_id)
@@ -83,8 +91,9 @@ class Nothing:
     lag = 0
     lent_to: frozenset[str] = frozenset()
 
-    def __init__(self) -> None:
+    def __init__(self, sightings: Sightings) -> None:
         self.heard: list[tuple[str, int, int]] = []
+        self.sightings = sightings
 
     def holding(self) -> list[object]:
         return []
@@ -101,7 +110,7 @@ class World:
     def __init__(self, lead: Lead, me: ServerRecord = ME) -> None:
         self.me = me
         self.clock, self.replica, self.links = FakeClock(), Replica(default_slots=1), Links()
-        self.desk = nothing = Nothing()
+        self.desk = nothing = Nothing(Sightings(self.replica, self.clock))
         leadership, mesh = cast(Leadership, lead), cast(Mesh, self.links)
         self.membership = Membership(me, leadership, self.replica, clock=self.clock, follower=cast(Follower, nothing))
         self.membership.connect(
@@ -113,12 +122,12 @@ class World:
         )
 
     def know(self, server: ServerRecord) -> None:
-        self._fold(Change(Table.SERVER, (server.id,), server))
+        self.fold(Change(Table.SERVER, (server.id,), server))
 
     def remove(self, server: ServerRecord) -> None:
-        self._fold(Change(Table.SERVER, (server.id,), None))
+        self.fold(Change(Table.SERVER, (server.id,), None))
 
-    def _fold(self, change: Change) -> None:
+    def fold(self, change: Change) -> None:
         n = self.replica.n + 1
         self.replica.apply(Fence(1, 1, n, f"x{n}"), [change])
 
@@ -176,6 +185,36 @@ async def test_what_was_heard_before_this_server_led_is_not_told_after() -> None
     lead.leads, lead.leader = False, "b"
     await world.clock.advance(SECOND)
     assert len(world.links.told) == 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_the_other_servers_are_told_of_what_was_heard_here_and_one_that_comes_of_all() -> None:
+    lead = Lead(lambda _: None)
+    world = World(lead)
+    for server in (ME, OTHER, THIRD):
+        world.know(server)
+    running = asyncio.get_running_loop().create_task(world.membership.run())
+    await settle()
+    for node_id in ("n1", "n2"):
+        world.fold(
+            Change(Table.NODE, (node_id,), Node(node_id, node_id, "", NodeStatus.READY, started_at=0, updated_at=0))
+        )
+    world.membership.nodes_seen("b", [Seen("n1", 60 * SECOND)])
+    world.desk.sightings.heard("n2")
+    await world.clock.advance(4 * SECOND)
+    assert [(server_id, [node for node, _ in nodes]) for server_id, nodes in sorted(world.links.seen)] == [
+        ("b", ["n2"]),
+        ("c", ["n2"]),
+    ]
+    world.links.seen.clear()
+    await world.clock.advance(4 * SECOND)
+    assert world.links.seen == []  # nothing new
+    world.membership.linked("c")
+    await world.clock.advance(SECOND)
+    ((server_id, told),) = world.links.seen
+    assert (server_id, [node for node, _ in told]) == ("c", ["n2", "n1"])
+    assert told[1][1] - told[0][1] == 60 * SECOND
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
