@@ -11,6 +11,7 @@ import pytest
 from jobpool.model.errors import StoreFailed
 from jobpool.store.engines.rules import INITIAL_FENCE
 from jobpool.store.port import Compacted, Fenced, OutcomeUnknown, Put
+from jobpool.testing.clock import settle
 from jobpool.testing.store import MemoryStore, following, write
 
 Unknown: TypeAlias = Literal["lost", "landed-but-unknown", "delayed"]
@@ -88,7 +89,7 @@ async def test_held_commits_are_decided_in_order_when_released() -> None:
     loop = asyncio.get_running_loop()
     tasks = [loop.create_task(store.commit(following(start, batch=name))) for name in ("one", "two")]
     tasks += [loop.create_task(store.commit(following(start, batch="one")))]
-    await asyncio.sleep(0)
+    await settle()
     assert (store.held, await store.fence()) == (3, start)
     store.release_commits()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
@@ -102,7 +103,7 @@ async def test_a_held_commit_that_is_cancelled_still_lands() -> None:
     store.hold_commits()
     transaction = following(await store.fence(), Put("a", b"1"))
     task = asyncio.get_running_loop().create_task(store.commit(transaction))
-    await asyncio.sleep(0)
+    await settle()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -115,8 +116,7 @@ async def test_a_crash_loses_what_is_held_and_keeps_what_was_stored() -> None:
     kept = await write(store, Put("a", b"1"))
     store.hold_commits()
     task = asyncio.get_running_loop().create_task(write(store, Put("a", b"2")))
-    for _ in range(3):
-        await asyncio.sleep(0)
+    await settle()
     again = store.reopened()
     with pytest.raises(OutcomeUnknown):
         await task

@@ -1,8 +1,7 @@
 """The Python client on a cluster whose leader is killed: reads are answered, runs are started, each of them once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -18,14 +17,6 @@ pytestmark = [
 
 ROUNDS = 10
 """Calls of each kind before the leader dies; then they go on until another one leads, and as many again."""
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path, servers=3, agents=1, network=False, flags={})
-    yield cluster
-    cluster.close()
-    assert list(cluster.troubles()) == []
 
 
 class Turn:

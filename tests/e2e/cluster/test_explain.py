@@ -1,9 +1,7 @@
 """Ledgers and explanations in a cluster: the same at every server, and what is said when most of them are gone."""
 
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,14 +14,6 @@ pytestmark = [
     pytest.mark.skipif(etcd_binary() is None, reason=NO_ETCD),
     pytest.mark.xdist_group("processes"),
 ]
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path, servers=3, agents=1, network=False, flags={})
-    yield cluster
-    cluster.close()
-    assert list(cluster.troubles()) == []
 
 
 async def ledger(api: Api, **fields: object) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,14 +24,6 @@ pytestmark = [
 ]
 
 ID = "01HV6ZGQF3M8AXEJ4BCW0N7PKT"
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path, servers=3, agents=1, network=False, flags={})
-    yield cluster
-    cluster.close()
-    assert list(cluster.troubles()) == []
 
 
 @asynccontextmanager

@@ -1,8 +1,5 @@
 """The pages while a cluster's leader is killed: they recover by themselves and are right afterwards."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from jobpool.testing.etcd import NO_ETCD, etcd_binary
@@ -15,14 +12,6 @@ pytestmark = [
     pytest.mark.timeout(2 * LONGEST),
     pytest.mark.xdist_group("processes"),
 ]
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path, servers=3, agents=1, network=False, flags={})
-    yield cluster
-    cluster.close()
-    assert list(cluster.troubles()) == []
 
 
 @pytest.mark.parametrize("at", ["a follower", "the leader"])

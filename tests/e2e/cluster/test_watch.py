@@ -1,9 +1,7 @@
 """Streams on a cluster whose watched server is killed: they go on elsewhere, with nothing lost and nothing twice."""
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import aclosing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,14 +21,6 @@ RUNS = 10
 """Before each kill, while a server is down, and after."""
 LINES = 60
 LAST = "last"
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path, servers=3, agents=1, network=False, flags={})
-    yield cluster
-    cluster.close()
-    assert list(cluster.troubles()) == []
 
 
 def plan(plan_id: str, **fields: Any) -> pb.SchedulePlanAddRequest:

@@ -1,9 +1,8 @@
 """The cluster as a whole, asked of a server that stays while the leader is killed and comes back."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from pathlib import Path
 
 import pytest
 
@@ -20,14 +19,6 @@ pytestmark = [
 
 WITHIN = 60
 """Seconds, on a machine that has much else to do."""
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path, servers=3, agents=1, network=False, flags={})
-    yield cluster
-    cluster.close()
-    assert list(cluster.troubles()) == []
 
 
 class Story:
@@ -63,9 +54,7 @@ async def test_another_server_tells_who_leads_and_what_happened(cluster: Cluster
     first = await cluster.leader()
     asked = next(server for server in cluster.servers if server is not first)
     async with Client([asked.url]) as client:
-        request = pb.ClusterWatchRequest
-        stream = client.resuming().answers("ClusterWatch", request, reply=pb.ClusterDetailResponse)
-        async with aclosing(stream) as answers:
+        async with aclosing(client.watch_cluster()) as answers:
             story = Story(answers)
             await story.until(led_by=first.name, answering=3)
             assert story.now.HasField("queues")
