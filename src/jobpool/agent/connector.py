@@ -19,7 +19,7 @@ from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from jobpool.agent.config import AgentConfig, TlsConfig
 from jobpool.agent.journal import Journal
-from jobpool.agent.session import WELCOME_WITHIN, SessionEnded, Stream
+from jobpool.agent.session import WELCOME_WITHIN, AgentLeft, SessionEnded, Stream
 from jobpool.kit.effects.apart import apart
 from jobpool.kit.effects.channel import SoundChannel, connect_failure
 from jobpool.kit.effects.clock import Clock, deadline
@@ -95,7 +95,7 @@ def client_tls(tls: TlsConfig) -> ssl.SSLContext:
 
 
 class Connector:
-    """`run` never returns: it connects, talks until the session breaks, waits and tries the next server."""
+    """`run` connects, talks until the session breaks, waits and tries the next server, until the agent has left."""
 
     def __init__(
         self, config: AgentConfig, converse: NewConversation, *, journal: Journal, clock: Clock, dice: Dice
@@ -119,6 +119,8 @@ class Connector:
             url = await self._choose()
             await self._journal.healthy.wait()
             failure, lasted = await apart(self._converse(url))
+            if isinstance(failure, AgentLeft):
+                return
             if isinstance(failure, GRPCError) and failure.status in _REFUSALS:
                 self._refused(url, failure)
             elif lasted >= _STEADY:
@@ -215,7 +217,7 @@ class Connector:
         return urls
 
     def _say(self, url: str, failure: Exception, patience: Millis) -> None:
-        if isinstance(failure, GRPCError) and failure.status in _REFUSALS:
+        if isinstance(failure, AgentLeft) or (isinstance(failure, GRPCError) and failure.status in _REFUSALS):
             return
         why = _reason(failure, patience)
         if times := self._seldom.times(f"{url} {why}"):

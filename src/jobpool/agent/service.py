@@ -23,6 +23,7 @@ from jobpool.kit.pure.durations import MINUTE, SECOND, Millis
 from jobpool.wire import jobpool_pb2 as pb
 
 FLUSH_WITHIN: Millis = 5 * SECOND
+LEAVE_WITHIN: Millis = 5 * SECOND
 SWEEP_EVERY: Millis = 5 * MINUTE
 
 
@@ -83,16 +84,17 @@ class Agent:
             executors=self._registry.names,
         )
         async with asyncio.TaskGroup() as group:
+            talk = group.create_task(self._connector.run(), name="connector")
             services = [
+                talk,
                 group.create_task(self._renewal.run(), name="lease"),
                 group.create_task(self._journal.run(), name="journal"),
-                group.create_task(self._connector.run(), name="connector"),
                 group.create_task(self._sweep(), name="sweep"),
                 group.create_task(self._gauge.run(), name="gauge"),
             ]
             self._runner.start(group)
             await stop.wait()
-            drained = await self._drain(halt)
+            drained = await self._drain(halt, talk)
             for service in services:
                 service.cancel()
             await self._runner.abandon()
@@ -103,13 +105,13 @@ class Agent:
         self._journal.close()
         await self._registry.close()
 
-    async def _drain(self, halt: asyncio.Event) -> bool:
+    async def _drain(self, halt: asyncio.Event, talk: "asyncio.Task[None]") -> bool:
         """Whether it came to an end by itself, or by its time-out, rather than by `halt`."""
         self._log.info("draining", event_name="agent_drains", running=self._runner.running)
         self._runner.close()
         self._mailbag.drain()
         async with asyncio.TaskGroup() as group:
-            quiet = group.create_task(self._finish())
+            quiet = group.create_task(self._finish(talk))
             halted = group.create_task(halt.wait())
             await asyncio.wait({quiet, halted}, return_when=asyncio.FIRST_COMPLETED)
             drained = quiet.done()
@@ -117,8 +119,11 @@ class Agent:
             halted.cancel()
         return drained
 
-    async def _finish(self) -> None:
-        """What runs ends or is let go; then the server is told, within a bound: the journal remembers the rest."""
+    async def _finish(self, talk: "asyncio.Task[None]") -> None:
+        """What runs ends or is let go; then the server is told, within a bound: the journal remembers the rest.
+
+        Last the stream is ended: once the server has ended it too, it knows that the agent has left, and why.
+        """
         try:
             async with asyncio.timeout(self._config.drain_timeout / 1000):
                 await self._runner.wait_idle()
@@ -134,6 +139,9 @@ class Agent:
             self._log.warning(
                 "not every report was acknowledged; they are sent at the next start", event_name="unflushed"
             )
+        self._mailbag.leave()
+        if self._connector.server:
+            await asyncio.wait({talk}, timeout=LEAVE_WITHIN / 1000)
 
     async def _sweep(self) -> None:
         """Old run directories go, a bounded number at a time, until only those are left that may stay.

@@ -46,10 +46,15 @@ class Stream(Protocol):
 
     async def send_message(self, message: pb.AgentMessage) -> None: ...
     async def recv_message(self) -> pb.ServerMessage | None: ...
+    async def end(self) -> None: ...
 
 
 class SessionEnded(Exception):
     """The server closed the stream, said nothing, or something that is not part of the conversation."""
+
+
+class AgentLeft(SessionEnded):
+    """The agent has said all it had to say, and comes back to no server."""
 
 
 class Mailbag:
@@ -63,11 +68,17 @@ class Mailbag:
         self.changed = asyncio.Event()
         self.acknowledged = asyncio.Event()
         self.draining = False
+        self.leaving = False
         self.resources = NOTHING_KNOWN
 
     def drain(self) -> None:
         """Tell the server of this and every later session that the agent is about to leave."""
         self.draining = True
+        self.changed.set()
+
+    def leave(self) -> None:
+        """End the stream of this session once all is said; later ones do not begin."""
+        self.leaving = True
         self.changed.set()
 
     async def flushed(self) -> None:
@@ -108,6 +119,7 @@ class Session:
 
     async def open(self) -> pb.ServerWelcome:
         """Introduce the agent; what earlier sessions left unacknowledged is going to be sent again."""
+        self._go_on()
         self._hello.cluster_id = self._belonging.cluster
         self._hello.resources.CopyFrom(self._news_of_the_machine())
         await self._stream.send_message(pb.AgentMessage(hello=self._hello))
@@ -142,7 +154,12 @@ class Session:
         while (message := await self._hear()) is not None:
             self._heard = self._clock.monotonic()
             self._handle(message)
+        self._go_on()
         raise SessionEnded("the server closed the stream")
+
+    def _go_on(self) -> None:
+        if self._mailbag.leaving:
+            raise AgentLeft("the agent leaves")
 
     async def _notice_silence(self, longest: Millis) -> None:
         while True:
@@ -190,6 +207,9 @@ class Session:
         due = self._clock.monotonic() + beat
         while True:
             await self._send_ready()
+            if self._mailbag.leaving:
+                await self._stream.end()
+                return
             if self._clock.monotonic() >= due:
                 await self._stream.send_message(messages.beat(self._runner.running, self._news_of_the_machine()))
                 due = self._clock.monotonic() + beat

@@ -46,6 +46,7 @@ class AgentServer:
         self.beats = 0
         self.told: list[pb.AgentBeat] = []
         self.drains = 0
+        self.goodbyes = 0
         self.chunks: dict[int, pb.AgentLogChunk] = {}
         self._tls = tls
         self._port = port
@@ -160,6 +161,7 @@ class AgentServer:
         try:
             while (message := await stream.recv_message()) is not None:
                 await self._hear(stream, message)
+            self.goodbyes += 1
         except (StreamTerminatedError, ConnectionError):
             return  # the agent is gone
         finally:

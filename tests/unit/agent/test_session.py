@@ -192,8 +192,16 @@ async def test_a_drain_is_announced_and_lets_running_work_end(server: AgentServe
     async with agent():
         await server.assign(assignment("j1", parameters='{"sleep":"300ms"}'))
         await server.until(lambda: bool(server.reports))
-    assert server.drains == 1
+    assert (server.drains, server.goodbyes) == (1, 1)
     assert [end.status for end in server.ends("j1-a1")] == ["complete"]
+
+
+async def test_an_agent_leaves_by_the_end_of_its_stream_and_comes_back_to_nobody(
+    server: AgentServer, agent: RunAgent
+) -> None:
+    async with agent():
+        await server.until(lambda: bool(server.inventories))
+    assert (server.drains, server.goodbyes, len(server.hellos)) == (1, 1, 1)
 
 
 async def test_beats_tell_of_the_machine_as_hello_did(server: AgentServer, agent: RunAgent) -> None:

@@ -31,6 +31,10 @@ class Wire:
     async def recv_message(self) -> pb.ServerMessage | None:
         return await self._said.get()
 
+    async def end(self) -> None:
+        """Nobody leaves here."""
+        raise AssertionError
+
     def beat(self) -> None:
         self._said.put_nowait(pb.ServerMessage(beat=pb.ServerBeat()))
 

@@ -1020,6 +1020,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v3/schedule/watch/nodes": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * When nodes are heard, and what they tell of their machines: first all that is known, then every 2 s what is new
+         * @description By HTTP: server-sent events.
+         */
+        readonly get: operations["NodeWatch"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v3/schedule/watch": {
         readonly parameters: {
             readonly query?: never;
@@ -1690,6 +1710,13 @@ export interface components {
             readonly eligibility_description?: string;
             /** @description The server that its agent is connected to, by name; empty when it is connected to none. */
             readonly server?: string;
+            /** @description Its machine, as its agent told last; absent when it has not, or no server that runs has heard it. Not told by Watch. */
+            readonly resources?: components["schemas"]["NodeResources"];
+            /**
+             * Format: date-time
+             * @description When a server last heard its agent; absent when none that runs has. Not told by Watch.
+             */
+            readonly heard_at?: string;
         };
         readonly NodeAddRequest: {
             readonly ID?: string | null;
@@ -1755,6 +1782,41 @@ export interface components {
             readonly totalPages?: number;
             /** @description Where the list goes on, for the next request; empty at its end, and when the request asked for a page. */
             readonly continue?: string;
+        };
+        /** @description What a machine has for the agent and its runs, and how busy it is. What is absent is not known. */
+        readonly NodeResources: {
+            /**
+             * Format: int32
+             * @description Thousandths of a processor: those that it may run on, or fewer where the limit of its container is lower.
+             */
+            readonly millicpus?: number;
+            /**
+             * Format: int32
+             * @description How much of them is busy, with whatever it is; in a container with a limit: with what runs in it.
+             */
+            readonly millicpus_used?: number;
+            /**
+             * Format: int64
+             * @description Bytes, here and below: what the machine has, or the limit of the container.
+             */
+            readonly memory?: string;
+            /**
+             * Format: int64
+             * @description What cannot be had any more without taking it from somebody.
+             */
+            readonly memory_used?: string;
+            /**
+             * Format: int64
+             * @description Of the file system of the agent's data directory.
+             */
+            readonly disk?: string;
+            /** Format: int64 */
+            readonly disk_free?: string;
+            /**
+             * Format: date-time
+             * @description When a server heard this. An agent leaves it out.
+             */
+            readonly told_at?: string;
         };
         readonly NodeUpdateRequest: {
             readonly name?: string | null;
@@ -5843,6 +5905,40 @@ export interface operations {
     readonly ClusterWatch: {
         readonly parameters: {
             readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Found. */
+            readonly 200: {
+                headers: {
+                    readonly "X-Request-Id": components["headers"]["RequestId"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/event-stream": string;
+                };
+            };
+            readonly 400: components["responses"]["Refused400"];
+            readonly 401: components["responses"]["Refused401"];
+            readonly 403: components["responses"]["Refused403"];
+            readonly 404: components["responses"]["Refused404"];
+            readonly 409: components["responses"]["Refused409"];
+            readonly 421: components["responses"]["Refused421"];
+            readonly 429: components["responses"]["Refused429"];
+            readonly 500: components["responses"]["Refused500"];
+            readonly 503: components["responses"]["Refused503"];
+            readonly 504: components["responses"]["Refused504"];
+        };
+    };
+    readonly NodeWatch: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Only these nodes, up to 100; empty: all. */
+                readonly id?: readonly string[];
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
