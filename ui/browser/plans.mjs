@@ -27,7 +27,7 @@ await walk(async (here) => {
     await page.locator(".fires li").nth(7).waitFor();
     await page.getByLabel("Schedule (empty").fill("30 2 25-31 3 SUN");
     await page.getByText("Day of month and day of week").waitFor({ state: "hidden" });
-    await page.getByText("Rules").first().click();
+    await page.locator("summary", { hasText: "Bounds" }).click();
     await page.getByLabel("Day of month and day of week").selectOption("all");
     await page.locator(".fires mark", { hasText: "the clock goes forward" }).first().waitFor();
     await page.locator("summary", { hasText: "More" }).click();

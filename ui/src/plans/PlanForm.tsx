@@ -179,7 +179,7 @@ function When({ written }: { written: Written }) {
         <Input written={written} name="periodic.spec" label={t("form.spec")} example="30 2 * * MON-FRI" code hint={said ?? ""} />
         <Input written={written} name="periodic.time_zone" label={t("form.zone")} example="Europe/Berlin" code words={zones()} />
       </div>
-      <Fold written={written} names={SPAN} label={t("form.rules")}>
+      <Fold written={written} names={SPAN} label={t("form.bounds")}>
         <div class="pair">
           <Input written={written} name="periodic.start_time" label={t("form.start")} example="2027-01-01T00:00:00+01:00" code />
           <Input written={written} name="periodic.end_time" label={t("form.end")} example="2028-01-01T00:00:00+01:00" code />

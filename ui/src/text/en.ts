@@ -260,6 +260,7 @@ export const en = {
   "form.what": "What",
   "form.when": "When",
   "form.rules": "Rules",
+  "form.bounds": "Bounds and clock changes",
   "form.id": "Id (empty: the server chooses one)",
   "form.name": "Name (empty: its id)",
   "form.description": "Description",
@@ -382,6 +383,8 @@ export const en = {
   "cluster.quota": "{part} of {quota}",
   "cluster.well": "well",
   "cluster.away": "does not answer",
+  "chart.begin": "10 minutes ago",
+  "chart.end": "now",
   "cluster.minutes": "The last 10 minutes",
   "cluster.queues": "Queues",
   "cluster.ready": "ready",
@@ -439,6 +442,7 @@ export const en = {
   "status.expired": "expired",
   "status.skipped": "skipped",
   "status.dead": "offline",
+  "status.online": "online",
 } as const;
 
 export type Key = keyof typeof en;

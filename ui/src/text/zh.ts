@@ -262,6 +262,7 @@ export const zh: Words = {
   "form.what": "做什么",
   "form.when": "何时",
   "form.rules": "规则",
+  "form.bounds": "期限与时钟变更",
   "form.id": "ID（空：由服务器选择）",
   "form.name": "名称（空：同 ID）",
   "form.description": "描述",
@@ -384,6 +385,8 @@ export const zh: Words = {
   "cluster.quota": "{quota} 的 {part}",
   "cluster.well": "正常",
   "cluster.away": "无应答",
+  "chart.begin": "10 分钟前",
+  "chart.end": "现在",
   "cluster.minutes": "最近 10 分钟",
   "cluster.queues": "队列",
   "cluster.ready": "就绪",
@@ -441,4 +444,5 @@ export const zh: Words = {
   "status.expired": "超时",
   "status.skipped": "已跳过",
   "status.dead": "已下线",
+  "status.online": "已上线",
 };

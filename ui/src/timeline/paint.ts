@@ -82,6 +82,8 @@ function lanesAndBars(brush: CanvasRenderingContext2D, view: View, colour: Colou
     brush.fillStyle = colour("--warn");
     if (until > view.gutter) brush.fillRect(view.gutter, AXIS, until - view.gutter, view.height - AXIS);
   }
+  brush.fillStyle = colour("--line");
+  for (const mark of marksOf(view).at) brush.fillRect(Math.round(place(view, mark)), AXIS, 1, view.height);
   for (const lane of view.lanes) {
     const top = AXIS + lane.top - view.top;
     const height = laneHeight(lane);
@@ -136,14 +138,18 @@ function bars(brush: CanvasRenderingContext2D, view: View, row: readonly Bar[], 
   return spots;
 }
 
+function marksOf(view: View): { step: number; at: number[] } {
+  return marks(view.span, view.width - view.gutter, MARK_ROOM, view.clock);
+}
+
 function axis(brush: CanvasRenderingContext2D, view: View, colour: Colour): void {
   brush.fillStyle = colour("--surface");
   brush.fillRect(0, 0, view.width, AXIS);
-  const { step, at } = marks(view.span, view.width - view.gutter, MARK_ROOM, view.clock);
+  const { step, at } = marksOf(view);
   for (const mark of at) {
     const x = place(view, mark);
     brush.fillStyle = colour("--line");
-    brush.fillRect(Math.round(x), AXIS - 6, 1, view.height);
+    brush.fillRect(Math.round(x), AXIS - 6, 1, 6);
     brush.fillStyle = colour("--soft");
     brush.fillText(view.label(mark, step), x + 4, AXIS / 2);
   }

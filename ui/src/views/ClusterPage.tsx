@@ -140,7 +140,8 @@ function Charts({ samples }: { samples: readonly ClusterSample[] }) {
   const to = at(samples.at(-1)) || Date.now();
   const points = (value: (one: ClusterSample) => number | undefined) => samples.map((one) => ({ at: at(one), value: value(one) }));
   const known = (one: ClusterSample, value: number | undefined) => (one.of_leader ? (value ?? 0) : undefined);
-  const spread = (of: "commit" | "lateness", part: "p50" | "p99") => points((one) => (one[of]?.count ? (one[of]?.[part] ?? 0) : undefined));
+  const spread = (of: "commit" | "lateness", part: "p50" | "p99") =>
+    points((one) => (one[of]?.count ? (one[of]?.[part] ?? 0) : undefined)).filter((point) => point.value !== undefined); // nothing committed or begun is no gap
   const quantiles = (of: "commit" | "lateness") => [
     { name: t("cluster.p50"), points: spread(of, "p50") },
     { name: t("cluster.p99"), points: spread(of, "p99") },

@@ -104,6 +104,7 @@ function Load({ node, running }: { node: Node; running: number }) {
 /** Whether it takes work, and how far a drain is. */
 function Work({ node, running }: { node: Node; running: number }) {
   if (node.drain) return <DrainState drain={node.drain} left={running} />;
+  if (node.status === "down") return <span>{t("nodes.ineligible")}</span>;
   if (node.drain_status) return <span>{t("nodes.leaving", { n: number(running) })}</span>;
   return <span title={node.eligibility_description}>{t(node.eligibility === "ineligible" ? "nodes.ineligible" : "nodes.eligible")}</span>;
 }

@@ -43,7 +43,7 @@ function PlanTable() {
           value={wanted.name}
           onInput={(event) => ask({ name: event.currentTarget.value })}
         />
-        <Choice name="status" label={t("filter.status")} value={wanted.status} words={["running", "pending", "dead"]} say={status} />
+        <Choice name="status" label={t("filter.status")} value={wanted.status} words={["running", "pending", "dead"]} say={planStatus} />
         <Choice name="namespace" label={t("filter.namespace")} value={wanted.namespace} words={[...store.spaces.keys()].sort()} />
       </form>
       <ListState list={list} none={<Hint text={`${t("plans.none")} ${t("plans.none.next")}`} command={ADD} />} />
@@ -115,7 +115,12 @@ export function PlanStatus({ plan }: { plan: Plan }) {
   const word = plan.status ?? "";
   return (
     <>
-      <StatusDot status={plan.paused ? "paused" : word} /> {plan.paused ? t("plan.paused") : status(word)}
+      <StatusDot status={plan.paused ? "paused" : word === "running" ? "online" : word} /> {plan.paused ? t("plan.paused") : planStatus(word)}
     </>
   );
+}
+
+/** A plan is online while a run of it is running: one word for both would be read wrong. */
+function planStatus(word: string): string {
+  return word === "running" ? t("status.online") : status(word);
 }

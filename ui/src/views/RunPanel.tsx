@@ -43,15 +43,15 @@ export function RunPanel({ id, onClose }: { id: string; onClose?: () => void }) 
           )}
         </h1>
         {onClose && (
-          <>
-            <a href={to.run(id)}>{t("run.open")}</a>
-            <button type="button" onClick={onClose} aria-label={t("run.close")}>
-              ×
-            </button>
-          </>
+          <button type="button" onClick={onClose} aria-label={t("run.close")}>
+            ×
+          </button>
         )}
       </header>
-      <code class="id">{id}</code>
+      <div class="ids">
+        <code class="id">{id}</code>
+        {onClose && <a href={to.run(id)}>{t("run.open")}</a>}
+      </div>
       {error && <p class="fault">{error instanceof Refused && error.status === 404 ? t("run.gone") : error.message}</p>}
       {job && value && <Body job={job} why={value} changes={changes} />}
     </aside>
@@ -62,12 +62,16 @@ function Body({ job, why, changes }: { job: Job; why: Explanation; changes: numb
   return (
     <>
       <Actions job={job} />
-      <States job={job} />
-      <h2>{t("run.why")}</h2>
-      <Findings data={why.data ?? []} zone={job.time_zone} />
-      <Output job={job} />
-      <RunTrace job={job} changes={changes} />
-      <Facts job={job} />
+      <div class="run">
+        <div>
+          <States job={job} />
+          <h2>{t("run.why")}</h2>
+          <Findings data={why.data ?? []} zone={job.time_zone} />
+          <Output job={job} />
+          <RunTrace job={job} changes={changes} />
+        </div>
+        <Facts job={job} />
+      </div>
     </>
   );
 }

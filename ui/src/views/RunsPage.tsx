@@ -64,7 +64,7 @@ export function RunsPage() {
         <Rows
           items={list.items}
           label={t("runs.title")}
-          heads={[t("run.status"), t("run.plan"), t("runs.due"), t("runs.late"), t("runs.took"), t("runs.node"), t("runs.trigger"), t("run.namespace")]}
+          heads={[t("run.plan"), t("run.status"), t("runs.due"), t("runs.late"), t("runs.took"), t("runs.node"), t("runs.trigger"), t("run.namespace")]}
           keyOf={(job) => job.id ?? ""}
           row={(job) => [...cells(job).slice(0, -1), nodeName(job.node_id ?? ""), term(job.trigger), job.namespace]}
           version={version}
@@ -153,10 +153,12 @@ export function cells(told: Job) {
   const job = { ...told, ...newest(told.id ?? "") };
   const late = Number(job.lateness_ms ?? 0);
   return [
+    <a href={to.run(job.id ?? "")} title={job.plan_id}>
+      {job.plan_id}
+    </a>,
     <>
       <StatusDot status={job.status ?? ""} /> {status(job.status ?? "")} <small class="soft">{term(job.reason)}</small>
     </>,
-    <a href={to.run(job.id ?? "")}>{job.plan_id}</a>,
     <When time={job.scheduled_time} zone={job.time_zone} />,
     late ? span(late) : "",
     span(between(job.started_at, job.finished_at)),

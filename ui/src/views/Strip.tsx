@@ -242,7 +242,7 @@ function paint(canvas: HTMLCanvasElement, width: number, counts: readonly number
   bars(counts, herds, Math.floor(width)).forEach((bar, x) => {
     if (bar.part === 0) return;
     pen.fillStyle = bar.herd ? herd : usual;
-    const tall = Math.max(2, bar.part * (HEIGHT - 6));
+    const tall = Math.max(2, Math.sqrt(bar.part) * (HEIGHT - 6)); // else a herd would leave nothing of the others to see
     pen.fillRect(x, HEIGHT - tall, 1, tall);
     if (bar.herd) pen.fillRect(x - 1, 0, 3, 3);
   });
