@@ -31,10 +31,10 @@ class Pages:
         self.server = server
         self.pictures = pictures
 
-    async def walk(self, name: str, *, url: str = "", orders: Orders | None = None) -> None:
+    async def walk(self, name: str, *, url: str = "", orders: Orders | None = None, within: float = LONGEST) -> None:
         """Runs `ui/browser/<name>` at `url`, else at the server, and does what it asks for.
 
-        It knows the orders `server stop`, `server start` and those of `orders`.
+        It knows the orders `server stop`, `server start` and those of `orders`. `within`: seconds.
         Raises AssertionError with the walk's faults.
         """
         known: Orders = {"server stop": self.server.kill, "server start": self.server.start, **(orders or {})}
@@ -50,7 +50,7 @@ class Pages:
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            async with asyncio.timeout(LONGEST):
+            async with asyncio.timeout(within):
                 said, faults = await attend(walk, known)
                 await walk.wait()
         finally:

@@ -1,0 +1,1 @@
+"""The pictures of the pages: a team's plans on a cluster of three, left to run for a while, and then photographed."""
