@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bars, MINUTE, moved, toCome } from "../src/map/strip";
+import { bars, MINUTE, moved, quarters, toCome } from "../src/map/strip";
 
 describe("the strip of minutes", () => {
   it("shows the largest minute below each pixel", () => {
@@ -15,6 +15,14 @@ describe("the strip of minutes", () => {
   });
   it("shows nothing where nothing starts", () => {
     expect(bars([0, 0], new Set(), 2).every((bar) => bar.part === 0)).toBe(true);
+  });
+  it("is marked at whole hours of the viewer's clock, on a day when it changes too", () => {
+    const begin = Date.parse("2026-03-28T20:07:00Z");
+    const at = (offset: (at: number) => number) => quarters(begin, 1440, offset).map((minute) => new Date(begin + minute * MINUTE).toISOString().slice(11, 16));
+    expect(at(() => 0)).toEqual(["00:00", "06:00", "12:00", "18:00"]);
+    expect(at(() => 345 * MINUTE)).toEqual(["00:15", "06:15", "12:15", "18:15"]);
+    const change = Date.parse("2026-03-29T01:00:00Z");
+    expect(at((time) => (time < change ? 60 : 120) * MINUTE)).toEqual(["23:00", "04:00", "10:00", "16:00"]);
   });
   it("loses the minutes that have passed", () => {
     const begin = 1_790_000_040_000;

@@ -1,4 +1,9 @@
-"""The pulse of a server: what it counts every two seconds, and what it notices, kept in memory for the last minutes."""
+"""The pulse of a server: what it counts every two seconds, and what it notices, kept in memory for the last minutes.
+
+It beats whether anybody looks or not: who looks does so after the trouble, and wants the minutes before it; a server
+that is not heard any more or a store that fills is noticed by nobody else. A beat is 0.3 ms of work. What costs, asking
+the other servers, is done only while somebody looks (`api.cluster`).
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -43,6 +43,16 @@ export function bars(counts: readonly number[], herds: ReadonlySet<number>, widt
   });
 }
 
+/** At which minutes a clock that is `offset` ms ahead of UTC shows 00:00, 06:00, 12:00 or 18:00. */
+export function quarters(begin: number, size: number, offset: (at: number) => number): readonly number[] {
+  const found: number[] = [];
+  for (let at = 0; at < size; at++) {
+    const time = begin + at * MINUTE;
+    if (time % (15 * MINUTE) === 0 && (time + offset(time)) % (6 * 60 * MINUTE) === 0) found.push(at); // clocks differ by quarters of an hour
+  }
+  return found;
+}
+
 const STEPS: Readonly<Record<string, number>> = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -15, ArrowDown: 15, PageUp: -60, PageDown: 60 };
 
 /** Where a key leads; `h` to the next herd. Undefined for other keys. */

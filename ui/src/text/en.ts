@@ -93,6 +93,7 @@ export const en = {
   "status.initializing": "starting",
   "strip.title": "The next 24 hours",
   "strip.total": "{n} starts by the schedules.",
+  "strip.clock": "Clock: {zone}, {offset}",
   "strip.counting": "Counting: {n} of {total} plans …",
   "strip.herds": "Herd minutes: {n}",
   "strip.herd": "herd: far more than in other minutes, and more than can run at once",

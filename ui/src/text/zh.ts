@@ -95,6 +95,7 @@ export const zh: Words = {
   "status.initializing": "正在启动",
   "strip.title": "未来 24 小时",
   "strip.total": "按时间表共 {n} 次启动。",
+  "strip.clock": "时钟：{zone}，{offset}",
   "strip.counting": "正在统计：{total} 个计划中的 {n} 个…",
   "strip.herds": "扎堆分钟：{n}",
   "strip.herd": "扎堆：远多于其他分钟，且超过可同时运行的数量",

@@ -151,7 +151,8 @@ function axis(brush: CanvasRenderingContext2D, view: View, colour: Colour): void
     brush.fillStyle = colour("--line");
     brush.fillRect(Math.round(x), AXIS - 6, 1, 6);
     brush.fillStyle = colour("--soft");
-    brush.fillText(view.label(mark, step), x + 4, AXIS / 2);
+    const text = view.label(mark, step);
+    if (x + 4 + brush.measureText(text).width <= view.width) brush.fillText(text, x + 4, AXIS / 2);
   }
   brush.fillStyle = colour("--soft");
   brush.fillText(fitted(brush, view.offset, view.gutter - 16), 8, AXIS / 2);

@@ -104,8 +104,8 @@ export function Choice({ name, label, value, words, say = (word) => word }: Choi
 /** What to do next where there is nothing to see. */
 function Hints() {
   store.version.value;
-  if (store.runs.size > 0) return null;
   if (store.nodes.size === 0) return <Hint text={t("map.empty.agents")} command="jobpool_agent agent --executors rest,noop,shell" />;
+  if (store.runs.size > 0) return null;
   return <Idle />;
 }
 

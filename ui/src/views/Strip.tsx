@@ -4,13 +4,13 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import { get } from "../api/client";
 import type { Upcoming } from "../api/types";
 import { store } from "../live";
-import { bars, MINUTE, moved, toCome } from "../map/strip";
+import { bars, MINUTE, moved, quarters, toCome } from "../map/strip";
 import { useReading } from "../parts/use";
 import { When } from "../parts/When";
 import { to } from "../route";
 import { dark, viewerZone } from "../settings";
 import { number, t } from "../text";
-import { inZone } from "../time";
+import { inZone, offsetIn } from "../time";
 
 const HEIGHT = 64;
 const SETTLED = 2_000;
@@ -33,14 +33,16 @@ export function Strip({ namespace }: { namespace: string }) {
       ),
     [value, now],
   );
+  const counting = value && !value.complete ? t("strip.counting", { n: number(value.counted ?? 0), total: number(value.plans ?? 0) }) : "";
   const marked = useMemo(() => new Set(herds), [herds]);
   return (
     <section class="upcoming" aria-labelledby="strip-title">
       <header class="line">
         <h2 id="strip-title">{t("strip.title")}</h2>
         {value?.complete && <span class="soft">{total(counts)}</span>}
-        <span class="soft" role="status">
-          {value && !value.complete && t("strip.counting", { n: number(value.counted ?? 0), total: number(value.plans ?? 0) })}
+        <span class="soft">{t("strip.clock", { zone: viewerZone, offset: inZone(new Date(begin).toISOString(), viewerZone).slice(20) })}</span>
+        <span class={counting ? "partial" : "soft"} role="status">
+          {counting}
         </span>
         {herds.length > 0 && (
           <mark data-herds={herds.length} title={t("strip.herd.rule", { n: number(Number(value?.herd_above ?? 0)) })}>
@@ -54,7 +56,7 @@ export function Strip({ namespace }: { namespace: string }) {
         ))}
       </header>
       {error && <p class="fault">{error.message}</p>}
-      <Bars begin={begin} counts={counts} herds={marked} choose={setChosen} />
+      <Bars begin={begin} counts={counts} herds={marked} counting={counting} choose={setChosen} />
       {chosen !== undefined && <Due namespace={namespace} minute={chosen} close={() => setChosen(undefined)} />}
     </section>
   );
@@ -100,10 +102,12 @@ interface BarsProps {
   begin: number;
   counts: readonly number[];
   herds: ReadonlySet<number>;
+  /** What says that not all is counted yet. */
+  counting: string;
   choose: (minute: number) => void;
 }
 
-function Bars({ begin, counts, herds, choose }: BarsProps) {
+function Bars({ begin, counts, herds, counting, choose }: BarsProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [width, setWidth] = useState(0);
   const [pointed, point] = useState<number>();
@@ -139,7 +143,7 @@ function Bars({ begin, counts, herds, choose }: BarsProps) {
   };
   return (
     <div
-      class="bars"
+      class={counting ? "bars counting" : "bars"}
       role="application"
       tabIndex={0}
       aria-label={`${t("strip.title")}: ${total(counts)} ${t("strip.herds", { n: number(herds.size) })}`}
@@ -155,16 +159,13 @@ function Bars({ begin, counts, herds, choose }: BarsProps) {
         onClick={(event) => pick(under(event))}
       />
       <Hours begin={begin} size={size} />
-      {cursor !== undefined && cursor < size && <Tip begin={begin} at={cursor} size={size} count={counts[cursor] ?? 0} herd={herds.has(cursor)} />}
+      {cursor !== undefined && cursor < size && <Tip begin={begin} at={cursor} size={size} count={counts[cursor] ?? 0} herd={herds.has(cursor)} counting={counting} />}
     </div>
   );
 }
 
 function Hours({ begin, size }: { begin: number; size: number }) {
-  const marks: number[] = [];
-  for (let at = (60 - ((begin / MINUTE) % 60)) % 60; at < size; at += 60) {
-    if (Number(inZone(new Date(begin + at * MINUTE).toISOString(), viewerZone).slice(11, 13)) % 6 === 0) marks.push(at);
-  }
+  const marks = useMemo(() => quarters(begin, size, (at) => offsetIn(viewerZone, at)), [begin, size]);
   return (
     <div class="hours" aria-hidden="true">
       {marks.map((at) => (
@@ -176,7 +177,16 @@ function Hours({ begin, size }: { begin: number; size: number }) {
   );
 }
 
-function Tip({ begin, at, size, count, herd }: { begin: number; at: number; size: number; count: number; herd: boolean }) {
+interface TipProps {
+  begin: number;
+  at: number;
+  size: number;
+  count: number;
+  herd: boolean;
+  counting: string;
+}
+
+function Tip({ begin, at, size, count, herd, counting }: TipProps) {
   const side = at > size / 2 ? { right: `${(1 - at / size) * 100}%` } : { left: `${(at / size) * 100}%` };
   return (
     <>
@@ -185,6 +195,7 @@ function Tip({ begin, at, size, count, herd }: { begin: number; at: number; size
         <When time={new Date(begin + at * MINUTE).toISOString()} zone={viewerZone} />
         <b>{t("strip.starts", { n: number(count) })}</b>
         {herd && <span class="fault">{t("strip.herd")}</span>}
+        {counting && <span class="soft">{counting}</span>}
       </div>
     </>
   );
@@ -216,6 +227,7 @@ function Due({ namespace, minute, close }: { namespace: string; minute: number; 
       {due && !due.complete && (
         <p class="fault">{t("strip.part", { n: number(value?.counted ?? 0), total: number(value?.plans ?? 0) })}</p>
       )}
+      {!due && !error && <p class="soft">{t("list.loading")}</p>}
       {error && <p class="fault">{error.message}</p>}
       <ul>
         {plans.map((plan) => (
