@@ -44,7 +44,7 @@ class Shape(Struct, frozen=True):
     @property
     def limit(self) -> float:
         """Seconds that all of it may take."""
-        return 150 + sum(self.spans) + self.rounds * (self.gap + 15)
+        return 150 + sum(self.spans) + len(self.spans) * self.gap + self.rounds * (self.gap + 15)
 
 
 class Experiment(Struct, frozen=True):
