@@ -7,10 +7,15 @@ await walk(async (here) => {
   await here.run("holds");
   await here.open("/ui/nodes");
   await page.getByRole("link", { name: /^Load: 1 of / }).waitFor();
+  for (const what of [/^Processors: .+ of .+ busy$/, /^Memory: .+ of .+ used$/, /^Disk: .+ of .+ used$/]) await page.getByRole("meter", { name: what }).waitFor();
   await here.fits();
   await here.picture("nodes");
   await page.locator(".nodes tbody a").first().click();
   await page.getByRole("link", { name: "holds" }).waitFor();
+  await page.getByRole("meter", { name: /^Memory: .+ of .+ used$/ }).waitFor();
+  const heard = page.locator("[data-heard] time");
+  const first = await heard.getAttribute("datetime");
+  await page.locator(`[data-heard] time:not([datetime="${first}"])`).waitFor(); // a beat later, without a reload
   await here.picture("node");
   const agree = (name) => page.getByRole("dialog").getByRole("button", { name, exact: true }).click();
   await page.getByRole("button", { name: "Give it no new work" }).click();

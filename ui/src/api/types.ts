@@ -49,3 +49,11 @@ export interface Change {
 }
 
 export type Node = One<Answer<"NodeList">>;
+export type Resources = NonNullable<Node["resources"]>;
+
+/** When a node was heard, and what its agent told last: of the stream `/v3/schedule/watch/nodes`. */
+export interface NodeSeen {
+  readonly id: string;
+  readonly heard_at?: string;
+  readonly resources?: Resources;
+}

@@ -1,8 +1,6 @@
 /** The cluster as a whole: the stream of its numbers, and what is made of them. Pure but for `watchCluster`. */
-import { address } from "../api/client";
 import type { Cluster, ClusterEvent, ClusterSample } from "../api/types";
-import { hear } from "./sse";
-import { pause } from "./stream";
+import { follow } from "./follow";
 
 export const KEPT = 10 * 60_000;
 export const EVENTS = 200;
@@ -34,27 +32,8 @@ export function at(one: { readonly time?: string } | undefined): number {
   return one?.time ? Date.parse(one.time) : 0;
 }
 
-/** Tells of every answer until it is aborted; of what is wrong while there is none. Begins anew by itself. */
-export async function watchCluster(tell: (answer: Cluster) => void, broken: (why: Error) => void, signal: AbortSignal): Promise<void> {
-  for (let failures = 0; !signal.aborted; failures++) {
-    try {
-      let heard = false;
-      await hear(address("cluster/watch"), {
-        patience: SILENCE,
-        signal,
-        take: (events) => {
-          failures = 0;
-          heard = true;
-          for (const event of events) if (event.name === "cluster") tell(JSON.parse(event.data) as Cluster);
-        },
-      });
-      if (!heard) throw new Error("the stream has ended");
-    } catch (error) {
-      if (signal.aborted) return;
-      broken(error instanceof Error ? error : new Error(String(error)));
-    }
-    await new Promise((resolve) => setTimeout(resolve, pause(failures, Math.random())));
-  }
+export function watchCluster(tell: (answer: Cluster) => void, broken: (why: Error) => void, signal: AbortSignal): Promise<void> {
+  return follow<Cluster>({ path: "cluster/watch", event: "cluster", patience: SILENCE }, tell, broken, signal);
 }
 
 export interface Point {

@@ -23,6 +23,13 @@ export function number(value: number): string {
   return value.toLocaleString(language.value);
 }
 
+/** A size, as `1.5 GB`. */
+export function bytes(count: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const step = Math.min(units.length - 1, count > 0 ? Math.floor(Math.log10(count) / 3) : 0);
+  return `${(count / 1000 ** step).toLocaleString(language.value, { maximumFractionDigits: 1 })} ${units[step]}`;
+}
+
 /** A part of a whole, as `12.5%`; what is there is never 0%. */
 export function percent(part: number, whole: number): string {
   const value = whole > 0 ? part / whole : 0;

@@ -7,8 +7,8 @@ import { attended } from "../live/attention";
 import { at, type Known, NOTHING, told, watchCluster } from "../live/cluster";
 import { Chart } from "../parts/Chart";
 import { When } from "../parts/When";
-import { language, viewerZone } from "../settings";
-import { number, percent, t } from "../text";
+import { viewerZone } from "../settings";
+import { bytes, number, percent, t } from "../text";
 import { isKey } from "../text/words";
 import { span } from "../time";
 
@@ -128,12 +128,6 @@ function Server({ told: { server, status, error }, now }: { told: ClusterServer;
 function room(used: number, size: number, quota: number): string {
   const there = `${bytes(used)} / ${bytes(size)}`;
   return quota ? `${there} (${t("cluster.quota", { part: percent(used, quota), quota: bytes(quota) })})` : there;
-}
-
-function bytes(count: number): string {
-  const units = ["B", "kB", "MB", "GB"];
-  const step = Math.min(units.length - 1, count > 0 ? Math.floor(Math.log10(count) / 3) : 0);
-  return `${(count / 1000 ** step).toLocaleString(language.value, { maximumFractionDigits: 1 })} ${units[step]}`;
 }
 
 function Charts({ samples }: { samples: readonly ClusterSample[] }) {

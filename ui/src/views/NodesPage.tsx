@@ -1,14 +1,17 @@
 /** The nodes: how they are, how full they are, and an operator's switches; one node with the runs it has now. */
 import "../styles/nodes.css";
-import type { Node } from "../api/types";
-import { store } from "../live";
+import { Refused } from "../api/client";
+import type { Node, NodeSeen } from "../api/types";
+import { phase, store } from "../live";
+import { type Kind, inUse } from "../live/nodes";
+import { useSight } from "../live/sight";
 import type { Run } from "../live/store";
 import { Rows } from "../parts/Rows";
 import { StatusDot } from "../parts/StatusDot";
 import { When } from "../parts/When";
 import { path, to, view } from "../route";
 import { viewerZone } from "../settings";
-import { number, status, t } from "../text";
+import { bytes, number, percent, status, t } from "../text";
 import type { Key } from "../text/en";
 import { Hint } from "./MapPage";
 import { NodeSwitches } from "./NodeSwitches";
@@ -21,6 +24,8 @@ const TOLD: readonly Told[] = [
   { head: "nodes.version", said: (node) => node.version ?? "" },
   { head: "nodes.server", said: (node) => node.server ?? "" },
 ];
+const KINDS: readonly Kind[] = ["cpu", "memory", "disk"];
+const ALL: readonly string[] = [];
 const AT_WORK = new Set(["running", "unknown"]);
 const AGENT = "jobpool_agent agent --executors rest,noop,shell";
 
@@ -30,23 +35,29 @@ interface Told {
 }
 
 export function NodesPage() {
-  const version = store.version.value;
   const here = view(path.value);
-  if (here.page === "node") return <NodePage id={here.id} />;
+  return here.page === "node" ? <NodePage key={here.id} id={here.id} /> : <NodeList />;
+}
+
+function NodeList() {
+  const version = store.version.value;
+  const sight = useSight(ALL);
   const nodes = [...store.nodes.values()].sort((one, other) => byName.compare(nameOf(one), nameOf(other)));
   const held = liveByNode();
   const told = TOLD.filter((one) => nodes.some(one.said));
+  const kinds = KINDS.filter((kind) => nodes.some((node) => inUse(sight.nodes.get(node.ID ?? "")?.resources, kind)));
   return (
     <section class="list nodes">
       <h1>{t("nav.nodes")}</h1>
+      <Unheard why={sight.broken} />
       {store.whole.value && nodes.length === 0 && <Hint text={t("map.empty.agents")} command={AGENT} />}
       {nodes.length > 0 && (
         <Rows
           items={nodes}
           label={t("nav.nodes")}
-          heads={[t("nodes.name"), t("run.status"), t("nodes.load"), t("nodes.work"), ...told.map((one) => t(one.head)), t("nodes.heard")]}
+          heads={[t("nodes.name"), t("run.status"), t("nodes.load"), t("nodes.work"), ...kinds.map((kind) => t(`nodes.${kind}`)), t("nodes.heard"), ...told.map((one) => t(one.head))]}
           keyOf={(node) => node.ID ?? ""}
-          row={(node) => cells(node, held.get(node.ID ?? "")?.length ?? 0, told)}
+          row={(node) => cells(node, held.get(node.ID ?? "")?.length ?? 0, kinds, told, sight.nodes.get(node.ID ?? ""))}
           version={version}
         />
       )}
@@ -72,14 +83,15 @@ function liveByNode(): ReadonlyMap<string, readonly Run[]> {
   return found;
 }
 
-function cells(node: Node, running: number, told: readonly Told[]) {
+function cells(node: Node, running: number, kinds: readonly Kind[], told: readonly Told[], seen: NodeSeen | undefined) {
   return [
     <a href={to.node(node.ID ?? "")}>{nameOf(node)}</a>,
     <State node={node} />,
     <Load node={node} running={running} />,
     <Work node={node} running={running} />,
+    ...kinds.map((kind) => (node.status === "down" ? null : <InUse seen={seen} kind={kind} brief />)),
+    <When time={seen?.heard_at} zone={viewerZone} />,
     ...told.map((one) => one.said(node)),
-    <When time={node.updated_at} zone={viewerZone} />,
   ];
 }
 
@@ -98,6 +110,33 @@ function Load({ node, running }: { node: Node; running: number }) {
     <a class="load" href={to.runs({ node: node.ID ?? "" })} aria-label={`${t("nodes.load")}: ${told}`}>
       <meter min={0} max={Math.max(1, capacity)} value={running} aria-hidden="true" /> {told}
     </a>
+  );
+}
+
+/** How much of it is in use: a bar, with its words beside it, or `brief` with the percentage alone. */
+function InUse({ seen, kind, brief }: { seen: NodeSeen | undefined; kind: Kind; brief?: boolean }) {
+  const use = inUse(seen?.resources, kind);
+  if (!use) return null;
+  const told = t(`nodes.${kind}.used`, kind === "cpu" ? { n: tenths(use.used), total: tenths(use.whole) } : { n: bytes(use.used), total: bytes(use.whole) });
+  return (
+    <span class="load use" title={told}>
+      <meter min={0} max={use.whole} low={0.75 * use.whole} high={0.9 * use.whole} optimum={0} value={use.used} aria-label={`${t(`nodes.${kind}`)}: ${told}`} />
+      <span>{percent(use.used, use.whole)}</span> {!brief && <span class="soft">{told}</span>}
+    </span>
+  );
+}
+
+function tenths(value: number): string {
+  return number(Math.round(value * 10) / 10);
+}
+
+/** Not while the page's own stream is gone too: that is said above. */
+function Unheard({ why }: { why: Error | undefined }) {
+  if (!why || phase.value !== "live") return null;
+  return (
+    <p class="fault" role="alert">
+      {t("nodes.unheard")} {why instanceof Refused && why.message}
+    </p>
   );
 }
 
@@ -127,6 +166,7 @@ function DrainState({ drain, left }: { drain: NonNullable<Node["drain"]>; left: 
 
 function NodePage({ id }: { id: string }) {
   const version = store.version.value;
+  const sight = useSight([id]);
   const node = store.nodes.get(id);
   if (!node) return store.whole.value ? <Gone id={id} /> : <p class="soft">{t("list.loading")}</p>;
   const runs = liveByNode().get(id) ?? [];
@@ -139,7 +179,8 @@ function NodePage({ id }: { id: string }) {
       {node.status !== "ready" && node.status_description && <p class="soft">{node.status_description}</p>}
       {node.eligibility_description && <p class="soft">{node.eligibility_description}</p>}
       <NodeSwitches node={node} name={nameOf(node)} running={runs.length} />
-      <Facts node={node} />
+      <Unheard why={sight.broken} />
+      <Facts node={node} seen={sight.nodes.get(id)} />
       <h2>{t("nodes.runs")}</h2>
       <p class="line">
         <a href={to.runs({ node: id })}>{t("nodes.ran")}</a> <a href={to.timeline({ node: id })}>{t("nodes.timeline")}</a>
@@ -169,13 +210,19 @@ function Gone({ id }: { id: string }) {
   );
 }
 
-function Facts({ node }: { node: Node }) {
+function Facts({ node, seen }: { node: Node; seen: NodeSeen | undefined }) {
   const attributes = Object.entries(node.attributes ?? {}).sort();
   return (
     <dl class="facts">
       <dt>ID</dt>
       <dd>{node.ID}</dd>
       {TOLD.filter((one) => one.said(node)).map((one) => [<dt key={`${one.head}:`}>{t(one.head)}</dt>, <dd key={one.head}>{one.said(node)}</dd>])}
+      {KINDS.filter((kind) => inUse(seen?.resources, kind)).map((kind) => [
+        <dt key={`${kind}:`}>{t(`nodes.${kind}`)}</dt>,
+        <dd key={kind}>
+          <InUse seen={seen} kind={kind} />
+        </dd>,
+      ])}
       <dt>{t("nodes.capacity")}</dt>
       <dd>{number(node.capacity ?? 0)}</dd>
       {node.drain && <dt>{t("nodes.drained")}</dt>}
@@ -188,10 +235,16 @@ function Facts({ node }: { node: Node }) {
       <dd>
         <When time={node.started_at} zone={viewerZone} />
       </dd>
-      <dt>{t("nodes.heard")}</dt>
+      <dt>{t("nodes.changed")}</dt>
       <dd>
         <When time={node.updated_at} zone={viewerZone} />
       </dd>
+      {seen?.heard_at && <dt>{t("nodes.heard")}</dt>}
+      {seen?.heard_at && (
+        <dd data-heard>
+          <When time={seen.heard_at} zone={viewerZone} />
+        </dd>
+      )}
       {attributes.map(([name, value]) => [<dt key={`${name}:`} translate={false}>{name}</dt>, <dd key={name} translate={false}>{value}</dd>])}
     </dl>
   );
