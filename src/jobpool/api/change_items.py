@@ -5,6 +5,7 @@ of the commit.
 """
 
 from collections.abc import Collection, Iterator
+from itertools import chain
 from typing import TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -68,17 +69,20 @@ def items_of(folded: Folded, state: State) -> list[Item]:
 
 
 def items_now(state: State, kinds: Collection[str]) -> Iterator[Item]:
-    """Everything of these kinds; of the jobs, those that have not ended."""
+    """Everything of these kinds as it is at the call, however late it is looked at; of the jobs, those not ended."""
+    parts: list[Iterator[Item]] = []
     if "namespace" in kinds:
-        yield from (Item("namespace", name, name, value) for name, value in state.namespaces.items())
+        parts.append(Item("namespace", name, name, value) for name, value in tuple(state.namespaces.items()))
     if "plan" in kinds:
-        yield from (_plan(plan, state.cursors.get(key)) for key, plan in state.plans.items())
+        planned = [(plan, state.cursors.get(key)) for key, plan in state.plans.items()]
+        parts.append(_plan(plan, cursor) for plan, cursor in planned)
     if "job" in kinds:
-        yield from (_job(run) for run in state.runs.values())
+        parts.append(map(_job, tuple(state.runs.values())))
     if "node" in kinds:
-        yield from (Item("node", "", node.id, node) for node in state.nodes.values())
+        parts.append(Item("node", "", node.id, node) for node in tuple(state.nodes.values()))
     if "server" in kinds:
-        yield from (Item("server", "", server.id, server) for server in state.servers.values())
+        parts.append(Item("server", "", server.id, server) for server in tuple(state.servers.values()))
+    return chain.from_iterable(parts)
 
 
 def message_of(item: Item, n: int, state: State, *, brief: bool = False) -> pb.ScheduleChange:

@@ -32,6 +32,13 @@ from jobpool.model.errors import InvalidArgument, JobpoolError
 from jobpool.wire.json import bind, decode, encode
 
 _READS = ("GET", "HEAD")
+SAFE = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+)
+"""Of every answer that does not say it otherwise: what plans and runs hold is neither kept, guessed at nor embedded."""
 
 
 class Gateway:
@@ -70,7 +77,7 @@ class Gateway:
         async def tracked(message: AsgiMessage) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], name]}
+                message = {**message, "headers": _with_safe([*message["headers"], name])}
             started = True
             await send(message)
 
@@ -192,6 +199,11 @@ def _query_text(raw: bytes) -> str:
 
 def _with_head(verbs: Sequence[str]) -> list[str]:
     return [name for verb in verbs for name in (("GET", "HEAD") if verb == "GET" else (verb,))]
+
+
+def _with_safe(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    said = {name for name, _ in headers}
+    return headers + [header for header in SAFE if header[0] not in said]
 
 
 def _refusal(error: JobpoolError, *, zh: bool) -> Answer:

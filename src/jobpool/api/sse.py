@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from functools import lru_cache
 
 from google.protobuf.message import Message
 from starlette.types import Receive, Send
@@ -25,6 +26,10 @@ _HEADERS = (
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # a proxy that collects answers would keep events back
 )
+_CLUSTER = b"x-jobpool-cluster"
+_REMEMBERED = 4096
+_SHORT = 2048
+"""Bytes of a change that is remembered as it was written."""
 _PLACE = re.compile(r"([0-9]{1,9})\.([0-9]{1,18})", re.ASCII)
 
 
@@ -62,7 +67,7 @@ class EventStream:
         """
         async with aclosing(self._answers) as answers:
             first = await anext(answers, None)
-            await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
+            await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *_whose(first)]})
             if first is None or head_only:
                 await send({"type": "http.response.body", "body": b""})
                 return
@@ -92,6 +97,13 @@ class EventStream:
                 await send({"type": "http.response.body", "body": text[at : at + PIECE], "more_body": True})
 
 
+def _whose(first: Message | None) -> Iterator[tuple[bytes, bytes]]:
+    """Which cluster answers: the place that a client has reached means nothing in another one."""
+    header = getattr(first, "header", None)
+    if isinstance(header, pb.ResponseHeader):
+        yield _CLUSTER, b"%d" % header.cluster_id
+
+
 async def _next(answers: AsyncGenerator[Message, None]) -> tuple[Message | None, bytes]:
     """The next answer; None at the end, with what is told of it."""
     try:
@@ -119,15 +131,29 @@ def events_of(answer: Message) -> bytes:
 
 
 def _of_changes(answer: pb.ScheduleWatchResponse) -> Iterator[bytes]:
-    """Each with the place to go on from, so that nothing is said twice to who comes back."""
+    """Each with the place to go on from, so that nothing is said twice to who comes back.
+
+    A reset bears one only when nothing follows it: who came back behind it would never be told what does.
+    """
     if answer.reset:
-        place = answer.position
+        place = "" if answer.data else answer.position
         yield b"event: reset\n" + _id(place) + b"data: " + dump({"position": place} if place else {}) + b"\n\n"
     for at, change in enumerate(answer.data, 1):
         place = answer.position if at == len(answer.data) else change.position
-        yield b"event: " + change.kind.encode() + b"\n" + _id(place) + b"data: " + encode(change) + b"\n\n"
+        yield b"event: " + change.kind.encode() + b"\n" + _id(place) + b"data: " + _json(change) + b"\n\n"
     if not answer.data and not answer.reset:
         yield b":\n" + _id(answer.position) + b"\n"
+
+
+def _json(change: pb.ScheduleChange) -> bytes:
+    """Every tab is told of the same changes: what is short is written once for all of them."""
+    told = change.SerializeToString()
+    return _written(told) if len(told) <= _SHORT else encode(change)
+
+
+@lru_cache(_REMEMBERED)
+def _written(change: bytes) -> bytes:
+    return encode(pb.ScheduleChange.FromString(change))
 
 
 def _id(place: str) -> bytes:

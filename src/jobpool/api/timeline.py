@@ -12,6 +12,7 @@ from jobpool.api.service import Call
 from jobpool.history.queries import Bar, JobFilter, ListBars, bar_of
 from jobpool.kit.pure.durations import HOUR, Millis
 from jobpool.model.errors import InvalidArgument
+from jobpool.model.run import Run
 from jobpool.model.statuses import JobStatus
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import timestamp
@@ -20,6 +21,7 @@ _DEFAULT = 1_000
 _MOST = 5_000
 _BETWEEN_BREATHS = 500
 _BY = ("", "plan", "node")
+_YEAR_ONE: Millis = -62_135_596_800_000
 
 
 class _Span(Struct, frozen=True):
@@ -36,10 +38,10 @@ class Timeline:
         now, limit = self._context.clock.now(), _limit(request.limit)
         wanted = _wanted(request, _span(request, now), limit + 1)
         # Live runs and the question to history in one step: every run is seen in exactly one of the two.
-        live = [bar_of(run) for run in self._context.state.runs.values() if wanted.matches(run)]
+        runs, asked = tuple(self._context.state.runs.values()), self._context.history.query(wanted)
         response = pb.TimelineResponse(header=self._context.header(), now=timestamp(now))
-        page = await self._context.read(self._context.history.query(wanted), call)
-        found = heapq.nlargest(limit + 1, (*live, *page.bars), key=_newest_first)
+        page, live = await self._context.read(asyncio.gather(asked, _newest(runs, wanted, limit + 1)), call)
+        found = heapq.nlargest(limit + 1, (*live, *page.bars), key=_age)
         await self._draw(response, found[:limit])
         if len(found) > limit:
             response.more = True
@@ -86,8 +88,22 @@ def _wanted(request: pb.TimelineRequest, span: _Span, limit: int) -> ListBars:
     return ListBars(wanted, span.since, limit, request.by == "node")
 
 
-def _newest_first(bar: Bar) -> tuple[Millis, str]:
-    return (bar.created_at, bar.id)
+async def _newest(runs: Sequence[Run], wanted: ListBars, count: int) -> Sequence[Bar]:
+    """So many bars of them, and few more. There may be very many, so others have their turn meanwhile."""
+    found: list[Bar] = []
+    least = (_YEAR_ONE, "")
+    for end in range(len(runs), 0, -_BETWEEN_BREATHS):  # the newest come last: few of the others are drawn
+        some = runs[max(0, end - _BETWEEN_BREATHS) : end]
+        found += [bar_of(run) for run in some if wanted.matches(run) and _age(run) > least]
+        if len(found) > 2 * count:
+            found = heapq.nlargest(count, found, key=_age)
+            least = _age(found[-1])
+        await asyncio.sleep(0)
+    return found
+
+
+def _age(one: Run | Bar) -> tuple[Millis, str]:
+    return (one.created_at, one.id)
 
 
 def _message(bar: Bar, time_zone: str) -> pb.TimelineBar:

@@ -29,6 +29,8 @@ _PIECE_BYTES = 1024 * 1024
 """Of one answer; what is larger by itself goes alone."""
 _TURN = 64
 """Commits looked at in a row before others get the loop."""
+_LOOKED = 256
+"""Items of a snapshot looked at in a row."""
 _PASSED = 1024
 """Changes of no interest after which a watcher is told how far it is, so that its place is kept."""
 
@@ -111,17 +113,16 @@ class _Watcher:
         state = self._context.state
         here = self._position = self._changes.newest
         told = self._told
-        found = [item for item in items_now(state, told.there) if told.wanted.matches(item)]
-        if not found:
-            yield self._answer((), reset=reset)
-            return
         piece = _Piece()
-        for item in found:
+        for looked, item in enumerate(items_now(state, told.there), 1):
+            if looked % _LOOKED == 0:
+                await asyncio.sleep(0)
+            if not told.wanted.matches(item):
+                continue
             change = message_of(item, here.n, state, brief=told.brief)
             if not piece.add(change):
                 yield pb.ScheduleWatchResponse(header=self._context.header(), data=piece.data, reset=reset)
                 piece, reset = _Piece(change), False
-                await asyncio.sleep(0)
         yield self._answer(piece.data, reset=reset)
 
     async def _go_on(self) -> AsyncGenerator[pb.ScheduleWatchResponse, None]:

@@ -21,7 +21,8 @@ class Change(Struct, frozen=True):
     """`action` is `set` (the item as it is now), `gone`, or `reset`: changes were missed that no server keeps any more.
 
     After a reset what was known before may be old; with `snapshot` everything follows anew. `position` is where a later
-    watch goes on behind this change; empty within a snapshot. `kind` is plan, job, node, namespace or server.
+    watch goes on behind this change; empty where more belongs to it: before a snapshot's last item. `kind` is plan,
+    job, node, namespace or server.
     """
 
     action: str
@@ -38,9 +39,9 @@ async def changes(resuming: Resuming, request: pb.ScheduleWatchRequest) -> Async
     async with aclosing(watched(resuming, request)) as answers:
         async for answer in answers:
             if answer.reset:
-                yield Change("reset", answer.position)
-            for change in answer.data:
-                yield _change(change)
+                yield Change("reset", "" if answer.data else answer.position)
+            for left, change in zip(range(len(answer.data))[::-1], answer.data, strict=True):
+                yield _change(change, change.position if left else answer.position)
 
 
 async def watched(
@@ -71,10 +72,10 @@ async def watched(
     raise Unavailable("the server ended the watch without saying why")
 
 
-def _change(told: pb.ScheduleChange) -> Change:
+def _change(told: pb.ScheduleChange, position: str) -> Change:
     name = _ITEMS.get(told.kind, "")
     item = getattr(told, name) if name and told.HasField(name) else None
-    return Change(told.action, told.position, told.kind, told.namespace, told.id, told.n, item)
+    return Change(told.action, position, told.kind, told.namespace, told.id, told.n, item)
 
 
 async def ended_job(resuming: Resuming, job_id: str, detail: Detail) -> pb.Job:

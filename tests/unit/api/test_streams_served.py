@@ -19,12 +19,14 @@ from jobpool.api.outgoing import Outgoing
 from jobpool.api.rest import Gateway
 from jobpool.api.service import Service
 from jobpool.api.snapshots import Snapshots
+from jobpool.api.sse import events_of
 from jobpool.api.untaken import Untaken
 from jobpool.client import Client
 from jobpool.kit.effects.dice import Dice
 from jobpool.model.errors import InvalidArgument, NotFound, ResourceExhausted, Unavailable
 from jobpool.testing.clock import settle
 from jobpool.wire import jobpool_pb2 as pb
+from jobpool.wire.json import encode
 from tests.unit.api.nouns import SECOND, World, given, world_of
 
 pytestmark = pytest.mark.timeout(30)
@@ -167,6 +169,7 @@ async def test_changes_are_events_with_the_place_to_go_on_as_their_id(site: Site
         assert told["content-type"] == "text/event-stream"
         assert told["cache-control"] == "no-store"
         assert told["x-request-id"]
+        assert told["x-jobpool-cluster"] == str(site.world.context.header().cluster_id)
         assert "content-encoding" not in told
         await stream.greeted()
         await site.world.add_plan("p")
@@ -180,7 +183,22 @@ async def test_changes_are_events_with_the_place_to_go_on_as_their_id(site: Site
         assert (await stream.next())[1]["id"] == "q"
     async with events(site, "watch?after=0.1&snapshot=true&kinds=plan") as stream:
         assert (await stream.next())[0] == "reset"
+        assert stream.last_id == ""
         assert [(await stream.next())[1]["id"] for _ in "pq"] == ["p", "q"]
+        assert stream.last_id == f"1.{site.world.n}"
+    async with events(site, "watch?after=0.1&kinds=plan") as stream:
+        assert (await stream.next())[0] == "reset"
+        assert stream.last_id == f"1.{site.world.n}"
+
+
+@pytest.mark.parametrize("size", [1, 10_000])
+def test_changes_that_are_told_again_are_told_as_they_are(size: int) -> None:
+    """Short ones are remembered as they were written."""
+    told = [pb.ScheduleChange(kind="plan", id="p", plan=pb.Plan(id="p", owner=owner * size)) for owner in "ab"]
+    answer = pb.ScheduleWatchResponse(data=[*told, *told], position="1.9")
+    lines = [line for line in events_of(answer).splitlines() if line.startswith(b"data: ")]
+    assert [json.loads(line[6:])["plan"]["owner"][:1] for line in lines] == ["a", "b", "a", "b"]
+    assert lines[0][6:] == encode(told[0])
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
@@ -380,7 +398,8 @@ async def test_a_client_learns_that_changes_were_missed() -> None:
         async with aclosing(client.watch(["plan"], after="0.1", snapshot=True)) as changes:
             reset, there = await _next(changes), await _next(changes)
         assert (reset.action, reset.kind) == ("reset", "")
-        assert (there.action, there.kind, there.position) == ("set", "plan", "")
+        assert (reset.position, there.position) == ("", f"1.{server.world.n}")
+        assert (there.action, there.kind) == ("set", "plan")
         assert isinstance(there.item, pb.Plan)
 
 

@@ -101,3 +101,14 @@ def test_the_policy_lets_nothing_in():
 def test_the_first_load_is_small():
     files = [asset(name) for name in (INDEX, "icon.svg", *hashed())]
     assert sum(len(gzip.compress(file.body, 4)) for file in files if file is not None) <= 150 * 1024
+
+
+@pytest.mark.parametrize(
+    "path", ["/ui/assets/none.js", "/v3/schedule/plans", "/v3/schedule/none", "/docs", "/ui", "/ui/"]
+)
+async def test_no_answer_is_guessed_at_embedded_or_kept_unless_it_says_so(server, path):
+    _, headers, _ = await ask(server, path)
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers["cache-control"] == ("no-cache" if path == "/ui/" else "no-store")
