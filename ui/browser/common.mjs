@@ -37,6 +37,8 @@ export async function walk(steps, more = {}) {
 class Walk {
   url = url;
   faults = [];
+  /** Addresses besides the server's that may be asked. */
+  ours = [];
   /** While the server is away, what the browser says of the network is no fault. */
   away = false;
   answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
@@ -55,7 +57,7 @@ class Walk {
     page.on("pageerror", (error) => faults.push(error.message));
     page.on("dialog", (dialog) => faults.push(`a dialog: ${dialog.message()}`));
     page.on("request", (request) => {
-      if (!request.url().startsWith(`${url}/`)) faults.push(`a request to ${request.url()}`);
+      if (![url, ...this.ours].some((one) => request.url().startsWith(`${one}/`))) faults.push(`a request to ${request.url()}`);
     });
     await page.addInitScript(() => {
       window.violations = [];
@@ -151,5 +153,11 @@ class Walk {
       window.violations = []; // the one that was wanted
     });
     this.faults.length = 0;
+    const polluted = await page.evaluate(() => {
+      const found = [];
+      for (const name in {}) found.push(name);
+      return found;
+    });
+    assert.deepEqual(polluted, [], "every object has got something");
   }
 }

@@ -74,6 +74,10 @@ describe("a schedule in words", () => {
     expect(inWords(spec)).toBeUndefined();
   });
 
+  it("of words that every object has is none", () => {
+    for (const spec of ["constructor", "__proto__", "toString", "@constructor"]) expect(inWords(spec)).toBeUndefined();
+  });
+
   it("says how days of month and week join where both must fit", () => {
     expect(inWords("0 0 13 * 5", true)).toEqual({ en: "On the 13th of the month if that is Friday at 00:00", zh: "每月 13 日且为周五 00:00" });
   });

@@ -72,6 +72,24 @@ describe("the store", () => {
     expect([...store.spaces.keys()]).toEqual(["default"]);
   });
 
+  it("forgets everything after a reset with nothing behind it", () => {
+    const store = live(space(4), job("a", "running"));
+    store.take([{ name: "reset", data: "{}", id: "2.9" }]);
+    expect([store.runs.size, store.spaces.size]).toEqual([0, 0]);
+  });
+
+  it("makes no map of a namespace that is gone, whatever is told of its runs", () => {
+    const store = live(space(4), job("a", "running"));
+    store.take([{ name: "namespace", data: JSON.stringify({ kind: "namespace", action: "gone", id: "default" }), id: "1.2" }, told(job("a", "complete"), "1.3")]);
+    expect([store.runs.size, store.spaces.size, store.ended.length]).toEqual([0, 0, 1]);
+  });
+
+  it("takes a change that is told twice as one", () => {
+    const store = live(space(4));
+    for (const change of [job("a", "running"), job("a", "complete")]) store.take([told(change, "1.2"), told(change, "1.2")]);
+    expect([store.runs.size, only(store).slots.counts, store.ended.length, store.executors.size]).toEqual([0, [0, 0, 0, 0, 0], 1, 0]);
+  });
+
   it("keeps everything when a stream goes on where it was", () => {
     const store = live(space(4), job("a", "running"));
     store.begin(false);

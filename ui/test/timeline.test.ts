@@ -65,6 +65,14 @@ describe("spans", () => {
     for (const [from, until] of [["", ""], ["x", "y"], ["2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"], ["1999-01-01T00:00:00Z", "2026-01-01T00:00:00Z"]])
       expect(spanOf(from as string, until as string)).toBeUndefined();
   });
+  it("stay within the years that the server knows", () => {
+    expect(spanOf("+275760-09-12T23:00:00Z", "+275760-09-13T00:00:00Z")).toBeUndefined();
+    expect(spanOf("-000001-01-01T00:00:00Z", "-000001-01-01T01:00:00Z")).toBeUndefined();
+    const last = spanOf("9999-12-31T23:00:00Z", "9999-12-31T23:59:59Z");
+    const later = moved(zoomed(last ?? { from: 0, until: 1 }, 1e9, 0.5), 10);
+    expect(new Date(later.until).toISOString()).toBe("9999-12-31T23:59:59.999Z");
+    expect(new Date(moved({ from: -62_135_596_800_000, until: -62_135_596_000_000 }, -1).from).toISOString()).toBe("0001-01-01T00:00:00.000Z");
+  });
   it("have marks at whole times of the clock, no nearer than there is room", () => {
     const hour = 3_600_000;
     const ahead = (hours: number) => () => hours * hour;

@@ -41,5 +41,9 @@ describe("a finding", () => {
   it("of a later server's code is said as the server says it", () => {
     expect(said({ code: "later", text: "in its words" } as never, "zh", "").text).toBe("in its words");
     expect(term("later", "zh")).toBe("later");
+    for (const word of ["constructor", "__proto__", "toString"]) {
+      expect(term(word, "zh")).toBe(word);
+      expect(said({ code: word, text: "in its words" } as never, "zh", "").text).toBe("in its words");
+    }
   });
 });

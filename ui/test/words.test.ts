@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { en, type Key } from "../src/text/en";
-import { DICTIONARIES, say } from "../src/text/words";
+import { DICTIONARIES, isKey, say } from "../src/text/words";
 
 const names = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort();
 const keys = Object.keys(en) as Key[];
@@ -20,6 +20,10 @@ describe("the dictionaries", () => {
   it("are Chinese where they are to be", () => {
     const plain = keys.filter((key) => !/[\u4e00-\u9fff]/.test(DICTIONARIES.zh[key]));
     expect(plain.sort()).toEqual(["map.of", "nav.api", "run.after"]);
+  });
+
+  it("have no keys but their own", () => {
+    expect([isKey("map.of"), isKey("cell.junk"), isKey("toString"), isKey("__proto__")]).toEqual([true, false, false, false]);
   });
 
   it("fill names in and leave others alone", () => {

@@ -46,6 +46,11 @@ export async function post<Answer>(path: string, body: object, signal?: AbortSig
   });
 }
 
+/** A key of its own for something that is to happen once, however often it is asked for: an answer may get lost. */
+export function onceKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** DELETE. */
 export async function remove<Answer>(path: string, query: Query): Promise<Answer> {
   return call<Answer>(address(path, query), { method: "DELETE" });

@@ -7,27 +7,43 @@ import { pause } from "./stream";
 /** Characters that are shown; what was before them is cut off. */
 export const TAIL = 64 * 1024;
 const SILENCE = 30_000; // the server says something every 15 s, as soon as the agent has answered
-const ESCAPES = /\u001b\[[0-9;?]*[ -/]*[@-~]|[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g;
+/** What terminals take as orders: colors, cursors, titles, links; and what else cannot be seen. */
+const ORDERS = /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b\n]*(?:\u0007|\u001b\\)|\u001b[PX^_][^\u001b\n]*\u001b\\|\u001b[ -/]*[0-~]|[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g;
+/** The beginning of one, or of the end of a line, at the end of a piece. */
+const BEGUN = /\r$|(?:\u001b\[|\u009b)[0-?]*[ -/]*$|\u001b\][^\u0007\u001b\n]*\u001b?$|\u001b[PX^_][^\u001b\n]*\u001b?$|\u001b[ -/]*$/;
+const LONGEST_ORDER = 1024;
+/** How far into what is kept a line may begin; one that is longer is cut. */
+const LONGEST_LINE = 4096;
 
 export interface Tail {
   readonly text: string;
   readonly cut: boolean;
+  /** More was written than the agent keeps. */
+  readonly dropped: boolean;
+  /** What came last and means something only with what comes next. */
+  readonly open: string;
 }
 
-/** Adds a piece; only the newest TAIL characters stay, from the beginning of a line. Pure. */
+export const EMPTY: Tail = { text: "", cut: false, dropped: false, open: "" };
+
+/** Adds a piece; only the newest TAIL characters stay, from the beginning of a line where one is near. Pure. */
 export function added(tail: Tail, piece: string): Tail {
-  const text = tail.text + piece.replace(ESCAPES, "");
-  if (text.length <= TAIL) return { text, cut: tail.cut };
+  const all = tail.open + piece;
+  const begun = BEGUN.exec(all)?.[0] ?? "";
+  const open = begun.length <= LONGEST_ORDER ? begun : "";
+  const text = tail.text + all.slice(0, all.length - open.length).replace(/\r\n?/g, "\n").replace(ORDERS, "");
+  if (text.length <= TAIL) return { ...tail, text, open };
   const kept = text.slice(-TAIL);
-  return { text: kept.slice(kept.indexOf("\n") + 1), cut: true };
+  const line = kept.slice(0, LONGEST_LINE).indexOf("\n") + 1;
+  return { ...tail, text: kept.slice(line).replace(/^[\udc00-\udfff]/, ""), cut: true, open };
 }
 
 export function bytes(base64: string): Uint8Array {
   return Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0));
 }
 
-/** Tells of a piece; `skipped`: there is output before the first one. */
-export type Tell = (piece: string, skipped: boolean) => void;
+/** Tells of a piece; `skipped`: there is output before the first one; `dropped`: more was written than the agent keeps. */
+export type Tell = (piece: string, skipped: boolean, dropped: boolean) => void;
 
 interface Place {
   readonly attempt: number;
@@ -137,6 +153,7 @@ class LogReader {
     const attempt = piece.attempt ?? this.place?.attempt ?? 0;
     if (attempt !== this.place?.attempt) this.decoder = new TextDecoder();
     this.place = { attempt, offset: Number(piece.next_offset ?? 0) };
-    if (piece.data) this.tell(this.decoder.decode(bytes(piece.data), { stream: true }), this.skipped);
+    const text = piece.data ? this.decoder.decode(bytes(piece.data), { stream: true }) : "";
+    if (text || piece.truncated) this.tell(text, this.skipped, piece.truncated ?? false);
   }
 }

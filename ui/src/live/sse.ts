@@ -13,8 +13,8 @@ export interface Hearing {
   /** The longest silence, in ms. */
   readonly patience: number;
   readonly signal: AbortSignal;
-  /** The server has answered; events follow. */
-  readonly begun?: () => void;
+  /** The server has answered; events follow, unless it throws. */
+  readonly begun?: (head: Headers) => void;
   /** Events, in order, as they came together; also none, when something came that is no event. */
   readonly take: (events: readonly ServerEvent[]) => void;
 }
@@ -31,7 +31,7 @@ export async function hear(address: string, { patience, signal, begun, take }: H
       headers: { accept: "text/event-stream", "accept-language": document.documentElement.lang },
     });
     if (!answer.ok || !answer.body) throw await refusal(answer);
-    begun?.();
+    begun?.(answer.headers);
     const parser = new EventParser();
     const body = answer.body.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>).getReader();
     for (;;) {

@@ -76,8 +76,9 @@ export class Store {
   /** `soon` runs what it is given, once: at once or with the next frame, so that many changes are drawn together. */
   constructor(private readonly soon: (run: () => void) => void = (run) => run()) {}
 
-  /** A stream has begun. */
+  /** A stream has begun; `anew`: nothing is known of whom it is from. */
   begin(anew: boolean): void {
+    if (anew) this.ended = [];
     this.seen = anew ? new Set() : undefined;
   }
 
@@ -85,7 +86,7 @@ export class Store {
     for (const event of events) {
       if (event.name === "reset") this.seen = new Set();
       else if (event.data) this.apply(JSON.parse(event.data) as Change);
-      if (event.id && event.name !== "reset" && this.seen) this.complete(this.seen);
+      if (event.id && this.seen) this.complete(this.seen);
     }
     if (this.telling) return;
     this.telling = true;
@@ -150,13 +151,13 @@ export class Store {
 
   private job(job: Job): void {
     const run = brief(job);
-    const space = this.space(run.namespace);
     if (!LIVE.has(run.status)) {
       if (this.seen === undefined && this.ended[0]?.id !== run.id) this.ended = [run, ...this.ended.filter((one) => one.id !== run.id)].slice(0, KEPT);
       this.lost(run.id);
       for (const listener of this.listeners) listener(run);
       return;
     }
+    const space = this.space(run.namespace);
     this.count(this.runs.get(run.id), -1);
     this.runs.set(run.id, run);
     this.count(run, 1);
@@ -174,7 +175,8 @@ export class Store {
     if (run === undefined) return;
     this.runs.delete(id);
     this.count(run, -1);
-    const space = this.space(run.namespace);
+    const space = this.spaces.get(run.namespace);
+    if (space === undefined) return;
     space.queue.delete(id);
     mark(space, space.slots.drop(id));
   }

@@ -11,6 +11,8 @@ import { hear } from "./sse";
 const SILENCE = 20_000; // the server beats every 15 s
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 5_000;
+/** The header that names who answers: a place in one cluster means nothing in another that has taken its address. */
+const CLUSTER = "x-jobpool-cluster";
 const KINDS = "job,plan,namespace,node";
 
 export type Phase = "connecting" | "catching" | "live" | "lost";
@@ -30,6 +32,7 @@ export function pause(failures: number, chance: number): number {
 
 export class Stream {
   private place = "";
+  private cluster = "";
   private failures = 0;
   /** Of the stream that is kept up now. */
   private stopping: AbortController | undefined;
@@ -81,12 +84,22 @@ export class Stream {
     await hear(address("watch", { kinds: KINDS, changes_only: "plan", brief: "true", snapshot: "true", after }), {
       patience: SILENCE,
       signal: AbortSignal.any([stopping, broken.signal]),
-      begun: () => {
+      begun: (head) => {
+        this.belong(head.get(CLUSTER) ?? "");
         this.listener.begin(!after);
         this.listener.phase("catching", "");
       },
       take: (events) => this.take(events),
     });
+  }
+
+  /** Throws where another cluster answers than the one in which the place was reached. */
+  private belong(cluster: string): void {
+    const another = this.place !== "" && cluster !== this.cluster;
+    this.cluster = cluster;
+    if (!another) return;
+    this.place = "";
+    throw new Error("another cluster has taken this address");
   }
 
   private take(events: readonly ServerEvent[]): void {

@@ -1,6 +1,7 @@
 /** Which runs a filter means. Pure. */
 import type { Run } from "../live/store";
 import { cellOf } from "../live/store";
+import { ownOf } from "../text/own";
 import { type Cell, RETRYING, RUNNING, UNKNOWN, WAITING } from "./slots";
 
 export interface MapFilter {
@@ -28,7 +29,7 @@ export function matcher(filter: MapFilter): ((run: Run) => boolean) | undefined 
   const { status, executor, plan } = filter;
   const text = filter.text.trim().toLowerCase();
   if (!status && !executor && !plan && !text) return undefined;
-  const cell = STATUSES[status];
+  const cell = ownOf(STATUSES, status);
   return (run) =>
     (!status || cellOf(run) === cell) &&
     (!executor || run.executor === executor) &&

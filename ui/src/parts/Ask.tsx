@@ -1,6 +1,7 @@
 /** Asks before something is done, says what it will do, and shows why it could not be done. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { onceKey } from "../api/client";
 import { t } from "../text";
 
 interface Props {
@@ -10,7 +11,8 @@ interface Props {
   danger?: boolean;
   disabled?: boolean;
   children?: ComponentChildren;
-  act: (form: FormData) => Promise<void>;
+  /** `once` is the same however often one dialog is sent. */
+  act: (form: FormData, once: string) => Promise<void>;
 }
 
 export function Ask(props: Props) {
@@ -27,6 +29,7 @@ export function Ask(props: Props) {
 
 function Question({ button, title, does, danger, children, act, close }: Props & { close: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const [once] = useState(onceKey);
   const [busy, setBusy] = useState(false);
   const [fault, setFault] = useState("");
   useEffect(() => dialog.current?.showModal(), []);
@@ -35,7 +38,7 @@ function Question({ button, title, does, danger, children, act, close }: Props &
     setBusy(true);
     setFault("");
     try {
-      await act(new FormData(event.currentTarget as HTMLFormElement));
+      await act(new FormData(event.currentTarget as HTMLFormElement), once);
       close();
     } catch (error) {
       setFault(error instanceof Error ? error.message : String(error));

@@ -1,6 +1,6 @@
 /** Writing a plan: the server says of every state of the form whether it would take it, and when it would fire. */
 import { useEffect, useState } from "preact/hooks";
-import { get, post, Refused, segment } from "../api/client";
+import { get, onceKey, post, Refused, segment } from "../api/client";
 import type { Plan } from "../api/types";
 import { store } from "../live";
 import { planKey } from "../live/store";
@@ -8,6 +8,7 @@ import { go, to } from "../route";
 import { inWords } from "../schedule/words";
 import { language } from "../settings";
 import { t } from "../text";
+import { ownOf } from "../text/own";
 import { Area, Choose, Fold, Group, Input, type Written } from "./controls";
 import { useCheck } from "./check";
 import { FireList } from "./Fires";
@@ -31,6 +32,7 @@ export function PlanForm({ plan }: { plan?: Plan }) {
   const [online, setOnline] = useState(true);
   const [fault, setFault] = useState<Refused | undefined>();
   const [busy, setBusy] = useState(false);
+  const [once] = useState(onceKey);
   store.version.value;
   const differs = changed(base.values, values);
   const path = plan ? `plans/${segment(values.id)}` : "plans";
@@ -66,7 +68,7 @@ export function PlanForm({ plan }: { plan?: Plan }) {
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     void attempt(async () => {
-      const answer = await post<{ data?: Plan }>(path, body);
+      const answer = await post<{ data?: Plan }>(path, plan ? body : { ...body, idempotency_key: once });
       go(to.plan(answer.data?.namespace ?? "", answer.data?.id ?? ""));
     });
   };
@@ -165,7 +167,7 @@ function What({ written, fresh }: { written: Written; fresh: boolean }) {
           {t("form.synchronous")}
         </label>
       )}
-      <Area written={written} name="parameters" label={t("form.parameters")} example={EXAMPLES[executor] ?? "{}"} />
+      <Area written={written} name="parameters" label={t("form.parameters")} example={ownOf(EXAMPLES, executor) ?? "{}"} />
     </Group>
   );
 }

@@ -19,9 +19,9 @@ export function Switches({ plan, path, namespace }: SwitchesProps) {
     const until = hours > 0 ? new Date(Date.now() + hours * 3_600_000).toISOString() : "";
     await post(`${path}/${call}`, { namespace, ...(note && { note }), ...(until && { until }) });
   };
-  const run = async (form: FormData) => {
+  const run = async (form: FormData, once: string) => {
     const parameters = String(form.get("parameters") ?? "").trim();
-    const made = await post<{ data?: Job }>(`${path}/run`, { namespace, created_by: "ui", ...(parameters && { parameters }) });
+    const made = await post<{ data?: Job }>(`${path}/run`, { namespace, created_by: "ui", idempotency_key: once, ...(parameters && { parameters }) });
     if (made.data?.id) go(to.run(made.data.id));
   };
   const forget = async () => {
@@ -38,9 +38,9 @@ export function Switches({ plan, path, namespace }: SwitchesProps) {
         </label>
       </Ask>
       {plan.paused ? (
-        <Ask button={t("plan.resume")} title={t("plan.resume.ask", { id })} does={t("plan.resume.does")} act={tell("resume")} />
+        <Ask key="resume" button={t("plan.resume")} title={t("plan.resume.ask", { id })} does={t("plan.resume.does")} act={tell("resume")} />
       ) : (
-        <Ask button={t("plan.pause")} title={t("plan.pause.ask", { id })} does={t("plan.pause.does")} act={tell("pause")}>
+        <Ask key="pause" button={t("plan.pause")} title={t("plan.pause.ask", { id })} does={t("plan.pause.does")} act={tell("pause")}>
           <label class="field">
             {t("plan.note")}
             <input name="note" maxLength={512} />
@@ -57,9 +57,9 @@ export function Switches({ plan, path, namespace }: SwitchesProps) {
         </Ask>
       )}
       {online ? (
-        <Ask danger button={t("plan.offline")} title={t("plan.offline.ask", { id })} does={t("plan.offline.does")} act={tell("offline")} />
+        <Ask key="offline" danger button={t("plan.offline")} title={t("plan.offline.ask", { id })} does={t("plan.offline.does")} act={tell("offline")} />
       ) : (
-        <Ask button={t("plan.online")} title={t("plan.online.ask", { id })} does={t("plan.online.does")} act={tell("online")} />
+        <Ask key="online" button={t("plan.online")} title={t("plan.online.ask", { id })} does={t("plan.online.does")} act={tell("online")} />
       )}
       <a class="button" href={`${to.plan(namespace, id)}?edit=1`}>
         {t("plan.edit")}

@@ -146,7 +146,7 @@ function put(body: Body, name: Name, text: string): void {
   const last = path.pop() ?? name;
   let part = body;
   for (const key of path) part = (part[key] ??= {}) as Body;
-  part[last] = valueOf(name, name === "parameters" ? text : text.trim());
+  part[last] = valueOf(name, name === "parameters" || name === "labels" ? text : text.trim());
 }
 
 function valueOf(name: Name, text: string): unknown {

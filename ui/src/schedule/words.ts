@@ -5,6 +5,7 @@
  */
 import { days } from "./days";
 import { field, HOUR, MINUTE, SECOND, unbroken } from "./fields";
+import { ownOf } from "../text/own";
 import { list, type Said } from "./said";
 
 /** Of the times of a day: whether they repeat through it, so that "every day" goes without saying. */
@@ -34,7 +35,7 @@ export function inWords(expression: string, all = false): Said | undefined {
 function sentence(spec: string, all: boolean): Said | undefined {
   if (spec.startsWith("@every")) return every(spec.slice(6).trim());
   if (spec.startsWith("@at")) return { en: `Once, at ${spec.slice(3).trim()}`, zh: `仅一次：${spec.slice(3).trim()}` };
-  const fields = (MACROS[spec.toLowerCase()] ?? spec).split(/\s+/);
+  const fields = (ownOf(MACROS, spec.toLowerCase()) ?? spec).split(/\s+/);
   if (fields.length < 5 || fields.length > 7) return undefined;
   const [second, minute, hour, day, month, weekday, year] = fields.length === 5 ? ["0", ...fields, "*"] : [...fields, "*"];
   const at = times(second ?? "", minute ?? "", hour ?? "");

@@ -2,6 +2,7 @@
 import type { Finding } from "../api/types";
 import { inZone, span } from "../time";
 import { REMEDIES, TERMS, WHY } from "./terms.zh";
+import { ownOf } from "./own";
 import { DICTIONARIES, isKey } from "./words";
 
 export interface Said {
@@ -17,17 +18,17 @@ const COMMAND = /jobpoolctl [^;,]+/g;
 
 export function said(finding: Finding, language: "en" | "zh", zone: string): Said {
   const own = { text: finding.text ?? "", remedy: finding.remedy_text ?? "", commands: [] };
-  const template = language === "zh" ? WHY[finding.code ?? ""] : undefined;
+  const template = language === "zh" ? ownOf(WHY, finding.code ?? "") : undefined;
   if (template === undefined) return own;
   const commands = finding.code === "no_node" ? [] : (own.remedy.match(COMMAND) ?? []);
-  return { text: filled(template, factsOf(finding, zone)), remedy: REMEDIES[finding.remedy ?? ""] ?? "", commands };
+  return { text: filled(template, factsOf(finding, zone)), remedy: ownOf(REMEDIES, finding.remedy ?? "") ?? "", commands };
 }
 
 /** A reason, trigger or verdict in Chinese; in English, and where it has no word, as it is. */
 export function term(word: string, language: "en" | "zh"): string {
   if (language === "en") return word;
   const key = `status.${word}`;
-  return TERMS[word] ?? (isKey(key) ? DICTIONARIES.zh[key] : word);
+  return ownOf(TERMS, word) ?? (isKey(key) ? DICTIONARIES.zh[key] : word);
 }
 
 function factsOf(finding: Finding, zone: string): ReadonlyMap<string, string> {

@@ -9,5 +9,5 @@ export function say(words: Words, key: Key, values: Readonly<Record<string, stri
 }
 
 export function isKey(text: string): text is Key {
-  return text in en;
+  return Object.hasOwn(en, text);
 }

@@ -1,4 +1,5 @@
 /** The timeline on its canvas: the axis, lanes with their names, bars pale while they wait and full while they run. */
+import { plain } from "../text/plain";
 import { type Bar, extent, type Lane, laneHeight } from "./bars";
 import { marks, type Offset, type Span } from "./span";
 
@@ -96,7 +97,7 @@ function lanesAndBars(brush: CanvasRenderingContext2D, view: View, colour: Colou
     brush.fillStyle = colour("--text");
     const count = lane.most > 1 ? `×${lane.most}` : "";
     const room = count ? brush.measureText(count).width + 10 : 0;
-    brush.fillText(fitted(brush, view.name(lane.key), view.gutter - 16 - room), 8, top + NAME / 2);
+    brush.fillText(fitted(brush, plain(view.name(lane.key)), view.gutter - 16 - room), 8, top + NAME / 2);
     brush.fillStyle = soft;
     brush.fillText(count, view.gutter - room, top + NAME / 2);
   }

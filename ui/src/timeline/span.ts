@@ -11,6 +11,9 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const SHORTEST = SECOND;
 const LONGEST = 400 * DAY;
+/** What the server knows as a time: the years 1 to 9999. */
+const FIRST = -62_135_596_800_000;
+const LAST = 253_402_300_799_999;
 const STEPS = [1, 2, 5, 10, 15, 30].map((n) => n * SECOND).concat([1, 2, 5, 10, 15, 30].map((n) => n * MINUTE), [1, 2, 3, 6, 12].map((n) => n * HOUR), [1, 2, 7, 14, 28, 91].map((n) => n * DAY));
 
 /** `times` as long (less than 1: nearer), around what lies at `part` of it. */
@@ -18,20 +21,24 @@ export function zoomed(span: Span, times: number, part: number): Span {
   const before = span.until - span.from;
   const length = Math.round(Math.min(LONGEST, Math.max(SHORTEST, before * times)));
   const fixed = span.from + before * part;
-  const from = Math.round(fixed - length * part);
-  return { from, until: from + length };
+  return within(Math.round(fixed - length * part), length);
 }
 
 /** Moved by a part of its length; positive: later. */
 export function moved(span: Span, part: number): Span {
-  const by = Math.round((span.until - span.from) * part);
-  return { from: span.from + by, until: span.until + by };
+  const length = span.until - span.from;
+  return within(span.from + Math.round(length * part), length);
+}
+
+function within(from: number, length: number): Span {
+  const begin = Math.max(FIRST, Math.min(LAST - length, from));
+  return { from: begin, until: begin + length };
 }
 
 /** What an address asks for; undefined: it does not, or nothing that can be. */
 export function spanOf(from: string, until: string): Span | undefined {
   const [first, last] = [Date.parse(from), Date.parse(until)];
-  return first < last && last - first <= LONGEST ? { from: first, until: last } : undefined;
+  return FIRST <= first && first < last && last <= LAST && last - first <= LONGEST ? { from: first, until: last } : undefined;
 }
 
 /** Milliseconds that a clock is ahead of UTC at a time. */

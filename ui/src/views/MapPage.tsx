@@ -6,6 +6,7 @@ import { store } from "../live";
 import { type MapFilter, filterOf, matcher, STATUSES } from "../map/filter";
 import { ask, query, to } from "../route";
 import { number, status, t } from "../text";
+import { isKey } from "../text/words";
 import { span, between } from "../time";
 import { StatusDot } from "../parts/StatusDot";
 import { useReading } from "../parts/use";
@@ -55,7 +56,7 @@ function Filters({ filter, matches }: { filter: MapFilter; matches: ReturnType<t
         onInput={(event) => ask({ q: event.currentTarget.value })}
       />
       {names.length > 1 && <Choice name="namespace" label={t("filter.namespace")} value={filter.namespace} words={names} />}
-      <Choice name="status" label={t("filter.status")} value={filter.status} words={Object.keys(STATUSES)} say={(word) => t(`cell.${word as "free"}`)} />
+      <Choice name="status" label={t("filter.status")} value={filter.status} words={Object.keys(STATUSES)} say={cell} />
       <Choice name="executor" label={t("filter.executor")} value={filter.executor} words={executors} />
       {filter.plan && (
         <button type="button" class="chip" onClick={() => ask({ plan: "" })}>
@@ -74,6 +75,12 @@ function Filters({ filter, matches }: { filter: MapFilter; matches: ReturnType<t
       )}
     </form>
   );
+}
+
+/** A state of a slot; what the address says beside them as it is. */
+function cell(word: string): string {
+  const key = `cell.${word}`;
+  return isKey(key) ? t(key) : word;
 }
 
 interface ChoiceProps {

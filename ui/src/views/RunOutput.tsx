@@ -4,11 +4,10 @@ import type { Job } from "../api/types";
 import { recoveries } from "../live";
 import { attended } from "../live/attention";
 import { find, pieces } from "../live/find";
-import { added, readLog, type Tail, wholeLog } from "../live/log";
+import { added, EMPTY, readLog, type Tail, wholeLog } from "../live/log";
 import { number, t } from "../text";
 import { ENDED } from "../views/ended";
 
-const EMPTY: Tail = { text: "", cut: false };
 const CLOSE = 24;
 
 export function Output({ job }: { job: Job }) {
@@ -57,6 +56,7 @@ export function Output({ job }: { job: Job }) {
         <Download job={job} attempt={attempt} />
       </div>
       {tail.cut && <p class="soft">{t("run.log.cut")}</p>}
+      {tail.dropped && <p class="soft">{t("run.log.dropped")}</p>}
       <Text text={tail.text || t(live ? "run.log.waiting" : "run.log.none")} starts={found.starts} length={wanted.length} at={at} />
     </>
   );
@@ -73,12 +73,12 @@ function useTail(job: Job, attempt: number): Tail {
     if (!looked) return;
     const abort = new AbortController();
     let first = true; // what was read before stays until there is something newer
-    const tell = (piece: string, skipped: boolean) => {
+    const tell = (piece: string, skipped: boolean, dropped: boolean) => {
       const anew = first;
       first = false;
       setTail((shown) => {
         const before = anew ? EMPTY : shown;
-        return added({ ...before, cut: before.cut || skipped }, piece);
+        return added({ ...before, cut: before.cut || skipped, dropped: before.dropped || dropped }, piece);
       });
     };
     const source = { id, live, begun: Boolean(job.attempt), ...(attempt && { attempt }) };

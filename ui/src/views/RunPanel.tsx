@@ -29,7 +29,8 @@ export function RunPanel({ id, onClose }: { id: string; onClose?: () => void }) 
   const [changes, setChanges] = useState(0);
   useEffect(() => store.watch("job", "", id, () => setChanges((count) => count + 1)), [id]);
   const { value, error } = useReading((signal) => get<Explanation>(`jobs/${segment(id)}/explain`, {}, signal), [id, changes]);
-  const job = value?.job;
+  const gone = error instanceof Refused && error.status === 404;
+  const job = gone ? undefined : value?.job;
   return (
     <aside class="panel" aria-label={t("run.title")} data-run={id}>
       <header>
@@ -52,7 +53,7 @@ export function RunPanel({ id, onClose }: { id: string; onClose?: () => void }) 
         <code class="id">{id}</code>
         {onClose && <a href={to.run(id)}>{t("run.open")}</a>}
       </div>
-      {error && <p class="fault">{error instanceof Refused && error.status === 404 ? t("run.gone") : error.message}</p>}
+      {error && <p class="fault">{gone ? t("run.gone") : error.message}</p>}
       {job && value && <Body job={job} why={value} changes={changes} />}
     </aside>
   );
@@ -79,16 +80,17 @@ function Body({ job, why, changes }: { job: Job; why: Explanation; changes: numb
 function Actions({ job }: { job: Job }) {
   const id = job.id ?? "";
   const plan = job.plan_id ?? "";
-  const again = async () => {
-    const made = await post<{ data?: Job }>(`jobs/${segment(id)}/rerun`, { created_by: "ui" });
+  const again = async (_form: FormData, once: string) => {
+    const made = await post<{ data?: Job }>(`jobs/${segment(id)}/rerun`, { created_by: "ui", idempotency_key: once });
     if (made.data?.id) go(to.run(made.data.id));
   };
   return (
     <p class="buttons">
       {ENDED.has(job.status ?? "") ? (
-        <Ask button={t("run.rerun")} title={t("run.rerun.ask")} does={t("run.rerun.does", { plan })} act={again} />
+        <Ask key="rerun" button={t("run.rerun")} title={t("run.rerun.ask")} does={t("run.rerun.does", { plan })} act={again} />
       ) : (
         <Ask
+          key="cancel"
           danger
           button={t("run.cancel")}
           title={t("run.cancel.ask")}

@@ -1,8 +1,9 @@
 /** Around every view: the pages, the state of the connection, the viewer's choices. */
 import { useSignalEffect } from "@preact/signals";
 import { phase, reason, store } from "../live";
+import { Guard } from "../parts/Guard";
 import { Later } from "../parts/Later";
-import { path, to, type View, view } from "../route";
+import { path, query, to, type View, view } from "../route";
 import { language, type Language, theme, type Theme, viewerZone, zone, type Zone } from "../settings";
 import { t } from "../text";
 import type { Key } from "../text/en";
@@ -58,7 +59,9 @@ export function Shell() {
         </p>
       )}
       <main id="main" tabIndex={-1}>
-        <Page view={here} />
+        <Guard place={`${path.value}?${query.value}`}>
+          <Page view={here} />
+        </Guard>
       </main>
     </>
   );
