@@ -40,6 +40,8 @@ await walk(async (here) => {
     await page.getByRole("button", { name: "Add plan" }).click();
     await page.waitForURL(/\/ui\/plans\/default\/sleeper$/);
     await page.getByText(HOSTILE).waitFor();
+    await page.locator(".facts", { hasText: "echo awake" }).getByText("team=night").waitFor();
+    await page.getByText("2, first after 10s, then at most 1h apart · only after timeout, exit_nonzero").waitFor();
   }
 
   /** What is refused is said at the field; then it is mended. */
@@ -79,6 +81,7 @@ await walk(async (here) => {
 
   async function runAndCancel() {
     await page.getByRole("button", { name: "Run now" }).click();
+    assert.match(await dialog.getByRole("textbox").inputValue(), /echo awake/, "it begins with the plan's parameters");
     await dialog.getByRole("textbox").fill("nonsense");
     await dialog.getByRole("button", { name: "Run now" }).click();
     await dialog.getByRole("alert").waitFor();
@@ -108,9 +111,38 @@ await walk(async (here) => {
     const long = "a-plan-with-a-name-as-long-as-people-write-them-when-they-can";
     await here.plan(long, "sleep 1.1", { periodic: { spec: "0,15,30,45 3-5,9-17 1-7 1,4,7,10 MON", time_zone: "America/Argentina/Buenos_Aires" } });
     await here.run(long);
-    await page.reload();
     await page.locator("tbody tr", { has: page.getByRole("link", { name: long }) }).getByText("100%").waitFor();
+    await found();
     for (const width of [1920, 1280]) await whole(width);
+  }
+
+  /** The server finds them by a part of id or name, by label and by state. */
+  async function found() {
+    const total = (count) => page.locator(`[data-total="${count}"]`).waitFor();
+    const row = (name) => page.locator("tbody").getByRole("link", { name, exact: true }).waitFor();
+    await total(3);
+    await page.getByRole("searchbox").pressSequentially("STEA");
+    await total(1);
+    await row("steady");
+    await page.reload();
+    await total(1);
+    await page.getByRole("button", { name: "Clear" }).click();
+    await total(3);
+    await page.getByLabel("Label").fill("team=day");
+    await page.keyboard.press("Enter");
+    await total(1);
+    await row("sleeper");
+    await page.getByRole("button", { name: "Clear" }).click();
+    await total(3);
+    await here.post("plans/steady/pause", { namespace: "default", note: "to be found" });
+    await page.getByRole("combobox", { name: "Status" }).selectOption("paused");
+    await total(1);
+    await row("steady");
+    await here.post("plans/steady/resume", { namespace: "default" });
+    await total(0);
+    await page.getByText("No plan matches.").waitFor();
+    await page.getByRole("button", { name: "Clear" }).click();
+    await total(3);
   }
 
   /** Two change it at once: the second is told, loads it anew, and loses nothing of what was written. */

@@ -4,6 +4,8 @@ import { readFile } from "node:fs/promises";
 import { HOSTILE, walk } from "./common.mjs";
 
 const ENDED = ["complete", "failed"];
+const TRIED = (number) => ["placed on agent-1", "started", ...(number < 3 ? [`attempt ${number}: failed`] : [])];
+const STATES = ["due", "created", ...TRIED(1), ...TRIED(2), ...TRIED(3), "ended: failed"];
 
 async function ended(here, id) {
   for (;;) {
@@ -56,9 +58,20 @@ async function filters(here, ids) {
   await page.locator("label.choice", { hasText: /^Node/ }).locator("select").selectOption({ index: 1 });
   await rows(3);
   await here.picture("runs");
+  await page.getByRole("searchbox").pressSequentially("breaks");
   const later = await here.run("other");
+  await page.getByRole("button", { name: "1 newer" }).waitFor();
+  assert.equal(await page.getByRole("searchbox").inputValue(), "breaks", "what is being typed stays, whatever the stream tells");
+  await page.getByRole("searchbox").fill("");
   await page.getByRole("button", { name: "1 newer" }).click();
   await page.locator(`tbody a[href$="${later}"]`).waitFor();
+  await rows(4);
+  await here.open("/ui/runs?status=failed,expired&q=other");
+  await page.getByText("No run matches.").waitFor();
+  await here.plan("other-fails", "exit 1");
+  await here.run("other-fails");
+  await page.getByRole("button", { name: "1 newer" }).click();
+  await rows(1);
 }
 
 async function trace(here, ids) {
@@ -70,7 +83,24 @@ async function trace(here, ids) {
   assert.equal(await steps.locator("dd", { hasText: /^agent-1$/ }).count(), 3, "all attempts name their node");
   await page.locator(".logbar select").selectOption("1");
   await page.locator(".log", { hasText: "attempt" }).waitFor();
+  assert.deepEqual(await page.locator(".states li > span").allTextContents(), STATES);
+  assert.equal(await page.locator(".phases > .retrying").count(), 2, "two pauses between three attempts");
   await here.picture("run-trace");
+}
+
+/** Again with other parameters; beside the map it stays beside the map. */
+async function again(here, ids) {
+  const { page } = here;
+  await here.open(`/ui/?run=${ids.noisy}`);
+  await page.getByRole("button", { name: "Run again" }).click();
+  const dialog = page.getByRole("dialog");
+  assert.match(await dialog.getByRole("textbox").inputValue(), /seq 1 30000/);
+  await dialog.getByRole("textbox").fill('{"command": "echo another time"}');
+  await dialog.getByRole("button", { name: "Run again" }).click();
+  await page.locator(".log", { hasText: "another time" }).waitFor();
+  assert.equal(new URL(page.url()).pathname, "/ui/");
+  await page.getByRole("link", { name: ids.noisy }).click();
+  await page.locator(`[data-run="${ids.noisy}"]`).waitFor();
 }
 
 async function output(here, ids) {
@@ -115,5 +145,6 @@ await walk(async (here) => {
   await filters(here, ids);
   await trace(here, ids);
   await output(here, ids);
+  await again(here, ids);
   await looks(here, ids);
 });

@@ -20,7 +20,6 @@ async function map() {
   await page.getByText("There is no plan yet").waitFor();
   await counted("running", "0");
   const free = await cell();
-  await page.evaluate(() => (window.same = true));
   await plan("hold", "echo 'hello <b>bold</b>'; while [ ! -e let-go ]; do sleep 0.1; done", { name: HOSTILE });
   const id = await run("hold");
   await counted("running", "1");
@@ -35,18 +34,59 @@ async function map() {
   return { id, free };
 }
 
-async function find() {
+async function find(id) {
   await page.getByRole("searchbox", { name: "Plan, name or id" }).fill("HOL");
   await page.locator("[data-found='1']").waitFor();
   await page.getByRole("searchbox", { name: "Plan, name or id" }).fill("nothing like it");
   await page.locator("[data-found='0']").waitFor();
   await page.getByRole("button", { name: "Clear" }).click();
   await page.locator("[data-found]").waitFor({ state: "detached" });
+  await page.goto(`${here.url}/ui/?q=HOL&run=${id}`);
+  await page.evaluate(() => (window.same = true));
+  await page.locator("[data-found='1']").waitFor();
+  const dim = await page.locator("[data-space=default] canvas").evaluate((canvas) => [...canvas.getContext("2d").getImageData(30, 4, 1, 1).data]);
+  assert.ok(Math.max(...dim.slice(0, 3)) - Math.min(...dim.slice(0, 3)) < 24 && dim[0] > 200, `a slot beside a match is pale, not ${dim}`);
+  await page.getByRole("button", { name: "Clear" }).click();
+  await page.getByRole("combobox", { name: "Started by" }).selectOption("schedule");
+  await page.locator("[data-found='0']").waitFor();
+  await page.getByRole("combobox", { name: "Started by" }).selectOption("manual");
+  await page.getByRole("combobox", { name: "Plan" }).focus();
+  assert.deepEqual(await page.locator("#live-plans option").evaluateAll((options) => options.map((option) => option.value)), ["hold"]);
+  await page.getByRole("combobox", { name: "Plan" }).fill("hold");
+  await page.keyboard.press("Enter");
+  await page.locator("[data-found='1']").waitFor();
+  assert.equal(new URL(page.url()).searchParams.get("plan"), "hold");
+  await page.locator("[data-space=default] [data-count=found] b:text-is('1')").waitFor();
+  await page.getByRole("button", { name: "Clear" }).click();
+  await page.getByRole("button", { name: "Close" }).click();
+}
+
+/** By keys alone: to a run, into it, through its dialog, and back to where one was. */
+async function keys(id) {
+  const focused = () => page.evaluate(() => document.activeElement?.className ?? "");
   await page.locator(".stage").first().focus();
+  await page.keyboard.press("n");
+  await page.locator(".tip", { hasText: "hold" }).waitFor();
+  await page.keyboard.press("Enter");
+  await page.locator(`[data-run="${id}"]:focus`).waitFor();
+  await page.getByRole("button", { name: "Cancel run" }).waitFor();
+  for (let press = 0; press < 3; press++) await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Cancel run");
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Cancel run", "a dialog gives the focus back");
+  await page.keyboard.press("Escape");
+  await page.locator(`[data-run="${id}"]`).waitFor({ state: "detached" });
+  assert.equal(await focused(), "stage", "a closed run gives the focus back");
   await page.keyboard.press("Home");
   await page.locator(".tip", { hasText: "hold" }).waitFor();
   await page.keyboard.press("ArrowRight");
   await page.locator(".tip", { hasText: "Slot 2 is free" }).waitFor();
+  await page.keyboard.press("p");
+  await page.keyboard.press("Enter");
+  await page.locator(`[data-run="${id}"]`).waitFor();
 }
 
 async function cancel({ id, free }) {
@@ -55,7 +95,8 @@ async function cancel({ id, free }) {
   await page.getByRole("dialog").getByRole("button", { name: "Cancel run" }).click();
   await page.getByRole("dialog").waitFor({ state: "detached" });
   await counted("running", "0");
-  await page.locator(`.ended a[href*="${id}"]`, { hasText: "cancelled" }).waitFor();
+  await page.locator(`[data-lately=ended] a[href*="${id}"]`, { hasText: "cancelled" }).waitFor();
+  await page.locator("[data-lately=failed]", { hasText: "None." }).waitFor();
   await page.locator(".states", { hasText: "ended: cancelled" }).waitFor();
   assert.equal(await cell(), free, "the slot is free again");
   await page.getByRole("button", { name: "Close" }).click();
@@ -143,7 +184,8 @@ await walk(async (started) => {
   here = started;
   page = started.page;
   const held = await map();
-  await find();
+  await find(held.id);
+  await keys(held.id);
   await cancel(held);
   await waiting();
   await outage();

@@ -66,9 +66,13 @@ function look(): void {
 }
 
 export function go(address: string, replace = false): void {
+  const before = path.peek();
   if (replace) history.replaceState(null, "", address);
   else history.pushState(null, "", address);
   look();
+  if (replace || path.peek() === before) return;
+  scrollTo(0, 0);
+  setTimeout(() => document.querySelector<HTMLElement>("main")?.focus({ preventScroll: true })); // once the new page is there
 }
 
 /** Changes parts of the query in place; empty ones leave it. */
@@ -87,10 +91,6 @@ export function follow(): void {
     const link = event.target instanceof Element ? event.target.closest("a") : null;
     if (!link || link.target || link.origin !== location.origin || !link.pathname.startsWith(ROOT) || link.hash) return;
     event.preventDefault();
-    const before = path.peek();
     go(link.pathname + link.search);
-    if (path.peek() === before) return;
-    scrollTo(0, 0);
-    document.querySelector<HTMLElement>("main")?.focus({ preventScroll: true });
   });
 }

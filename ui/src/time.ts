@@ -45,6 +45,17 @@ function make(timeZone: string): Intl.DateTimeFormat {
   });
 }
 
+/** Whether the clock of the zone is changed on the day of that time. */
+export function clockChange(time: string, zone: string): "forward" | "back" | undefined {
+  const [hour = 0, minute = 0, second = 0] = inZone(time, zone).slice(11, 19).split(":").map(Number);
+  const begin = Date.parse(time) - ((hour * 60 + minute) * 60 + second) * 1000;
+  const change = offsetIn(zone, begin + LAST_SECOND) - offsetIn(zone, begin);
+  if (change === 0) return undefined;
+  return change > 0 ? "forward" : "back";
+}
+
+const LAST_SECOND = (24 * 3600 - 1) * 1000;
+
 /** As an input of a time wants it, by the clock of the browser; empty for no time. */
 export function localTime(time: string): string {
   const at = new Date(time);

@@ -40,5 +40,6 @@ describe("the layout of the map", () => {
     expect(step(grid, 120, 119, "PageDown")).toBe(119);
     expect(step(grid, 120, 0, "End")).toBe(119);
     expect(step(grid, 120, 0, "a")).toBeUndefined();
+    expect(["ArrowDown", "PageUp", "Home", "End", "a"].map((key) => step(grid, 120, undefined, key))).toEqual([0, 0, 0, 119, undefined]);
   });
 });

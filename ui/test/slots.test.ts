@@ -12,6 +12,19 @@ describe("slots", () => {
     expect(slots.at(2)).toBe("f");
   });
 
+  it("leads from run to run, both ways and around the end", () => {
+    const slots = new Slots();
+    for (const id of ["a", "b", "c", "d"]) slots.put(id, RUNNING);
+    slots.drop("b");
+    const any = () => true;
+    expect([slots.seek(-1, 1, any), slots.seek(0, 1, any), slots.seek(3, 1, any)]).toEqual([0, 2, 0]);
+    expect([slots.seek(4, -1, any), slots.seek(2, -1, any), slots.seek(0, -1, any)]).toEqual([3, 0, 3]);
+    expect(slots.seek(0, 1, (id) => id === "d")).toBe(3);
+    expect(slots.seek(0, 1, () => false)).toBeUndefined();
+    expect(slots.seek(900, -1, any)).toBeDefined(); // beyond the end: the map was larger once
+    expect(new Slots().seek(-1, 1, any)).toBeUndefined();
+  });
+
   it("counts what it shows", () => {
     const slots = new Slots();
     slots.put("a", WAITING);

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Change, Job, Plan } from "../src/api/types";
-import { planKey, type Space, Store } from "../src/live/store";
+import { planKey, type Run, type Space, Store } from "../src/live/store";
 import { filterOf, matcher } from "../src/map/filter";
+import { Found } from "../src/map/found";
 
 const job = (id: string, status: string, more: object = {}): Change => ({
   kind: "job",
@@ -104,6 +105,16 @@ describe("the store", () => {
     expect(only(store).slots.counts).toEqual([0, 0, 0, 0, 0]);
   });
 
+  it("keeps what went wrong, however much has ended well since", () => {
+    const store = live(space(4), job("a", "running"), job("b", "running"));
+    store.take([told(job("a", "failed"), "1.2.0"), told(job("b", "expired"), "1.3.0")]);
+    for (let number = 0; number < 150; number++) store.take([told(job(`c${number}`, "complete"), `1.${number + 4}.0`)]);
+    expect(store.ended).toHaveLength(100);
+    expect(store.failed.map((run) => run.id)).toEqual(["b", "a"]);
+    store.take([told(job("b", "expired"), "1.900.0")]);
+    expect([...store.failures]).toEqual([["default", 2]]);
+  });
+
   it("tells who watches one thing, until they stop", () => {
     const store = live(space(4), job("a", "pending"));
     let count = 0;
@@ -128,6 +139,7 @@ describe("the filter", () => {
   it("finds by part of a plan's id, in any case", () => expect(found("q=NIGHT")).toEqual(["b2"]));
   it("finds by id of a run", () => expect(found("q=a1")).toEqual(["a1"]));
   it("finds by plan and executor", () => expect(found("plan=beat&executor=noop")).toEqual(["a1"]));
+  it("finds by what started it", () => expect(found("trigger=rerun")).toEqual([]));
   it("finds nothing by a status that is none", () => expect(found("status=gone")).toEqual([]));
 
   it("keeps of the plans those that are looked at, with what has just changed of them", () => {
@@ -143,6 +155,21 @@ describe("the filter", () => {
     store.take([told({ kind: "plan", action: "gone", namespace: "default", id: "a" }, "1.4.0")]);
     expect([store.planned, store.unplanned, store.plans.size]).toEqual([false, 1, 0]);
     leave();
+  });
+});
+
+describe("what a filter has found", () => {
+  it("is counted by namespace, as runs come, change and go", () => {
+    const store = live(space(4), space(2, "other"), job("a", "running"), job("b", "pending"), job("o", "running", { namespace: "other" }));
+    const found = new Found(matcher(filterOf(new URLSearchParams("status=running"))) as (run: Run) => boolean, store.runs.values());
+    store.followers.add(found.follow);
+    const counts = () => [found.in("default"), found.in("other"), found.in("none")];
+    expect(counts()).toEqual([1, 1, 0]);
+    store.take([told(job("b", "running"), "1.2.0"), told(job("a", "complete"), "1.3.0"), told(job("c", "running"), "1.4.0")]);
+    expect([counts(), found.has("a"), found.has("c"), found.has(undefined)]).toEqual([[2, 1, 0], false, true, false]);
+    store.begin(false);
+    store.take([{ name: "reset", data: "{}", id: undefined }, told(space(4)), told(space(2, "other")), told(job("b", "pending"), "2.9.0")]);
+    expect(counts()).toEqual([0, 0, 0]);
   });
 });
 

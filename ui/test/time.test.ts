@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { between, inZone, offsetIn, span } from "../src/time";
+import { between, clockChange, inZone, offsetIn, span } from "../src/time";
 
 describe("times", () => {
   it("are shown in the plan's zone with its offset, on both sides of a change of the clock", () => {
@@ -30,6 +30,23 @@ describe("times", () => {
     expect(between("2026-11-22T00:00:00Z", "2026-11-22T00:00:01.5Z")).toBe(1500);
     expect(between(undefined, "2026-11-22T00:00:01Z")).toBeUndefined();
   });
+});
+
+describe("a change of the clock", () => {
+  it.each([
+    ["2026-03-28T22:59:59Z", "Europe/Berlin", undefined],
+    ["2026-03-28T23:00:00Z", "Europe/Berlin", "forward"],
+    ["2026-03-29T01:00:00Z", "Europe/Berlin", "forward"],
+    ["2026-03-29T21:59:59Z", "Europe/Berlin", "forward"],
+    ["2026-03-29T22:00:00Z", "Europe/Berlin", undefined],
+    ["2026-10-24T22:00:00Z", "Europe/Berlin", "back"],
+    ["2026-10-25T22:59:59Z", "Europe/Berlin", "back"],
+    ["2026-10-25T23:00:00Z", "Europe/Berlin", undefined],
+    ["2026-10-04T13:30:00Z", "Australia/Lord_Howe", undefined],
+    ["2026-10-03T20:00:00Z", "Australia/Lord_Howe", "forward"],
+    ["2026-03-29T01:00:00Z", "UTC", undefined],
+    ["2026-03-29T01:00:00Z", "No/Where", undefined],
+  ])("at %s in %s: %s", (time, zone, change) => expect(clockChange(time, zone)).toBe(change));
 });
 
 describe("spans", () => {

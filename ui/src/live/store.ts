@@ -33,6 +33,11 @@ export class Space {
 
   constructor(readonly name: string) {}
 
+  /** How many runs have not ended. */
+  get live(): number {
+    return this.slots.counts.reduce((sum, count) => sum + count, this.queue.size);
+  }
+
   /** How many slots are drawn: runs beyond the limit are there too. */
   get size(): number {
     return Math.max(this.limit, this.slots.used);
@@ -40,6 +45,8 @@ export class Space {
 }
 
 const LIVE = new Set(["pending", "running", "unknown"]);
+/** Ends that somebody should look at. */
+export const FAILED: ReadonlySet<string> = new Set(["failed", "expired"]);
 const NO_SLOT = new Set(["no_slot", "catch_up_rate"]);
 const KEPT = 100;
 const RECENT = 500;
@@ -54,6 +61,10 @@ export class Store {
   readonly executors = new Map<string, number>();
   /** The newest ends, newest first. */
   ended: Run[] = [];
+  /** Of these the ones that went wrong: many more may have ended well since. */
+  failed: Run[] = [];
+  /** How many went wrong since the page was opened, by namespace. */
+  readonly failures = new Map<string, number>();
   /** Grows whenever anything has changed. */
   readonly version = signal(0);
   /** Grows when a plan comes, goes or is changed; not by its runs. */
@@ -62,6 +73,8 @@ export class Store {
   readonly whole = signal(false);
   /** Each is told of every run that ends. */
   readonly listeners = new Set<(run: Run) => void>();
+  /** Each is told of every live run that comes or changes, and of one that is live no more (undefined). */
+  readonly followers = new Set<(id: string, run: Run | undefined) => void>();
   /** A plan was there lately; else the server has to be asked whether there is one. */
   planned = false;
   /** How many plans have gone. */
@@ -152,7 +165,10 @@ export class Store {
   private job(job: Job): void {
     const run = brief(job);
     if (!LIVE.has(run.status)) {
-      if (this.seen === undefined && this.ended[0]?.id !== run.id) this.ended = [run, ...this.ended.filter((one) => one.id !== run.id)].slice(0, KEPT);
+      if (this.seen === undefined) {
+        this.ended = before(run, this.ended);
+        if (FAILED.has(run.status)) this.fail(run);
+      }
       this.lost(run.id);
       for (const listener of this.listeners) listener(run);
       return;
@@ -161,6 +177,7 @@ export class Store {
     this.count(this.runs.get(run.id), -1);
     this.runs.set(run.id, run);
     this.count(run, 1);
+    for (const follower of this.followers) follower(run.id, run);
     if (run.status === "pending" && NO_SLOT.has(run.reason)) {
       space.queue.add(run.id);
       mark(space, space.slots.drop(run.id));
@@ -170,11 +187,18 @@ export class Store {
     mark(space, space.slots.put(run.id, cellOf(run)));
   }
 
+  private fail(run: Run): void {
+    if (this.failed[0]?.id === run.id) return;
+    this.failed = before(run, this.failed);
+    this.failures.set(run.namespace, (this.failures.get(run.namespace) ?? 0) + 1);
+  }
+
   private lost(id: string): void {
     const run = this.runs.get(id);
     if (run === undefined) return;
     this.runs.delete(id);
     this.count(run, -1);
+    for (const follower of this.followers) follower(id, undefined);
     const space = this.spaces.get(run.namespace);
     if (space === undefined) return;
     space.queue.delete(id);
@@ -231,6 +255,10 @@ export function planKey(namespace: string, id: string): string {
 function keep<Value>(values: Map<string, Value>, key: string, value: Value | undefined): void {
   if (value === undefined) values.delete(key);
   else values.set(key, value);
+}
+
+function before(run: Run, ended: Run[]): Run[] {
+  return ended[0]?.id === run.id ? ended : [run, ...ended.filter((one) => one.id !== run.id)].slice(0, KEPT);
 }
 
 function mark(space: Space, slot: number | undefined): void {

@@ -8,6 +8,7 @@ export interface MapFilter {
   readonly namespace: string;
   readonly status: string;
   readonly executor: string;
+  readonly trigger: string;
   readonly plan: string;
   readonly text: string;
 }
@@ -21,18 +22,19 @@ export const STATUSES: Readonly<Record<string, Cell>> = {
 
 export function filterOf(query: URLSearchParams): MapFilter {
   const get = (name: string) => query.get(name) ?? "";
-  return { namespace: get("namespace"), status: get("status"), executor: get("executor"), plan: get("plan"), text: get("q") };
+  return { namespace: get("namespace"), status: get("status"), executor: get("executor"), trigger: get("trigger"), plan: get("plan"), text: get("q") };
 }
 
 /** Whether a run matches; undefined when there is nothing to match. The namespace chooses maps, not runs. */
 export function matcher(filter: MapFilter): ((run: Run) => boolean) | undefined {
-  const { status, executor, plan } = filter;
+  const { status, executor, trigger, plan } = filter;
   const text = filter.text.trim().toLowerCase();
-  if (!status && !executor && !plan && !text) return undefined;
+  if (!status && !executor && !trigger && !plan && !text) return undefined;
   const cell = ownOf(STATUSES, status);
   return (run) =>
     (!status || cellOf(run) === cell) &&
     (!executor || run.executor === executor) &&
+    (!trigger || run.trigger === trigger) &&
     (!plan || run.plan === plan) &&
     (!text || run.plan.toLowerCase().includes(text) || run.name.toLowerCase().includes(text) || run.id.toLowerCase().includes(text));
 }

@@ -32,9 +32,10 @@ export function slotAt(grid: Layout, count: number, x: number, y: number): numbe
   return slot < count ? slot : undefined;
 }
 
-/** Where a key leads from a slot; undefined: it is no key of the map. */
-export function step(grid: Layout, count: number, from: number, key: string): number | undefined {
+/** Where a key leads from a slot, or from none; undefined: it is no key of the map. */
+export function step(grid: Layout, count: number, from: number | undefined, key: string): number | undefined {
   const last = count - 1;
+  if (from === undefined) return /^(Arrow|Page|Home$)/.test(key) ? 0 : key === "End" ? last : undefined;
   const to: Record<string, number> = {
     ArrowLeft: from - 1,
     ArrowRight: from + 1,

@@ -90,9 +90,15 @@ function context(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
   return found;
 }
 
-/** `#rrggbb` as a pixel; `over` is what shows through when `part` of it is taken. */
+/** `#rrggbb` or `#rgb` as a pixel; `over` is what shows through when `part` of it is taken. */
 export function pixel(hex: string, over = hex, part = 1): number {
-  const [above, below] = [Number.parseInt(hex.slice(1), 16), Number.parseInt(over.slice(1), 16)];
+  const [above, below] = [whole(hex), whole(over)];
   const mix = (shift: number) => Math.round(((above >> shift) & 255) * part + ((below >> shift) & 255) * (1 - part));
   return ((255 << 24) | (mix(0) << 16) | (mix(8) << 8) | mix(16)) >>> 0;
+}
+
+/** The build writes `#ffffff` as `#fff`. */
+function whole(hex: string): number {
+  const signs = hex.slice(1);
+  return Number.parseInt(signs.length === 3 ? signs.replace(/./g, "$&$&") : signs, 16);
 }

@@ -56,6 +56,16 @@ export class Slots {
     return this.places.get(id);
   }
 
+  /** The next slot with a run that `fits`, from a place on, backwards when `by` is -1; around the end. Undefined: there is none. */
+  seek(from: number, by: 1 | -1, fits: (id: string) => boolean): number | undefined {
+    for (let step = 1; step <= this.used; step++) {
+      const at = (((from + by * step) % this.used) + this.used) % this.used;
+      const id = this.ids[at];
+      if (id !== undefined && fits(id)) return at;
+    }
+    return undefined;
+  }
+
   private count(at: number, by: number): void {
     const cell = this.cells[at] ?? FREE;
     this.counts[cell] = (this.counts[cell] ?? 0) + by;

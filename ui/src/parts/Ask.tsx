@@ -32,7 +32,13 @@ function Question({ button, title, does, danger, children, act, close }: Props &
   const [once] = useState(onceKey);
   const [busy, setBusy] = useState(false);
   const [fault, setFault] = useState("");
-  useEffect(() => dialog.current?.showModal(), []);
+  useEffect(() => {
+    const before = document.activeElement;
+    dialog.current?.showModal();
+    return () => {
+      if (before instanceof HTMLElement) before.focus({ preventScroll: true }); // a dialog that is taken away gives nothing back
+    };
+  }, []);
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     setBusy(true);

@@ -18,6 +18,8 @@ export interface List<Item> {
   /** Reads on, unless it is reading or at the end. */
   readonly more: () => void;
   readonly again: () => void;
+  /** How often it was read from its beginning. */
+  readonly reads: number;
 }
 
 const PIECE = 100;
@@ -26,7 +28,7 @@ type Query = Readonly<Record<string, string | readonly string[]>>;
 export function useList<Item>(path: string, query: Query): List<Item> {
   const key = JSON.stringify(query);
   const [items, setItems] = useState<readonly Item[]>([]);
-  const [state, setState] = useState({ loading: true, error: "", round: 0, knownFrom: "" });
+  const [state, setState] = useState({ loading: true, error: "", round: 0, reads: 0, knownFrom: "" });
   const next = useRef("");
   const busy = useRef<AbortController | undefined>(undefined);
 
@@ -34,7 +36,7 @@ export function useList<Item>(path: string, query: Query): List<Item> {
     const abort = new AbortController();
     busy.current?.abort();
     busy.current = abort;
-    setState((before) => ({ ...before, loading: true, error: "" }));
+    setState((before) => ({ ...before, loading: true, error: "", reads: before.reads + (from ? 0 : 1) }));
     try {
       const page = await get<Page<Item>>(path, { ...query, limit: PIECE, continue: from }, abort.signal);
       next.current = page.continue ?? "";
@@ -57,6 +59,7 @@ export function useList<Item>(path: string, query: Query): List<Item> {
     loading: state.loading,
     error: state.error,
     knownFrom: state.knownFrom,
+    reads: state.reads,
     more: () => {
       if (next.current && !busy.current && !state.error) void read(next.current);
     },

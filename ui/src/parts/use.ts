@@ -1,5 +1,5 @@
 /** Reading from the server for a view. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { recoveries } from "../live";
 
 export interface Reading<Value> {
@@ -21,4 +21,21 @@ export function useReading<Value>(read: (signal: AbortSignal) => Promise<Value>,
     return () => abort.abort();
   }, [...keys, recoveries.value]);
   return state;
+}
+
+/** The value as it was last, told at most once in so many milliseconds. */
+export function useSettled<Value>(value: Value, pause: number): Value {
+  const [told, tell] = useState(value);
+  const newest = useRef(value);
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  newest.current = value;
+  useEffect(() => {
+    if (value === told) return;
+    timer.current ??= setTimeout(() => {
+      timer.current = undefined;
+      tell(newest.current);
+    }, pause);
+  }, [value, told]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return told;
 }

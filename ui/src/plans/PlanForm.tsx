@@ -13,8 +13,8 @@ import { Area, Choose, Fold, Group, Input, type Written } from "./controls";
 import { useCheck } from "./check";
 import { FireList } from "./Fires";
 import { added, changed, doubled, EMPTY, meant, type Name, preview, updated, type Values, valuesOf } from "./form";
+import { EXECUTORS } from "./words";
 
-const EXECUTORS = ["shell", "rest", "python", "noop"];
 const STRATEGIES = ["", "weighted-average", "binpack", "spread", "random"];
 /** What the folds hold. */
 const SPAN: readonly Name[] = ["periodic.start_time", "periodic.end_time", "match", "dst.gap", "dst.overlap"];

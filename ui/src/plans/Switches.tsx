@@ -17,11 +17,14 @@ export function Switches({ plan, path, namespace }: SwitchesProps) {
     const note = String(form.get("note") ?? "");
     const hours = Number(form.get("hours") ?? 0);
     const until = hours > 0 ? new Date(Date.now() + hours * 3_600_000).toISOString() : "";
-    await post(`${path}/${call}`, { namespace, ...(note && { note }), ...(until && { until }) });
+    const late = form.get("catch_up") !== null && { catch_up: true };
+    await post(`${path}/${call}`, { namespace, ...(note && { note }), ...(until && { until }), ...late });
   };
   const run = async (form: FormData, once: string) => {
     const parameters = String(form.get("parameters") ?? "").trim();
-    const made = await post<{ data?: Job }>(`${path}/run`, { namespace, created_by: "ui", idempotency_key: once, ...(parameters && { parameters }) });
+    const others = parameters && parameters !== plan.parameters?.trim() && { parameters };
+    const overlap = form.get("overlap") !== null && { overlap: "allow" };
+    const made = await post<{ data?: Job }>(`${path}/run`, { namespace, created_by: "ui", idempotency_key: once, ...others, ...overlap });
     if (made.data?.id) go(to.run(made.data.id));
   };
   const forget = async () => {
@@ -29,16 +32,26 @@ export function Switches({ plan, path, namespace }: SwitchesProps) {
     go(to.plans());
   };
   const online = plan.status === "running";
+  const alone = plan.overlap === "skip";
   return (
     <p class="buttons">
-      <Ask button={t("plan.run")} title={t("plan.run.ask", { id })} does={t("plan.run.does", { overlap: plan.overlap ?? "allow" })} act={run}>
+      <Ask button={t("plan.run")} title={t("plan.run.ask", { id })} does={t(alone ? "plan.run.does.alone" : "plan.run.does")} act={run}>
         <label class="field">
           {t("plan.parameters")}
-          <textarea name="parameters" rows={4} spellcheck={false} translate={false} placeholder={plan.parameters ?? "{}"} />
+          <textarea name="parameters" rows={4} spellcheck={false} translate={false} defaultValue={plan.parameters ?? ""} placeholder="{}" />
         </label>
+        {alone && (
+          <label class="check">
+            <input type="checkbox" name="overlap" /> {t("plan.run.beside")}
+          </label>
+        )}
       </Ask>
       {plan.paused ? (
-        <Ask key="resume" button={t("plan.resume")} title={t("plan.resume.ask", { id })} does={t("plan.resume.does")} act={tell("resume")} />
+        <Ask key="resume" button={t("plan.resume")} title={t("plan.resume.ask", { id })} does={t("plan.resume.does")} act={tell("resume")}>
+          <label class="check">
+            <input type="checkbox" name="catch_up" /> {t("plan.resume.late")}
+          </label>
+        </Ask>
       ) : (
         <Ask key="pause" button={t("plan.pause")} title={t("plan.pause.ask", { id })} does={t("plan.pause.does")} act={tell("pause")}>
           <label class="field">

@@ -1,16 +1,16 @@
 /** The start page: each namespace as a map of its slots, live. */
-import { useMemo } from "preact/hooks";
+import { useLayoutEffect, useMemo } from "preact/hooks";
 import { get } from "../api/client";
 import type { PlanList } from "../api/types";
 import { store } from "../live";
 import { type MapFilter, filterOf, matcher, STATUSES } from "../map/filter";
-import { ask, query, to } from "../route";
-import { number, status, t } from "../text";
+import { Found } from "../map/found";
+import { PlanChoice } from "../parts/PlanChoice";
+import { ask, query } from "../route";
+import { number, t, term } from "../text";
 import { isKey } from "../text/words";
-import { span, between } from "../time";
-import { StatusDot } from "../parts/StatusDot";
 import { useReading } from "../parts/use";
-import { When } from "../parts/When";
+import { Lately } from "./Lately";
 import { NamespaceMap } from "./NamespaceMap";
 import { RunPanel } from "./RunPanel";
 import { Strip } from "./Strip";
@@ -18,7 +18,7 @@ import { Strip } from "./Strip";
 export function MapPage() {
   store.version.value;
   const filter = filterOf(query.value);
-  const matches = useMemo(() => matcher(filter), [filter.status, filter.executor, filter.plan, filter.text]);
+  const found = useFound(filter);
   const open = query.value.get("run") ?? "";
   const spaces = [...store.spaces.values()]
     .filter((space) => !filter.namespace || space.name === filter.namespace)
@@ -27,24 +27,51 @@ export function MapPage() {
     <div class={open ? "beside" : ""}>
       <section aria-label={t("map.title")} class="maps">
         <h1 class="quiet">{t("map.title")}</h1>
-        <Filters filter={filter} matches={matches} />
+        <Filters filter={filter} found={found} />
         {store.whole.value && <Hints />}
         {spaces.map((space) => (
-          <NamespaceMap key={space.name} space={space} matches={matches} open={open} />
+          <NamespaceMap key={space.name} space={space} found={found} open={open} />
         ))}
         {spaces.length === 0 && <canvas class="map blank" aria-hidden="true" />}
         <Strip namespace={filter.namespace} />
-        <Ended />
+        <Lately namespace={filter.namespace} />
       </section>
       {open && <RunPanel key={open} id={open} onClose={() => ask({ run: "" })} />}
     </div>
   );
 }
 
-function Filters({ filter, matches }: { filter: MapFilter; matches: ReturnType<typeof matcher> }) {
+/** What the filter means, kept up to date as the stream tells of runs; undefined: it means everything. */
+function useFound({ status, executor, trigger, plan, text }: MapFilter): Found | undefined {
+  const found = useMemo(() => {
+    const matches = matcher({ namespace: "", status, executor, trigger, plan, text });
+    return matches && new Found(matches, store.runs.values());
+  }, [status, executor, trigger, plan, text]);
+  useLayoutEffect(() => {
+    if (!found) return;
+    store.followers.add(found.follow);
+    return () => void store.followers.delete(found.follow);
+  }, [found]);
+  return found;
+}
+
+/** How many of the runs that are shown match. */
+function Matches({ found, namespace }: { found: Found; namespace: string }) {
+  store.version.value;
+  const shown = [...store.spaces.values()].filter((space) => !namespace || space.name === namespace);
+  const count = shown.reduce((sum, space) => sum + found.in(space.name), 0);
+  const all = shown.reduce((sum, space) => sum + space.live, 0);
+  return (
+    <output class="found" data-found={count}>
+      {t("map.matches", { n: number(count), total: number(all) })}
+    </output>
+  );
+}
+
+export const TRIGGERS = ["schedule", "manual", "catch-up", "rerun"];
+
+function Filters({ filter, found }: { filter: MapFilter; found: Found | undefined }) {
   const executors = [...store.executors.keys()].filter(Boolean).sort();
-  let found = 0;
-  if (matches) for (const run of store.runs.values()) if (matches(run)) found++;
   const names = [...store.spaces.keys()].sort();
   return (
     <form class="filters" role="search" aria-label={t("filter.label")} onSubmit={(event) => event.preventDefault()}>
@@ -58,17 +85,12 @@ function Filters({ filter, matches }: { filter: MapFilter; matches: ReturnType<t
       {names.length > 1 && <Choice name="namespace" label={t("filter.namespace")} value={filter.namespace} words={names} />}
       <Choice name="status" label={t("filter.status")} value={filter.status} words={Object.keys(STATUSES)} say={cell} />
       <Choice name="executor" label={t("filter.executor")} value={filter.executor} words={executors} />
-      {filter.plan && (
-        <button type="button" class="chip" onClick={() => ask({ plan: "" })}>
-          {t("filter.plan")}: {filter.plan} ×
-        </button>
-      )}
-      {matches && (
+      <Choice name="trigger" label={t("runs.trigger")} value={filter.trigger} words={TRIGGERS} say={term} />
+      <PlanChoice value={filter.plan} namespace={filter.namespace} />
+      {found && (
         <>
-          <output class="found" data-found={found}>
-            {t("map.matches", { n: number(found), total: number(store.runs.size) })}
-          </output>
-          <button type="button" onClick={() => ask({ q: "", status: "", executor: "", plan: "" })}>
+          <Matches found={found} namespace={filter.namespace} />
+          <button type="button" onClick={() => ask({ q: "", status: "", executor: "", trigger: "", plan: "" })}>
             {t("filter.clear")}
           </button>
         </>
@@ -131,28 +153,5 @@ export function Hint({ text, command }: { text: string; command?: string }) {
       <p>{text}</p>
       {command && <pre>{command}</pre>}
     </div>
-  );
-}
-
-function Ended() {
-  store.version.value;
-  const ended = store.ended.slice(0, 12);
-  return (
-    <section class="ended">
-      <h2>{t("map.ended")}</h2>
-      {ended.length === 0 && <p class="soft">{t("map.ended.none")}</p>}
-      <ul>
-        {ended.map((run) => (
-          <li key={run.id}>
-            <a href={to.map({ run: run.id })}>
-              <StatusDot status={run.status} />
-              <b>{run.plan}</b> <span class="soft">{status(run.status)}</span>
-              <span class="soft took">{span(between(run.started, run.finished))}</span>
-              <When time={run.finished} zone={run.zone} />
-            </a>
-          </li>
-        ))}
-      </ul>
-    </section>
   );
 }

@@ -1,8 +1,10 @@
 /** The slots of one namespace: counts, the canvas, and what is under the pointer or the keyboard's cursor. */
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { store } from "../live";
-import type { Run, Space } from "../live/store";
+import { nodeName } from "../live/names";
+import type { Space } from "../live/store";
 import { palette } from "../map/colours";
+import type { Found } from "../map/found";
 import { type Layout, layout, slotAt, step } from "../map/layout";
 import { Painter } from "../map/paint";
 import { FREE, RETRYING, RUNNING, UNKNOWN, WAITING } from "../map/slots";
@@ -13,21 +15,24 @@ import { dark } from "../settings";
 import { number, percent, status, t, term } from "../text";
 
 const TALLEST = 460;
+/** Keys that lead from run to run. */
+const RUNS: Readonly<Record<string, 1 | -1>> = { n: 1, N: 1, p: -1, P: -1 };
 
 interface Props {
   space: Space;
-  matches: ((run: Run) => boolean) | undefined;
+  found: Found | undefined;
   open: string;
 }
 
-export function NamespaceMap({ space, matches, open }: Props) {
+export function NamespaceMap({ space, found, open }: Props) {
   store.version.value;
   const frame = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
-  const [slot, setSlot] = useState<number>();
+  const [slot, point] = useState<number>();
+  const last = useRef<number | undefined>(undefined);
   const size = space.size;
   const grid = layout(size, width || 300, TALLEST);
-  const canvas = usePainted({ space, size, grid, matches, ready: width > 0 });
+  const canvas = usePainted({ space, size, grid, found, ready: width > 0 });
 
   useLayoutEffect(() => {
     const element = frame.current;
@@ -42,24 +47,31 @@ export function NamespaceMap({ space, matches, open }: Props) {
     const id = at === undefined ? undefined : space.slots.at(at);
     if (id) ask({ run: id }, false);
   };
+  const setSlot = (at: number | undefined) => {
+    if (at !== undefined) last.current = at;
+    point(at);
+  };
+  const seek = (by: 1 | -1) => space.slots.seek(slot ?? last.current ?? (by > 0 ? -1 : space.slots.used), by, (id) => !found || found.has(id));
   const onKey = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Enter") openSlot(slot);
     else if (event.key === "Escape") setSlot(undefined);
     else {
-      const next = step(grid, size, slot ?? -1, event.key);
+      const by = RUNS[event.key];
+      const next = by ? (seek(by) ?? slot) : step(grid, size, slot ?? last.current, event.key);
       if (next === undefined) return;
-      setSlot(Math.max(0, next));
+      setSlot(next);
     }
     event.preventDefault();
   };
-  const point = (event: MouseEvent) => slotAt(grid, size, event.offsetX, event.offsetY);
+  const under = (event: MouseEvent) => slotAt(grid, size, event.offsetX, event.offsetY);
   const counts = countsOf(space);
   const mine = space.slots.where(open);
   return (
     <section class="space" aria-labelledby={`space-${space.name}`} data-space={space.name}>
       <header>
         <h2 id={`space-${space.name}`}>{space.name}</h2>
-        <Counts space={space} counts={counts} />
+        <Counts space={space} counts={counts} found={found} />
       </header>
       <div class="frame" ref={frame}>
         <div
@@ -75,9 +87,9 @@ export function NamespaceMap({ space, matches, open }: Props) {
             ref={canvas}
             class="map"
             aria-hidden="true"
-            onMouseMove={(event) => setSlot(point(event))}
+            onMouseMove={(event) => setSlot(under(event))}
             onMouseLeave={() => setSlot(undefined)}
-            onClick={(event) => openSlot(point(event))}
+            onClick={(event) => openSlot(under(event))}
           />
           {mine !== undefined && <Mark grid={grid} slot={mine} kind="open" />}
           {slot !== undefined && slot < size && <Mark grid={grid} slot={slot} kind="cursor" />}
@@ -92,13 +104,13 @@ interface Painted {
   space: Space;
   size: number;
   grid: Layout;
-  matches: ((run: Run) => boolean) | undefined;
+  found: Found | undefined;
   /** Its width is known. */
   ready: boolean;
 }
 
 /** A canvas that shows the slots as they are: all of them when the view of them changes, else those that have changed. */
-function usePainted({ space, size, grid, matches, ready }: Painted) {
+function usePainted({ space, size, grid, found, ready }: Painted) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const painter = useRef<Painter | undefined>(undefined);
   const shown = useRef<readonly unknown[]>([]);
@@ -108,8 +120,8 @@ function usePainted({ space, size, grid, matches, ready }: Painted) {
     const element = canvas.current;
     if (!element || !ready) return;
     painter.current ??= new Painter(element);
-    const fits = matches && ((slot: number) => hits(space, slot, matches));
-    const now = [space, size, grid.columns, grid.rows, grid.side, matches, light];
+    const fits = found && ((slot: number) => found.has(space.slots.at(slot)));
+    const now = [space, size, grid.columns, grid.rows, grid.side, found, light];
     const same = now.every((value, at) => value === shown.current[at]);
     shown.current = now;
     const changed = space.changed;
@@ -118,11 +130,6 @@ function usePainted({ space, size, grid, matches, ready }: Painted) {
     else if (changed.size > 0) painter.current.some(changed, space.slots, grid, palette(), fits);
   });
   return canvas;
-}
-
-function hits(space: Space, slot: number, matches: (run: Run) => boolean): boolean {
-  const run = store.runs.get(space.slots.at(slot) ?? "");
-  return run !== undefined && matches(run);
 }
 
 interface CountsOf {
@@ -147,7 +154,7 @@ function countsOf(space: Space): CountsOf {
   };
 }
 
-function Counts({ space, counts }: { space: Space; counts: CountsOf }) {
+function Counts({ space, counts, found }: { space: Space; counts: CountsOf; found: Found | undefined }) {
   const names = ["running", "waiting", "retrying", ...(counts.unknown ? (["unknown"] as const) : []), "free"] as const;
   return (
     <dl class="counts">
@@ -170,6 +177,14 @@ function Counts({ space, counts }: { space: Space; counts: CountsOf }) {
         <div data-count="queue">
           <dt class="quiet">{t("cell.waiting")}</dt>
           <dd>{t("map.queue", { n: number(space.queue.size) })}</dd>
+        </div>
+      )}
+      {found && (
+        <div data-count="found">
+          <dt>{t("map.found")}</dt>
+          <dd>
+            <b>{number(found.in(space.name))}</b>
+          </dd>
         </div>
       )}
     </dl>
@@ -200,12 +215,15 @@ function Details({ space, slot, grid }: { space: Space; slot: number; grid: Layo
       ) : (
         <>
           <b>{run.plan}</b>
+          {run.name !== run.plan && <span class="soft">{run.name}</span>}
           <span>
             <StatusDot status={run.status} /> {status(run.status)} {term(run.reason)}
+            {run.attempt > 1 && ` · ${t("trace.attempt", { n: run.attempt })}`}
           </span>
           <span class="soft">
-            <When time={run.started || run.due} zone={run.zone} />
+            {t(run.started ? "run.started" : "run.due")} <When time={run.started || run.due} zone={run.zone} />
           </span>
+          <span class="soft">{[run.executor, term(run.trigger), nodeName(run.node)].filter(Boolean).join(" · ")}</span>
           <code>{run.id}</code>
         </>
       )}

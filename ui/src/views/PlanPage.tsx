@@ -12,6 +12,7 @@ import { useReading } from "../parts/use";
 import { When } from "../parts/When";
 import { FireList } from "../plans/Fires";
 import { Lazy } from "../plans/Lazy";
+import { PlanFacts } from "../plans/PlanFacts";
 import { Switches } from "../plans/Switches";
 import { TickLedger } from "../plans/TickLedger";
 import { query, to } from "../route";
@@ -60,12 +61,14 @@ export function PlanPage({ namespace, id }: Name) {
             <Took namespace={namespace} id={id} label={t("plans.took")} />
             <a href={to.runs({ plan: id, namespace })}>{t("plan.all")}</a>
             <a href={to.timeline({ plan: id, namespace })}>{t("plan.timeline")}</a>
+            <a href={to.map({ plan: id, namespace })}>{t("plan.map")}</a>
           </p>
           <div class="sides">
             {found.periodic?.spec && <Fires path={path} namespace={namespace} changes={changes} zone={found.periodic.time_zone ?? ""} />}
             <Why path={path} namespace={namespace} changes={changes} />
           </div>
           <TickLedger plan={live} path={path} namespace={namespace} />
+          <PlanFacts plan={found} />
         </>
       )}
     </section>

@@ -1,30 +1,53 @@
 /** The plans: what fires when, and how it went last. */
 import "../styles/plans.css";
-import { useEffect } from "preact/hooks";
-import type { Plan } from "../api/types";
+import { useEffect, useState } from "preact/hooks";
+import { get } from "../api/client";
+import type { Plan, PlanList } from "../api/types";
 import { store } from "../live";
 import { useOutcomes } from "../live/plans";
 import { planKey } from "../live/store";
-import { useList } from "../parts/list";
+import { type List, useList } from "../parts/list";
 import { Rows } from "../parts/Rows";
 import { Schedule } from "../parts/Schedule";
+import { Search, useTyped } from "../parts/Search";
 import { StatusDot } from "../parts/StatusDot";
 import { Rate, Strip, Took } from "../parts/Strip";
+import { useReading, useSettled } from "../parts/use";
 import { When } from "../parts/When";
 import { Lazy } from "../plans/Lazy";
-import { ask, query, to } from "../route";
-import { status, t } from "../text";
+import { EXECUTORS } from "../plans/words";
+import { go, query, to } from "../route";
+import { number, status, t } from "../text";
 import { ADD, Choice, Hint } from "./MapPage";
 import { ListState } from "./RunsPage";
+
+const PAUSE = 1000;
+/** A list that was read on is not taken back to its beginning. */
+const SHORT = 100;
+const STATUSES = ["running", "paused", "pending", "dead"];
+
+function wantedOf(address: URLSearchParams) {
+  const get = (name: string) => address.get(name) ?? "";
+  return { namespace: get("namespace"), text: get("q"), status: get("status"), executor: get("executor"), label: get("label") };
+}
+type Wanted = ReturnType<typeof wantedOf>;
+
+/** As the server is asked; who is paused is shown as that, whatever else it is. */
+function asked({ namespace, text, status, executor, label }: Wanted) {
+  const state = status === "paused" ? { paused: "true" } : status ? { status, paused: "false" } : {};
+  return { namespace, text: text.trim(), executor, labels: label.split(/[\s,]+/).filter(Boolean), ...state };
+}
 
 export function PlansPage() {
   return query.value.get("new") ? <Lazy /> : <PlanTable />;
 }
 
 function PlanTable() {
-  const get = (name: string) => query.value.get(name) ?? "";
-  const wanted = { namespace: get("namespace"), name: get("name"), status: get("status") };
-  const list = useList<Plan>("plans", wanted);
+  const wanted = wantedOf(query.value);
+  const list = useList<Plan>("plans", asked(wanted));
+  const changes = useSettled(store.schedules.value, PAUSE);
+  const newer = useNewer(changes, list);
+  const filtered = Object.values(wanted).some(Boolean);
   useEffect(() => store.lookAt(list.items.map((plan) => planKey(plan.namespace ?? "", plan.id ?? ""))), [list.items]);
   const version = store.version.value;
   return (
@@ -36,17 +59,31 @@ function PlanTable() {
         </a>
       </div>
       <form class="filters" role="search" aria-label={t("filter.label")} onSubmit={(event) => event.preventDefault()}>
-        <input
-          type="search"
-          aria-label={t("plans.search")}
-          placeholder={t("plans.search")}
-          value={wanted.name}
-          onInput={(event) => ask({ name: event.currentTarget.value })}
-        />
-        <Choice name="status" label={t("filter.status")} value={wanted.status} words={["running", "pending", "dead"]} say={planStatus} />
+        <Search name="q" label={t("plans.search")} value={wanted.text} live />
+        <Choice name="status" label={t("filter.status")} value={wanted.status} words={STATUSES} say={planStatus} />
+        <Choice name="executor" label={t("filter.executor")} value={wanted.executor} words={executors()} />
         <Choice name="namespace" label={t("filter.namespace")} value={wanted.namespace} words={[...store.spaces.keys()].sort()} />
+        <label class="choice">
+          {t("plans.label")}
+          <input class="plan" translate={false} placeholder="team=night" {...useTyped("label", wanted.label)} />
+        </label>
+        {filtered && (
+          <button type="button" onClick={() => go(to.plans())}>
+            {t("filter.clear")}
+          </button>
+        )}
       </form>
-      <ListState list={list} none={<Hint text={`${t("plans.none")} ${t("plans.none.next")}`} command={ADD} />} />
+      <p class="line">
+        <Total wanted={wanted} changes={changes} />
+        <span role="status">
+          {newer && (
+            <button type="button" class="chip" onClick={list.again}>
+              {t("plans.newer")}
+            </button>
+          )}
+        </span>
+      </p>
+      <ListState list={list} none={filtered ? <Hint text={`${t("plans.none")} ${t("plans.none.next")}`} /> : <Hint text={t("map.empty.plans")} command={ADD} />} />
       {list.items.length > 0 && (
         <Rows
           items={list.items}
@@ -68,6 +105,34 @@ function PlanTable() {
         />
       )}
     </section>
+  );
+}
+
+function executors(): readonly string[] {
+  return [...new Set([...EXECUTORS, ...[...store.nodes.values()].flatMap((node) => node.executors ?? [])])].sort();
+}
+
+/** Whether plans have come, gone or been changed since the list was read; a short list is read again by itself. */
+function useNewer(changes: number, list: List<Plan>): boolean {
+  const [read, setRead] = useState(changes);
+  const newer = !list.loading && read !== changes;
+  const short = list.items.length <= SHORT;
+  useEffect(() => {
+    if (newer && short) list.again();
+  }, [newer, short]);
+  useEffect(() => setRead(changes), [list.reads]);
+  return newer && !short;
+}
+
+/** How many there are in all. */
+function Total({ wanted, changes }: { wanted: Wanted; changes: number }) {
+  const query = { ...asked(wanted), pageNumber: 1, pageSize: 1 };
+  const { value } = useReading((signal) => get<PlanList>("plans", query, signal), [JSON.stringify(query), changes]);
+  const count = value?.totalElements ?? 0;
+  return (
+    <output class="found" data-total={value ? count : ""}>
+      {value && t("plans.total", { n: number(count) })}
+    </output>
   );
 }
 

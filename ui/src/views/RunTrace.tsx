@@ -1,23 +1,26 @@
 /** How a run was placed: each time it was looked at and why, the node it was given, and how each attempt ended. */
 import { get } from "../api/client";
 import type { Allocation, Evaluation, Job } from "../api/types";
-import { store } from "../live";
+import { nodeName } from "../live/names";
 import { StatusDot } from "../parts/StatusDot";
-import { useReading } from "../parts/use";
+import { type Reading, useReading } from "../parts/use";
 import { When } from "../parts/When";
+import { to } from "../route";
 import { status, t } from "../text";
 import { isKey } from "../text/words";
 import { between, span } from "../time";
 
-interface Trace {
+export interface Trace {
   readonly evaluations: readonly Evaluation[];
   readonly attempts: readonly Allocation[];
 }
 
 /** `changes` grows whenever the run has changed. */
-export function RunTrace({ job, changes }: { job: Job; changes: number }) {
-  const id = job.id ?? "";
-  const { value, error } = useReading((signal) => read(id, signal), [id, changes]);
+export function useTrace(id: string, changes: number): Reading<Trace> {
+  return useReading((signal) => read(id, signal), [id, changes]);
+}
+
+export function RunTrace({ job, value, error }: { job: Job } & Reading<Trace>) {
   if (error) return <p class="fault">{error.message}</p>;
   if (!value || value.evaluations.length === 0) return null;
   return (
@@ -88,7 +91,7 @@ function Attempt({ attempt, zone }: { attempt: Allocation; zone: string | undefi
         {attempt.exit_code !== undefined && ` · ${t("run.exit")} ${attempt.exit_code}`}
       </dd>
       <dt>{t("run.node")}</dt>
-      <dd>{store.nodes.get(node)?.name ?? node}</dd>
+      <dd>{node && <a href={to.node(node)}>{nodeName(node)}</a>}</dd>
       <dt>{t("trace.placed")}</dt>
       <dd>
         <When time={attempt.create_time} zone={zone} />

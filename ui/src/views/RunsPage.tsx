@@ -4,9 +4,11 @@ import { useEffect, useState } from "preact/hooks";
 import { get } from "../api/client";
 import type { Job, JobList } from "../api/types";
 import { store } from "../live";
-import type { Run } from "../live/store";
-import { useList } from "../parts/list";
+import { nodeName } from "../live/names";
+import { FAILED, type Run } from "../live/store";
+import { type List, useList } from "../parts/list";
 import { Rows } from "../parts/Rows";
+import { Search } from "../parts/Search";
 import { StatusDot } from "../parts/StatusDot";
 import { useReading } from "../parts/use";
 import { When } from "../parts/When";
@@ -14,16 +16,16 @@ import { ask, go, query, to } from "../route";
 import { viewerZone } from "../settings";
 import { number, status, t, term } from "../text";
 import { between, localTime, span } from "../time";
-import { Choice, Hint } from "./MapPage";
+import { Choice, Hint, TRIGGERS } from "./MapPage";
 import "../styles/runs.css";
 
-const STATUSES = ["pending", "running", "complete", "failed", "cancelled", "expired", "skipped", "unknown"];
+const BAD = [...FAILED].join(",");
+const STATUSES = ["pending", "running", "complete", "failed", "expired", BAD, "cancelled", "skipped", "unknown"];
 
 const REASONS = [
   "exit_nonzero", "signaled", "timeout", "http_status", "request_failed", "rejected", "bad_parameters", "executor_missing", "executor_error",
   "node_lost", "node_drained", "poison", "no_slot", "overlap", "delivery_limit", "cancelled", "reported", "no_node", "retry_wait", "catch_up_rate",
 ];
-const TRIGGERS = ["schedule", "manual", "catch-up", "rerun"];
 
 /** What the address asks for, as the server is asked for it. */
 function wantedOf(address: URLSearchParams) {
@@ -46,20 +48,23 @@ export function RunsPage() {
   const wanted = wantedOf(query.value);
   const list = useList<Job>("jobs", wanted);
   const version = store.version.value;
-  const newer = useNewer(wanted, list.items[0]?.create_time ?? "", list.loading);
+  const newer = useNewer(wanted, list);
+  const filtered = Object.values(wanted).some(Boolean);
   return (
     <section class="list">
       <h1>{t("runs.title")}</h1>
-      <Filters wanted={wanted} />
+      <Filters wanted={wanted} filtered={filtered} />
       <p class="line">
-        <Total wanted={wanted} />
-        {newer > 0 && (
-          <button type="button" class="chip" onClick={list.again}>
-            {t("runs.newer", { n: number(newer) })}
-          </button>
-        )}
+        <Total wanted={wanted} reads={list.reads} />
+        <span role="status">
+          {newer > 0 && (
+            <button type="button" class="chip" onClick={list.again}>
+              {t("runs.newer", { n: number(newer) })}
+            </button>
+          )}
+        </span>
       </p>
-      <ListState list={list} none={<Hint text={`${t("runs.none")} ${t("runs.none.next")}`} />} />
+      <ListState list={list} none={<Hint text={filtered ? `${t("runs.none")} ${t("runs.none.next")}` : t("runs.empty")} />} />
       {list.items.length > 0 && (
         <Rows
           items={list.items}
@@ -75,24 +80,17 @@ export function RunsPage() {
   );
 }
 
-function Filters({ wanted }: { wanted: Wanted }) {
-  const filtered = Object.values(wanted).some(Boolean);
+function Filters({ wanted, filtered }: { wanted: Wanted; filtered: boolean }) {
   const nodes = [...store.nodes.keys()].sort();
   return (
     <form class="filters" role="search" aria-label={t("filter.label")} onSubmit={(event) => event.preventDefault()}>
-      <input
-        type="search"
-        aria-label={t("runs.search")}
-        placeholder={t("runs.search")}
-        value={wanted.text}
-        onChange={(event) => ask({ q: event.currentTarget.value.trim() })}
-      />
+      <Search name="q" label={t("runs.search")} value={wanted.text} />
       {wanted.plan_id && (
         <button type="button" class="chip" onClick={() => ask({ plan: "" })}>
           {t("filter.plan")}: {wanted.plan_id} ×
         </button>
       )}
-      <Choice name="status" label={t("filter.status")} value={wanted.status} words={STATUSES} say={status} />
+      <Choice name="status" label={t("filter.status")} value={wanted.status} words={STATUSES} say={statuses} />
       <Choice name="reason" label={t("runs.reason")} value={wanted.reason} words={REASONS} say={term} />
       <Choice name="trigger" label={t("runs.trigger")} value={wanted.trigger} words={TRIGGERS} say={term} />
       <Choice name="node" label={t("runs.node")} value={wanted.node_id} words={nodes} say={nodeName} />
@@ -120,6 +118,10 @@ function Filters({ wanted }: { wanted: Wanted }) {
   );
 }
 
+function statuses(words: string): string {
+  return words.split(",").map(status).join(" / ");
+}
+
 const HOUR = 3_600_000;
 const LATELY = [
   ["runs.hour", HOUR],
@@ -136,17 +138,13 @@ function Time({ name, value }: { name: string; value: string }) {
 }
 
 /** How many there are in all; counted by the server, which knows it sooner or later than the list. */
-function Total({ wanted }: { wanted: Wanted }) {
-  const { value } = useReading((signal) => get<JobList>("jobs", { ...wanted, pageNumber: 1, pageSize: 1 }, signal), [JSON.stringify(wanted)]);
+function Total({ wanted, reads }: { wanted: Wanted; reads: number }) {
+  const { value } = useReading((signal) => get<JobList>("jobs", { ...wanted, pageNumber: 1, pageSize: 1 }, signal), [JSON.stringify(wanted), reads]);
   return (
     <output class="found" data-total={value?.totalElements ?? (value ? 0 : "")}>
       {value && t("runs.total", { n: number(value.totalElements ?? 0) })}
     </output>
   );
-}
-
-export function nodeName(id: string): string {
-  return store.nodes.get(id)?.name || id;
 }
 
 export function cells(told: Job) {
@@ -178,14 +176,15 @@ function newest(id: string): Partial<Job> {
   };
 }
 
-/** How many runs that the filter means have come since the list was read. */
-function useNewer(wanted: Wanted, first: string, loading: boolean): number {
-  const [from, setFrom] = useState("");
+/** How many runs that the filter means have come since the list was read: those newer than its first, of an empty list all. */
+function useNewer(wanted: Wanted, list: List<Job>): number {
+  const { loading, error, items } = list;
+  const [time, setTime] = useState<number>();
+  const first = items[0]?.create_time;
   useEffect(() => {
-    if (!loading) setFrom(first);
+    if (!loading) setTime(first ? Date.parse(first) : 0);
   }, [loading, first]);
-  if (loading || !from) return 0;
-  const time = Date.parse(from);
+  if (loading || error || time === undefined) return 0;
   const text = wanted.text.toLowerCase();
   const fits = (run: Run) =>
     Date.parse(run.created) > time &&
@@ -196,7 +195,8 @@ function useNewer(wanted: Wanted, first: string, loading: boolean): number {
     (!wanted.reason || run.reason === wanted.reason) &&
     (!wanted.trigger || run.trigger === wanted.trigger) &&
     (!text || run.plan.toLowerCase().includes(text) || run.name.toLowerCase().includes(text)) &&
-    (!wanted.status || run.status === wanted.status);
+    (!wanted.status || wanted.status.split(",").includes(run.status)) &&
+    (!wanted.start_time || Date.parse(run.created) > Date.parse(wanted.start_time));
   let count = 0;
   for (const run of store.runs.values()) if (fits(run)) count++;
   return count + store.ended.filter(fits).length;

@@ -35,11 +35,13 @@ export function Strip({ namespace }: { namespace: string }) {
   );
   const counting = value && !value.complete ? t("strip.counting", { n: number(value.counted ?? 0), total: number(value.plans ?? 0) }) : "";
   const marked = useMemo(() => new Set(herds), [herds]);
+  const most = useMemo(() => counts.reduce((largest, count) => Math.max(largest, count), 0), [counts]);
   return (
     <section class="upcoming" aria-labelledby="strip-title">
       <header class="line">
         <h2 id="strip-title">{t("strip.title")}</h2>
         {value?.complete && <span class="soft">{total(counts)}</span>}
+        {value?.complete && most > 0 && <span class="soft">{t("strip.most", { n: number(most) })}</span>}
         <span class="soft">{t("strip.clock", { zone: viewerZone, offset: inZone(new Date(begin).toISOString(), viewerZone).slice(20) })}</span>
         <span class={counting ? "partial" : "soft"} role="status">
           {counting}

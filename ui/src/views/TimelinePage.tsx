@@ -13,7 +13,7 @@ import { MOST, type Wanted } from "../timeline/merge";
 import { moved, type Span, spanOf, zoomed } from "../timeline/span";
 import { Choice, Hint } from "./MapPage";
 import { RunPanel } from "./RunPanel";
-import { nodeName } from "./RunsPage";
+import { nodeName } from "../live/names";
 import { TimelineCanvas } from "./TimelineCanvas";
 import "../styles/timeline.css";
 

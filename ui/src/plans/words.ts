@@ -1,0 +1,2 @@
+/** Words of plans that more than one page offers. */
+export const EXECUTORS = ["shell", "rest", "python", "noop"];
