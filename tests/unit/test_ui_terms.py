@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from jobpool.explain.finding import Code, Remedy, Verdict
+from jobpool.leader.attendance import AWAITED, BACK
+from jobpool.leader.heartbeats import SILENT
 from jobpool.model.reasons import LedgerReason, Reason
 from jobpool.model.statuses import Trigger
 
@@ -32,3 +34,10 @@ def test_each_code_has_a_chinese_text(name: str, words: Iterable[type[StrEnum]])
     assert [key for key, text in said.items() if not CHINESE.search(text)] == []
     if name != "TERMS":
         assert said.keys() == {str(word) for one in words for word in one if word}
+
+
+def test_what_is_said_of_a_node_has_a_chinese_text() -> None:
+    body = TERMS.partition("export const STATES:")[2].partition("\n};")[0]
+    said = dict(re.findall(r'^  "([^"]+)": "(.*)",$', body, re.MULTILINE))
+    assert {AWAITED, BACK, SILENT} <= said.keys()
+    assert [key for key, text in said.items() if not CHINESE.search(text)] == []

@@ -1,6 +1,7 @@
 /** Texts in the viewer's language; whatever uses them is drawn anew when that changes. */
 import { language } from "../settings";
 import type { Key } from "./en";
+import { STATES } from "./terms.zh";
 import { term as termIn } from "./why";
 import { DICTIONARIES, isKey, say } from "./words";
 
@@ -17,6 +18,11 @@ export function status(word: string): string {
 /** A reason, trigger or verdict of the server: its code, in Chinese a word for it. */
 export function term(word: string | undefined): string {
   return word ? termIn(word, language.value) : "";
+}
+
+/** What the server says of a node's state; in Chinese where that is known. */
+export function stated(text: string | undefined): string {
+  return (language.value === "zh" && text !== undefined && STATES[text]) || (text ?? "");
 }
 
 export function number(value: number): string {

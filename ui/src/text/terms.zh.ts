@@ -120,3 +120,14 @@ export const TERMS: Readonly<Record<string, string>> = {
   unknown: "未知",
   ended: "已结束",
 };
+
+/** What the server says of a node's state, whole. */
+export const STATES: Readonly<Record<string, string>> = {
+  "no heartbeat received": "没有收到心跳",
+  "waiting for its agent to come back": "正在等待其代理回来",
+  "its stream broke; waiting for it to come back": "其连接已断开，正在等待恢复",
+  "its agent drained and left": "其代理已排空并离开",
+  "node is ready": "节点就绪",
+  "syncing": "正在同步",
+  "draining": "正在排空",
+};

@@ -29,7 +29,7 @@ export function merged(told: Told, streamed: readonly Iterable<Run>[], wanted: W
   for (const runs of streamed)
     for (const run of runs) {
       const bar = barOfRun(run);
-      if (found.has(run.id) || (bar.created >= since && fits(run))) found.set(run.id, bar);
+      if (bar.created >= since && (found.has(run.id) || fits(run))) found.set(run.id, bar); // the first holds for few where there are many
     }
   const meant = (bar: Bar) =>
     within(bar, span) && (!wanted.status || wanted.status === bar.status) && (!wanted.node_id || wanted.node_id === bar.node) && (wanted.by === "plan" || bar.node !== "");

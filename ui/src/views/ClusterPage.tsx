@@ -8,7 +8,7 @@ import { at, type Known, NOTHING, told, watchCluster } from "../live/cluster";
 import { Chart } from "../parts/Chart";
 import { When } from "../parts/When";
 import { viewerZone } from "../settings";
-import { bytes, number, percent, t } from "../text";
+import { bytes, number, percent, stated, t } from "../text";
 import { isKey } from "../text/words";
 import { span } from "../time";
 
@@ -119,7 +119,8 @@ function Server({ told: { server, status, error }, now }: { told: ClusterServer;
       <td>{status ? number(status.agents ?? 0) : ""}</td>
       <td>{status && room(Number(status.db_size_in_use ?? 0), Number(status.db_size ?? 0), Number(status.db_quota ?? 0))}</td>
       <td class={status && !status.errors?.length ? "" : "fault"}>
-        {status ? status.errors?.join("; ") || t("cluster.well") : `${t("cluster.away")}: ${error ?? ""}`}
+        {status ? status.errors?.join("; ") || t("cluster.well") : t("cluster.away")}
+        {!status && error && <small lang="en">{error}</small>}
       </td>
     </tr>
   );
@@ -224,5 +225,5 @@ function said(event: ClusterEvent): string {
   const more = (event.count ?? 1) > 1 ? ` ${t("event.more", { n: (event.count ?? 1) - 1 })}` : "";
   const subject = (event.subject ?? "") + more;
   const words = isKey(key) ? t(key, { subject }) : `${event.kind} ${subject}`;
-  return event.text ? `${words}: ${event.text}` : words;
+  return event.text ? `${words}: ${stated(event.text)}` : words;
 }
