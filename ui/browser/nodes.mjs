@@ -48,6 +48,16 @@ await walk(async (here) => {
   await here.theme("light");
   await here.width(1280);
   await here.picture("nodes-draining");
+  const found = (count) => page.locator(`[data-found="${count}"]`).waitFor();
+  await page.getByRole("searchbox").fill("NOOP");
+  await page.locator("label.choice select").selectOption("held");
+  await page.reload();
+  await found(1);
+  await page.getByRole("searchbox").fill("nowhere");
+  await found(0);
+  await page.getByText("No node matches").waitFor();
+  await page.getByRole("button", { name: "Clear" }).click();
+  await found(1);
   await page.locator(".nodes tbody a").first().click();
   const cancel = async (answer) => {
     await page.getByRole("button", { name: "Cancel the drain" }).click();

@@ -9,11 +9,11 @@ import type { Run } from "../live/store";
 import { Rows } from "../parts/Rows";
 import { StatusDot } from "../parts/StatusDot";
 import { When } from "../parts/When";
-import { path, to, view } from "../route";
+import { ask, path, query, to, view } from "../route";
 import { viewerZone } from "../settings";
-import { bytes, number, percent, status, t } from "../text";
+import { bytes, number, percent, stated, status, t } from "../text";
 import type { Key } from "../text/en";
-import { Hint } from "./MapPage";
+import { Choice, Hint } from "./MapPage";
 import { NodeSwitches } from "./NodeSwitches";
 
 const DOTS: Readonly<Record<string, string>> = { ready: "complete", down: "failed", disconnected: "unknown", initializing: "pending" };
@@ -42,7 +42,8 @@ export function NodesPage() {
 function NodeList() {
   const version = store.version.value;
   const sight = useSight(ALL);
-  const nodes = [...store.nodes.values()].sort((one, other) => byName.compare(nameOf(one), nameOf(other)));
+  const all = [...store.nodes.values()].sort((one, other) => byName.compare(nameOf(one), nameOf(other)));
+  const nodes = all.filter(fitter(query.value));
   const held = liveByNode();
   const told = TOLD.filter((one) => nodes.some(one.said));
   const kinds = KINDS.filter((kind) => nodes.some((node) => inUse(sight.nodes.get(node.ID ?? "")?.resources, kind)));
@@ -50,7 +51,9 @@ function NodeList() {
     <section class="list nodes">
       <h1>{t("nav.nodes")}</h1>
       <Unheard why={sight.broken} />
-      {store.whole.value && nodes.length === 0 && <Hint text={t("map.empty.agents")} command={AGENT} />}
+      {all.length > 0 && <Filters all={all} found={nodes.length} />}
+      {store.whole.value && all.length === 0 && <Hint text={t("map.empty.agents")} command={AGENT} />}
+      {all.length > 0 && nodes.length === 0 && <Hint text={t("nodes.none")} />}
       {nodes.length > 0 && (
         <Rows
           items={nodes}
@@ -62,6 +65,48 @@ function NodeList() {
         />
       )}
     </section>
+  );
+}
+
+/** Of a node: how it is, or that it takes no new work though it could. */
+const STATES = ["ready", "initializing", "disconnected", "down", "held"];
+
+function stateOf(node: Node): readonly string[] {
+  const held = node.status !== "down" && (node.drain !== undefined || Boolean(node.drain_status) || node.eligibility === "ineligible");
+  return [node.status ?? "", ...(held ? ["held"] : [])];
+}
+
+function sayState(word: string): string {
+  return word === "held" ? t("nodes.held") : status(word);
+}
+
+/** Whether the address asks for a node: a part of its name, id, executors or attributes, and how it is. */
+function fitter(address: URLSearchParams): (node: Node) => boolean {
+  const text = (address.get("q") ?? "").toLowerCase();
+  const wanted = address.get("status") ?? "";
+  const texts = (node: Node) => [node.name, node.ID, node.server, node.version, ...(node.executors ?? []), ...Object.entries(node.attributes ?? {}).map((pair) => pair.join("="))];
+  return (node) => (!wanted || stateOf(node).includes(wanted)) && (!text || texts(node).some((one) => one?.toLowerCase().includes(text)));
+}
+
+/** What is looked for, and how many there are of each kind. */
+function Filters({ all, found }: { all: readonly Node[]; found: number }) {
+  const counts = new Map<string, number>();
+  for (const node of all) for (const word of stateOf(node)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  const text = query.value.get("q") ?? "";
+  const wanted = query.value.get("status") ?? "";
+  return (
+    <form class="filters" role="search" aria-label={t("filter.label")} onSubmit={(event) => event.preventDefault()}>
+      <input type="search" aria-label={t("nodes.search")} placeholder={t("nodes.search")} value={text} onInput={(event) => ask({ q: event.currentTarget.value })} />
+      <Choice name="status" label={t("filter.status")} value={wanted} words={STATES.filter((word) => counts.has(word))} say={(word) => `${sayState(word)}: ${number(counts.get(word) ?? 0)}`} />
+      <output class="found" data-found={found}>
+        {t("nodes.found", { n: number(found), total: number(all.length) })}
+      </output>
+      {(text || wanted) && (
+        <button type="button" onClick={() => ask({ q: "", status: "" })}>
+          {t("filter.clear")}
+        </button>
+      )}
+    </form>
   );
 }
 
@@ -97,7 +142,7 @@ function cells(node: Node, running: number, kinds: readonly Kind[], told: readon
 
 function State({ node }: { node: Node }) {
   return (
-    <span title={node.status_description}>
+    <span title={stated(node.status_description)}>
       <StatusDot status={DOTS[node.status ?? ""] ?? "other"} /> {status(node.status ?? "")}
     </span>
   );
@@ -176,7 +221,7 @@ function NodePage({ id }: { id: string }) {
       <p class="line">
         <State node={node} /> <Load node={node} running={runs.length} /> <b role="status"><Work node={node} running={runs.length} /></b>
       </p>
-      {node.status !== "ready" && node.status_description && <p class="soft">{node.status_description}</p>}
+      {node.status !== "ready" && node.status_description && <p class="soft">{stated(node.status_description)}</p>}
       {node.eligibility_description && <p class="soft">{node.eligibility_description}</p>}
       <NodeSwitches node={node} name={nameOf(node)} running={runs.length} />
       <Unheard why={sight.broken} />
