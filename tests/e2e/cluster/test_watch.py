@@ -11,6 +11,7 @@ from jobpool.client.watch import Change
 from jobpool.testing.etcd import NO_ETCD, etcd_binary
 from jobpool.wire import jobpool_pb2 as pb
 from tests.e2e.cluster.cluster import Cluster
+from tests.e2e.oracle.client import Api
 
 pytestmark = [
     pytest.mark.skipif(etcd_binary() is None, reason=NO_ETCD),
@@ -19,6 +20,8 @@ pytestmark = [
 
 RUNS = 10
 """Before each kill, while a server is down, and after."""
+BUSY = 20
+"""Plans that are due every second."""
 LINES = 60
 LAST = "last"
 
@@ -75,6 +78,35 @@ async def test_a_watch_outlives_the_servers_it_was_asked_of(cluster: Cluster) ->
         assert moved.result() == whole.result()
         assert [at for _, _, _, at in moved.result()] == list(dict.fromkeys(at for _, _, _, at in moved.result()))
         assert {item for _, kind, item, _ in moved.result() if kind == "job"} == set(ids)
+
+
+async def test_a_watch_under_load_misses_nothing_when_the_leader_dies(cluster: Cluster) -> None:
+    await cluster.start()
+    leader = await cluster.leader()
+    first, last = (server for server in cluster.servers if server is not leader)
+    urls = [leader.url, first.url, last.url]
+    async with Client([last.url], timeout=60_000) as client, Api(last.url, timeout=60) as api:
+        added = await client.plan_add(plan("idle"))
+        after, seen, ignored = str(added.header.revision), asyncio.Queue[str](), asyncio.Queue[str]()
+        async with asyncio.TaskGroup() as group:
+            watches = [
+                group.create_task(watched(asked, after, queue))
+                for asked, queue in ((urls, seen), (urls[1:], ignored), (urls[2:], ignored))
+            ]
+            for number in range(BUSY):
+                periodic = pb.PeriodicConfig(enabled=True, spec="@every 1s", time_zone="UTC")
+                await client.plan_add(plan(f"busy-{number}", periodic=periodic))
+            before = {await seen.get() for _ in range(2 * BUSY)}
+            leader.kill()
+            during = {await seen.get() for _ in range(2 * BUSY)}
+            await cluster.stand()
+            listed = {job["id"] for job in await api.everything("jobs", status="complete")}
+            await client.plan_add(plan(LAST))
+    told = watches[0].result()
+    assert told == watches[1].result() == watches[2].result()
+    assert len({at for _, _, _, at in told}) == len(told)
+    assert before.isdisjoint(during), "an end was told twice"
+    assert listed <= {item for _, kind, item, _ in told if kind == "job"}
 
 
 async def test_output_is_followed_and_the_end_waited_for_over_a_killed_server(cluster: Cluster) -> None:
