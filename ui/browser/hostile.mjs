@@ -125,10 +125,11 @@ await walk(async (here) => {
   await page.goto(`${here.url}/ui/runs`);
   await here.phase("live");
   await here.policy();
-  await page.route(/schedule\/plans\?/, (route) => route.fulfill({ json: { data: [null] } }), { times: 1 });
+  await page.route(/schedule\/plans\?/, (route) => route.fulfill({ json: { data: [null] } }));
   await page.locator("nav a[href='/ui/plans']").click();
   const broken = page.getByRole("alert").filter({ hasText: "无法显示此页面" });
   await broken.waitFor();
+  await page.unroute(/schedule\/plans\?/);
   await broken.getByRole("button").click();
   await page.getByRole("link", { name: "stuck", exact: true }).waitFor();
   await broken.waitFor({ state: "detached" });
