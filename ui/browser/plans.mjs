@@ -121,6 +121,16 @@ await walk(async (here) => {
     const total = (count) => page.locator(`[data-total="${count}"]`).waitFor();
     const row = (name) => page.locator("tbody").getByRole("link", { name, exact: true }).waitFor();
     await total(3);
+    const first = () => page.locator("tbody tr").first().locator("a").first();
+    await page.getByRole("button", { name: "Name" }).press("Enter");
+    await page.getByRole("columnheader", { name: "Name" }).and(page.locator("[aria-sort=ascending]")).waitFor();
+    await first().and(page.getByText("a-plan-with-a-name")).waitFor();
+    await page.getByRole("button", { name: "Next run" }).press("Enter");
+    await page.locator("th[aria-sort=ascending]", { hasText: "Next run" }).waitFor();
+    const times = await page.locator("[data-head='Next run'] time").evaluateAll((all) => all.map((time) => time.dateTime));
+    assert.deepEqual([times.length, ...times], [3, ...times.toSorted()]);
+    await page.getByRole("button", { name: "Next run" }).press("Enter");
+    await page.locator("th[aria-sort=ascending]").waitFor({ state: "detached" });
     await page.getByRole("searchbox").pressSequentially("STEA");
     await total(1);
     await row("steady");

@@ -1,19 +1,22 @@
-"""Which plans a list shows: filters, then a page by number or by key, newest first."""
+"""Which plans a list shows: filters, then a page by number or by key, in the order that is asked for."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from heapq import nlargest
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from functools import partial
+from heapq import nlargest, nsmallest
 from itertools import chain
 
 from msgspec import Struct
 
 from jobpool.api.checks import MAX_PAGE, check_enum, check_filter, check_page
 from jobpool.api.context import Context
-from jobpool.api.keyset import Seek, check_seek
+from jobpool.api.keyset import Key, Seek, check_seek
 from jobpool.history.queries import holds_text
 from jobpool.model.errors import InvalidArgument
 from jobpool.model.plan import Plan
 from jobpool.model.statuses import PlanStatus
+from jobpool.replica.state import State
 from jobpool.store.commands.plan_rules import check_label
 from jobpool.wire import jobpool_pb2 as pb
 from jobpool.wire.messages import plan_message
@@ -25,7 +28,33 @@ _BETWEEN_BREATHS = 4_000
 _MOST_AT_ONCE = MAX_PAGE + 1
 """A later page by number needs all that is before it, sorted at the end."""
 
+_NEVER = 2**62
+"""The time of a next tick that will not come."""
+
 Check = Callable[[Plan], bool]
+
+
+class Order(StrEnum):
+    """What comes first: what was added last, the first id, or what fires next."""
+
+    CREATED = "created"
+    ID = "id"
+    NEXT = "next"
+
+
+class _Sorting(Struct, frozen=True):
+    """How an order sorts. `kinds` are the types within its key."""
+
+    key: Callable[[State, Plan], Key]
+    kinds: tuple[type, ...]
+    descending: bool = False
+
+    def first(self, plans: Iterable[Plan], most: int, state: State) -> list[Plan]:
+        pick = nlargest if self.descending else nsmallest
+        return pick(most, plans, key=partial(self.key, state))
+
+    def sorted(self, plans: Iterable[Plan], state: State) -> list[Plan]:
+        return sorted(plans, key=partial(self.key, state), reverse=self.descending)
 
 
 class _Found(Struct, frozen=True):
@@ -37,25 +66,28 @@ class _Found(Struct, frozen=True):
 
 async def list_plans(context: Context, request: pb.SchedulePlanListRequest) -> pb.SchedulePlanListResponse:
     """Raises InvalidArgument."""
-    seek = check_seek(request, int, str, str)
+    order = check_enum("order", request.order or Order.CREATED, Order)
+    sorting = _SORTINGS[order]
+    seek = check_seek(request, *sorting.kinds)
     page = check_page(request.pageNumber, request.pageSize)
     checks = _checks(request)
     response = pb.SchedulePlanListResponse(header=context.header())  # as of now: who watches from it on misses nothing
     if seek is not None:
-        found = await _search(context, [*checks, *_behind(seek)], seek.limit + 1)
-        shown, token = seek.take(found.first, _key, descending=True)
+        found = await _search(context, sorting, [*checks, *_behind(seek, sorting, context.state)], seek.limit + 1)
+        shown, token = seek.take(found.first, partial(sorting.key, context.state), descending=sorting.descending)
         setattr(response, "continue", token)
     else:
-        found = await _search(context, checks, page.offset + page.limit)
+        found = await _search(context, sorting, checks, page.offset + page.limit)
         shown = list(found.first[page.offset :])
         response.totalElements, response.totalPages = found.total, page.pages(found.total)
     response.data.extend(plan_message(plan, context.state.cursor(*plan.key)) for plan in shown)
     return response
 
 
-async def _search(context: Context, checks: Sequence[Check], most: int) -> _Found:
-    """The newest `most` of the plans that are there now and pass every check."""
-    plans = list(context.state.plans.values())
+async def _search(context: Context, sorting: _Sorting, checks: Sequence[Check], most: int) -> _Found:
+    """The first `most` of the plans that are there now and pass every check."""
+    state = context.state
+    plans = list(state.plans.values())
     first: list[Plan] = []
     total = 0
     for start in range(0, len(plans), _BETWEEN_BREATHS):
@@ -65,17 +97,38 @@ async def _search(context: Context, checks: Sequence[Check], most: int) -> _Foun
         for check in checks:
             piece = [plan for plan in piece if check(plan)]
         total += len(piece)
-        first = nlargest(most, chain(first, piece), key=_key) if most <= _MOST_AT_ONCE else first + piece
-    return _Found(sorted(first, key=_key, reverse=True)[:most], total)
+        first = sorting.first(chain(first, piece), most, state) if most <= _MOST_AT_ONCE else first + piece
+    return _Found(sorting.sorted(first, state)[:most], total)
 
 
-def _key(plan: Plan) -> tuple[int, str, str]:
+def _created(_: State, plan: Plan) -> Key:
     return (plan.created_at, plan.id, plan.namespace)
 
 
-def _behind(seek: Seek) -> Sequence[Check]:
-    after = seek.after
-    return () if after is None else (lambda plan: _key(plan) < after,)
+def _by_id(_: State, plan: Plan) -> Key:
+    return (plan.id, plan.namespace)
+
+
+def _next(state: State, plan: Plan) -> Key:
+    cursor = state.cursor(*plan.key) if plan.fires else None
+    due = cursor.next_due if cursor is not None else None
+    return (_NEVER if due is None else due, plan.id, plan.namespace)
+
+
+_SORTINGS: Mapping[Order, _Sorting] = {
+    Order.CREATED: _Sorting(_created, (int, str, str), descending=True),
+    Order.ID: _Sorting(_by_id, (str, str)),
+    Order.NEXT: _Sorting(_next, (int, str, str)),
+}
+
+
+def _behind(seek: Seek, sorting: _Sorting, state: State) -> Sequence[Check]:
+    after, key = seek.after, sorting.key
+    if after is None:
+        return ()
+    if sorting.descending:
+        return (lambda plan: key(state, plan) < after,)
+    return (lambda plan: key(state, plan) > after,)
 
 
 def _checks(request: pb.SchedulePlanListRequest) -> Sequence[Check]:

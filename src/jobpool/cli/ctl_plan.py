@@ -67,6 +67,7 @@ def add(
 @click.option("--id", help="Only with this id.")
 @click.option("--executor", help="Only of this executor.")
 @click.option("--paused/--not-paused", default=None, help="Only those that are paused, or that are not.")
+@click.option("--order", help="created (the newest first), id, or next (what fires next first).")
 @click.option("--label", "labels", multiple=True, metavar="NAME[=VALUE]", help="Only with this label (repeatable).")
 @click.option("--owner", help="Only of this owner.")
 @paged

@@ -540,7 +540,7 @@ class SchedulePlanAddResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., data: _Optional[_Union[Plan, _Mapping]] = ...) -> None: ...
 
 class SchedulePlanListRequest(_message.Message):
-    __slots__ = ("name", "namespace", "status", "description", "pageNumber", "pageSize", "id", "synchronous", "limit", "labels", "owner", "text", "executor", "paused")
+    __slots__ = ("name", "namespace", "status", "description", "pageNumber", "pageSize", "id", "synchronous", "limit", "labels", "owner", "text", "executor", "paused", "order")
     NAME_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -556,6 +556,7 @@ class SchedulePlanListRequest(_message.Message):
     TEXT_FIELD_NUMBER: _ClassVar[int]
     EXECUTOR_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
     name: str
     namespace: str
     status: str
@@ -570,7 +571,8 @@ class SchedulePlanListRequest(_message.Message):
     text: str
     executor: str
     paused: bool
-    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[str] = ..., status: _Optional[str] = ..., description: _Optional[str] = ..., pageNumber: _Optional[int] = ..., pageSize: _Optional[int] = ..., id: _Optional[str] = ..., synchronous: _Optional[int] = ..., limit: _Optional[int] = ..., labels: _Optional[_Iterable[str]] = ..., owner: _Optional[str] = ..., text: _Optional[str] = ..., executor: _Optional[str] = ..., paused: bool = ..., **kwargs: object) -> None: ...
+    order: str
+    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[str] = ..., status: _Optional[str] = ..., description: _Optional[str] = ..., pageNumber: _Optional[int] = ..., pageSize: _Optional[int] = ..., id: _Optional[str] = ..., synchronous: _Optional[int] = ..., limit: _Optional[int] = ..., labels: _Optional[_Iterable[str]] = ..., owner: _Optional[str] = ..., text: _Optional[str] = ..., executor: _Optional[str] = ..., paused: bool = ..., order: _Optional[str] = ..., **kwargs: object) -> None: ...
 
 class SchedulePlanListResponse(_message.Message):
     __slots__ = ("header", "data", "totalElements", "totalPages")

@@ -381,6 +381,7 @@ async def test_pages_count_from_one_and_end(world: World) -> None:
         ({"name": "n" * 513}, "name"),
         ({"text": "n" * 513}, "text"),
         ({"executor": "n" * 513}, "executor"),
+        ({"order": "name"}, "order"),
     ],
 )
 async def test_a_bad_list_of_plans_is_refused_by_field(world: World, fields: dict[str, Any], field: str) -> None:
@@ -394,6 +395,25 @@ async def test_paused_plans_are_told_apart(world: World) -> None:
     for paused, found in ((True, ["p4"]), (False, ["p1"])):
         request = pb.SchedulePlanListRequest(namespace="def", paused=paused)
         assert ids((await world.ask("PlanList", request)).data) == found
+
+
+@pytest.mark.parametrize(
+    ("order", "found"), [("created", "late none soon"), ("id", "late none soon"), ("next", "soon late none")]
+)
+async def test_a_list_has_an_order_that_it_is_read_on_in(world: World, order: str, found: str) -> None:
+    for plan_id, spec in (("soon", "54 8 * * *"), ("none", "* * * * *"), ("late", "52 8 * * *")):
+        status = "pending" if plan_id == "none" else "running"
+        await world.ask("PlanAdd", adding(id=plan_id, periodic=periodic(spec), status=status))
+        await world.clock.advance(SECOND)
+    shown: list[str] = []
+    token = ""
+    while not shown or token:
+        request = pb.SchedulePlanListRequest(order=order, limit=1)
+        setattr(request, "continue", token)
+        answer = await world.ask("PlanList", request)
+        shown, token = shown + ids(answer.data), getattr(answer, "continue")
+    assert shown == found.split()
+    assert ids((await world.ask("PlanList", pb.SchedulePlanListRequest(order=order))).data) == shown
 
 
 async def test_a_list_longer_than_one_look_is_whole_and_in_order(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

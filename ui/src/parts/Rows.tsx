@@ -15,9 +15,18 @@ interface Props<Item> {
   version?: number;
   /** The end of what is there has come into sight. */
   more?: () => void;
+  /** Heads by which the list can be sorted; a press of one chooses it, of the chosen one none. */
+  orders?: Orders;
 }
 
-export function Rows<Item>({ items, label, heads, row, keyOf, more }: Props<Item>) {
+export interface Orders {
+  /** The word of the order that each head means. */
+  readonly words: Readonly<Record<string, string>>;
+  readonly chosen: string;
+  readonly choose: (word: string) => void;
+}
+
+export function Rows<Item>({ items, label, heads, row, keyOf, more, orders }: Props<Item>) {
   const box = useRef<HTMLDivElement>(null);
   const [place, setPlace] = useState({ top: 0, height: 600 });
   const look = () => {
@@ -35,9 +44,7 @@ export function Rows<Item>({ items, label, heads, row, keyOf, more }: Props<Item
         <thead>
           <tr>
             {heads.map((head) => (
-              <th key={head} scope="col">
-                {head}
-              </th>
+              <Head key={head} head={head} orders={orders} />
             ))}
           </tr>
         </thead>
@@ -56,6 +63,19 @@ export function Rows<Item>({ items, label, heads, row, keyOf, more }: Props<Item
         </tbody>
       </table>
     </div>
+  );
+}
+
+function Head({ head, orders }: { head: string; orders: Orders | undefined }) {
+  const word = orders?.words[head];
+  if (!orders || !word) return <th scope="col">{head}</th>;
+  const chosen = orders.chosen === word;
+  return (
+    <th scope="col" aria-sort={chosen ? "ascending" : "none"}>
+      <button type="button" class="order" onClick={() => orders.choose(chosen ? "" : word)}>
+        {head} <span aria-hidden="true">{chosen ? "▲" : "△"}</span>
+      </button>
+    </th>
   );
 }
 

@@ -64,7 +64,7 @@ export function PlanPage({ namespace, id }: Name) {
             <a href={to.map({ plan: id, namespace })}>{t("plan.map")}</a>
           </p>
           <div class="sides">
-            {found.periodic?.spec && <Fires path={path} namespace={namespace} changes={changes} zone={found.periodic.time_zone ?? ""} />}
+            {found.periodic?.spec && <Fires path={path} namespace={namespace} changes={changes} plan={found} />}
             <Why path={path} namespace={namespace} changes={changes} />
           </div>
           <TickLedger plan={live} path={path} namespace={namespace} />
@@ -134,13 +134,14 @@ interface PartProps {
   changes: number;
 }
 
-function Fires({ path, namespace, changes, zone }: PartProps & { zone: string }) {
+function Fires({ path, namespace, changes, plan }: PartProps & { plan: Plan }) {
   const { value, error } = useReading((signal) => get<Preview>(`${path}/preview`, { namespace, n: 8 }, signal), [path, changes]);
   return (
     <section>
       <h2>{t("plan.fires")}</h2>
       {error && <p class="soft">{error.message}</p>}
-      {value && <FireList fires={value} zone={zone} />}
+      {!plan.next_time && value?.data?.length && <p class="fault">{t("plan.fires.held")}</p>}
+      {value && <FireList fires={value} zone={plan.periodic?.time_zone ?? ""} />}
     </section>
   );
 }

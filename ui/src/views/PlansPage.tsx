@@ -1,6 +1,6 @@
 /** The plans: what fires when, and how it went last. */
 import "../styles/plans.css";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { get } from "../api/client";
 import type { Plan, PlanList } from "../api/types";
 import { store } from "../live";
@@ -16,7 +16,7 @@ import { useReading, useSettled } from "../parts/use";
 import { When } from "../parts/When";
 import { Lazy } from "../plans/Lazy";
 import { EXECUTORS } from "../plans/words";
-import { go, query, to } from "../route";
+import { ask, go, query, to } from "../route";
 import { number, status, t } from "../text";
 import { ADD, Choice, Hint } from "./MapPage";
 import { ListState } from "./RunsPage";
@@ -28,14 +28,14 @@ const STATUSES = ["running", "paused", "pending", "dead"];
 
 function wantedOf(address: URLSearchParams) {
   const get = (name: string) => address.get(name) ?? "";
-  return { namespace: get("namespace"), text: get("q"), status: get("status"), executor: get("executor"), label: get("label") };
+  return { namespace: get("namespace"), text: get("q"), status: get("status"), executor: get("executor"), label: get("label"), order: get("order") };
 }
 type Wanted = ReturnType<typeof wantedOf>;
 
 /** As the server is asked; who is paused is shown as that, whatever else it is. */
-function asked({ namespace, text, status, executor, label }: Wanted) {
+function asked({ namespace, text, status, executor, label, order }: Wanted) {
   const state = status === "paused" ? { paused: "true" } : status ? { status, paused: "false" } : {};
-  return { namespace, text: text.trim(), executor, labels: label.split(/[\s,]+/).filter(Boolean), ...state };
+  return { namespace, text: text.trim(), executor, order, labels: label.split(/[\s,]+/).filter(Boolean), ...state };
 }
 
 export function PlansPage() {
@@ -47,7 +47,8 @@ function PlanTable() {
   const list = useList<Plan>("plans", asked(wanted));
   const changes = useSettled(store.schedules.value, PAUSE);
   const newer = useNewer(changes, list);
-  const filtered = Object.values(wanted).some(Boolean);
+  const filtered = Object.entries(wanted).some(([name, value]) => value && name !== "order");
+  const items = useMemo(() => [...new Map(list.items.map((plan) => [keyOf(plan), plan])).values()], [list.items]); // one that has fired meanwhile may come again
   useEffect(() => store.lookAt(list.items.map((plan) => planKey(plan.namespace ?? "", plan.id ?? ""))), [list.items]);
   const version = store.version.value;
   return (
@@ -86,7 +87,8 @@ function PlanTable() {
       <ListState list={list} none={filtered ? <Hint text={`${t("plans.none")} ${t("plans.none.next")}`} /> : <Hint text={t("map.empty.plans")} command={ADD} />} />
       {list.items.length > 0 && (
         <Rows
-          items={list.items}
+          items={items}
+          orders={{ words: { [t("plans.name")]: "id", [t("plans.next")]: "next" }, chosen: wanted.order, choose: (order) => ask({ order }) }}
           label={t("plans.title")}
           heads={[
             t("plans.name"),
@@ -98,7 +100,7 @@ function PlanTable() {
             t("plans.rate"),
             t("plans.took"),
           ]}
-          keyOf={(plan) => planKey(plan.namespace ?? "", plan.id ?? "")}
+          keyOf={keyOf}
           row={cells}
           version={version}
           more={list.more}
@@ -106,6 +108,10 @@ function PlanTable() {
       )}
     </section>
   );
+}
+
+function keyOf(plan: Plan): string {
+  return planKey(plan.namespace ?? "", plan.id ?? "");
 }
 
 function executors(): readonly string[] {
