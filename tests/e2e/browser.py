@@ -12,7 +12,7 @@ from tests.e2e.oracle.processes import ServerProgram
 UI = Path(__file__).parents[2] / "ui"
 BROWSER = os.environ.get("JOBPOOL_TEST_BROWSER") or shutil.which("chromium") or ""
 NO_BROWSER = "THE PAGES ARE NOT TESTED IN A BROWSER: see scripts/browser"
-LONGEST = 120
+LONGEST = 240
 """Seconds of one walk, on a machine that has much else to do; alone most take some 20."""
 
 Orders = Mapping[str, Callable[[], object]]

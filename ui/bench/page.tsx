@@ -4,6 +4,7 @@ import { render } from "preact";
 import type { Change } from "../src/api/types";
 import { store } from "../src/live";
 import type { ServerEvent } from "../src/live/events";
+import { ask } from "../src/route";
 import { Shell } from "../src/views/Shell";
 
 const SLOTS = 100_000;
@@ -56,12 +57,31 @@ async function measure(): Promise<Record<string, number>> {
   await until(() => /^[1-9]/.test(pixel(SLOTS - 1)));
   await frame();
   const shown = performance.now();
+  const plainly = await rounds(2);
+  const before = pixel(SLOTS - 1);
+  const typed = performance.now();
+  ask({ q: "PLAN-1" });
+  await until(() => pixel(SLOTS - 1) !== before);
+  await frame();
+  const found = performance.now();
+  const filtered = await rounds(2 + ROUNDS);
+  return {
+    "fold 100,000 runs": folded - begun,
+    "first drawn": shown - folded,
+    "1,000 changes, median": plainly(0.5),
+    "1,000 changes, worst": plainly(1),
+    filtered: found - typed,
+    "filtered, 1,000 changes, median": filtered(0.5),
+  };
+}
 
+/** How long rounds of changes take from what is told to what is shown; a quantile of them. */
+async function rounds(first: number): Promise<(part: number) => number> {
   const rounds: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     await frame();
     const status = round % 2 ? "running" : "pending";
-    const changes = Array.from({ length: CHANGES }, (_, at) => job(at * 99, status, `1.${round + 2}.${at}`));
+    const changes = Array.from({ length: CHANGES }, (_, at) => job(at * 99, status, `1.${round + first}.${at}`));
     await frame();
     await frame();
     await frame();
@@ -74,8 +94,7 @@ async function measure(): Promise<Record<string, number>> {
     rounds.push(performance.now() - told);
   }
   rounds.sort((one, other) => one - other);
-  const at = (part: number) => rounds[Math.min(rounds.length - 1, Math.floor(rounds.length * part))] as number;
-  return { "fold 100,000 runs": folded - begun, "first drawn": shown - folded, "1,000 changes, median": at(0.5), "1,000 changes, worst": at(1) };
+  return (part) => rounds[Math.min(rounds.length - 1, Math.floor(rounds.length * part))] as number;
 }
 
 declare global {

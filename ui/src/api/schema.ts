@@ -3029,6 +3029,8 @@ export interface operations {
                 readonly executor?: string;
                 /** @description Only those that are paused, or only those that are not; absent: both. */
                 readonly paused?: boolean;
+                /** @description `created` (also when empty): what was added last comes first; `id`; `next`: what fires next. */
+                readonly order?: string;
             };
             readonly header?: never;
             readonly path?: never;

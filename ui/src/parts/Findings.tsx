@@ -1,6 +1,8 @@
 /** Why something is as it is: the server's findings in the viewer's language, what stands in the way first. */
 import type { Finding } from "../api/types";
+import { to } from "../route";
 import { language, viewerZone, zone as chosen } from "../settings";
+import { t } from "../text";
 import { said } from "../text/why";
 
 export function Findings({ data, zone }: { data: readonly Finding[]; zone: string | undefined }) {
@@ -14,6 +16,7 @@ export function Findings({ data, zone }: { data: readonly Finding[]; zone: strin
 }
 
 function One({ finding, zone }: { finding: Finding; zone: string }) {
+  const run = finding.facts?.job ?? finding.facts?.rerun_of;
   const { text, remedy, commands } = said(finding, language.value, zone);
   return (
     <li class={finding.blocks ? "blocks" : ""} data-code={finding.code} title={text === finding.text ? undefined : finding.text}>
@@ -24,6 +27,12 @@ function One({ finding, zone }: { finding: Finding; zone: string }) {
           <code>{command}</code>
         </>
       ))}
+      {run && (
+        <>
+          {" "}
+          <a href={to.run(run)}>{t("run.see")}</a>
+        </>
+      )}
     </li>
   );
 }

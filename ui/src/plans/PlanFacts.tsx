@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import type { Plan } from "../api/types";
 import { When } from "../parts/When";
-import { t } from "../text";
+import { t, term } from "../text";
 import type { Key } from "../text/en";
 import { isKey } from "../text/words";
 
@@ -60,7 +60,7 @@ function Labels({ labels }: { labels: NonNullable<Plan["labels"]> }) {
 function retries({ retry }: Plan): string {
   if (!retry?.attempts) return "0";
   const pause = t("plan.retries", { n: retry.attempts, first: retry.backoff ?? "", most: retry.max_backoff ?? "" });
-  return retry.on?.length ? `${pause} · ${t("plan.retries.on", { reasons: retry.on.join(", ") })}` : pause;
+  return retry.on?.length ? `${pause} · ${t("plan.retries.on", { reasons: retry.on.map(term).join(", ") })}` : pause;
 }
 
 function late({ catch_up }: Plan): string {

@@ -224,6 +224,7 @@ export const en = {
   "map.ended.all": "All runs",
   "run.placed": "placed on {node}",
   "run.tried": "attempt {n}: {status}",
+  "run.see": "See the run",
   "run.repeats": "Repeats",
   "run.rerun.parameters": "Parameters (empty: those of this run)",
   "phase.of.late": "late",

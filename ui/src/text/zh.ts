@@ -226,6 +226,7 @@ export const zh: Words = {
   "map.ended.all": "全部运行",
   "run.placed": "分配到 {node}",
   "run.tried": "第 {n} 次尝试：{status}",
+  "run.see": "查看运行",
   "run.repeats": "重跑自",
   "run.rerun.parameters": "参数（留空：用这次运行的参数）",
   "phase.of.late": "延迟",
