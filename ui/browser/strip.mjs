@@ -29,6 +29,14 @@ await walk(async (here) => {
   await due.getByText(`plans: ${HERD}`).waitFor();
   await due.getByText("Plans not shown: 2").waitFor();
   await here.picture("strip");
+  await page.reload();
+  await due.getByText(`plans: ${HERD}`).waitFor(); // the address has the minute
+  await due.getByRole("button", { name: "Close" }).click();
+  await due.waitFor({ state: "detached" });
+  await strip.focus();
+  await page.keyboard.press("h");
+  await page.keyboard.press("Enter");
+  await due.getByText(`plans: ${HERD}`).waitFor();
   await here.width(390);
   await here.fits();
   await here.picture("strip-narrow");

@@ -7,7 +7,7 @@ import { store } from "../live";
 import { bars, MINUTE, moved, quarters, toCome } from "../map/strip";
 import { useReading } from "../parts/use";
 import { When } from "../parts/When";
-import { to } from "../route";
+import { ask, query, to } from "../route";
 import { dark, viewerZone } from "../settings";
 import { number, t } from "../text";
 import { inZone, offsetIn } from "../time";
@@ -18,7 +18,6 @@ const SETTLED = 2_000;
 export function Strip({ namespace }: { namespace: string }) {
   const round = useRound();
   const { value, error } = useReading((signal) => get<Upcoming>("upcoming", { namespace }, signal), [namespace, round.value]);
-  const [chosen, setChosen] = useState<number>();
   useEffect(() => {
     if (value && !value.complete) round.soon();
   }, [value]);
@@ -35,6 +34,9 @@ export function Strip({ namespace }: { namespace: string }) {
   );
   const counting = value && !value.complete ? t("strip.counting", { n: number(value.counted ?? 0), total: number(value.plans ?? 0) }) : "";
   const marked = useMemo(() => new Set(herds), [herds]);
+  const chosen = Date.parse(query.value.get("minute") ?? "");
+  const there = chosen % MINUTE === 0 && chosen >= begin && chosen < begin + counts.length * MINUTE;
+  const choose = (minute: number) => ask({ minute: new Date(minute).toISOString() }, there);
   const most = useMemo(() => counts.reduce((largest, count) => Math.max(largest, count), 0), [counts]);
   return (
     <section class="upcoming" aria-labelledby="strip-title">
@@ -42,7 +44,7 @@ export function Strip({ namespace }: { namespace: string }) {
         <h2 id="strip-title">{t("strip.title")}</h2>
         {value?.complete && <span class="soft">{total(counts)}</span>}
         {value?.complete && most > 0 && <span class="soft">{t("strip.most", { n: number(most) })}</span>}
-        <span class="soft">{t("strip.clock", { zone: viewerZone, offset: inZone(new Date(begin).toISOString(), viewerZone).slice(20) })}</span>
+        <span class="soft">{t("strip.clock", { zone: viewerZone, offset: inZone(new Date(begin || now).toISOString(), viewerZone).slice(20) })}</span>
         <span class={counting ? "partial" : "soft"} role="status">
           {counting}
         </span>
@@ -52,14 +54,14 @@ export function Strip({ namespace }: { namespace: string }) {
           </mark>
         )}
         {herds.slice(0, 3).map((place) => (
-          <button type="button" key={place} class="chip" onClick={() => setChosen(begin + place * MINUTE)}>
+          <button type="button" key={place} class="chip" onClick={() => choose(begin + place * MINUTE)}>
             <When time={new Date(begin + place * MINUTE).toISOString()} zone={viewerZone} />: {number(counts[place] ?? 0)}
           </button>
         ))}
       </header>
       {error && <p class="fault">{error.message}</p>}
-      <Bars begin={begin} counts={counts} herds={marked} counting={counting} choose={setChosen} />
-      {chosen !== undefined && <Due namespace={namespace} minute={chosen} close={() => setChosen(undefined)} />}
+      <Bars begin={begin} counts={counts} herds={marked} counting={counting} choose={choose} />
+      {there && <Due namespace={namespace} minute={chosen} round={round.value} close={() => ask({ minute: "" })} />}
     </section>
   );
 }
@@ -203,12 +205,13 @@ function Tip({ begin, at, size, count, herd, counting }: TipProps) {
   );
 }
 
-function Due({ namespace, minute, close }: { namespace: string; minute: number; close: () => void }) {
+/** `round`: it is read anew with the strip. */
+function Due({ namespace, minute, round, close }: { namespace: string; minute: number; round: number; close: () => void }) {
   const time = new Date(minute).toISOString();
   const [again, setAgain] = useState(0);
   const { value, error } = useReading(
     (signal) => get<Upcoming>("upcoming", { namespace, from: time, hours: 1, minute: time }, signal),
-    [namespace, minute, again],
+    [namespace, minute, round, again],
   );
   const due = value?.minute;
   useEffect(() => {
