@@ -67,6 +67,7 @@ await walk(async (here) => {
       await settled(page);
       for (const width of WIDTHS) {
         await here.width(width);
+        await page.waitForTimeout(100); // what is painted follows the width a frame later
         await here.fits().catch((fault) => faults.push(`${name} ${look.language} ${width}: ${fault.message}`));
         await page.screenshot({ path: `${process.argv[4]}/${name}-${look.language}-${width}.png`, fullPage: true });
       }

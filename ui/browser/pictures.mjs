@@ -52,6 +52,14 @@ async function write(page) {
   await page.getByLabel("Labels").fill("team=data\ntier=2");
   await page.locator("[data-valid=yes]").waitFor();
   await page.locator(".fires mark").first().waitFor();
+  await page.locator(":focus").blur();
+  await page.evaluate(() => scrollTo(0, 0));
+}
+
+/** The map when it has been looked at for a while: the run beside it has output, and some others have ended. */
+async function busy(page) {
+  await page.locator(".log", { hasText: "epoch" }).waitFor();
+  await page.locator(".ended li").nth(3).waitFor({ timeout: 60_000 });
 }
 
 async function pictures(here) {
@@ -60,13 +68,13 @@ async function pictures(here) {
   const node = nodes.find((one) => one.drain)?.ID;
   assert.ok(running[0] && node, "a run that goes on, and a node under drain");
   const run = running[0].id;
-  await take(here, "ui-map", { path: `/ui/?run=${run}`, ready: "[data-herds]", height: 1000, act: (page) => page.locator(".log", { hasText: "epoch" }).waitFor() });
+  await take(here, "ui-map", { path: `/ui/?run=${run}`, ready: "[data-herds]", height: 1000, act: busy });
   await take(here, "ui-plans", { path: "/ui/plans", ready: ".strip .is-complete" });
   await take(here, "ui-plan", { path: "/ui/plans/data/orders-import", ready: ".ledger tbody tr", height: 900 });
-  await take(here, "ui-form", { path: "/ui/plans?new=1", ready: ".plan-form", height: 1320, act: write });
+  await take(here, "ui-form", { path: "/ui/plans?new=1", ready: ".plan-form", height: 1460, act: write });
   await take(here, "ui-runs", { path: "/ui/runs", ready: "tbody tr" });
   await take(here, "ui-run", { path: `/ui/runs/${run}`, ready: ".trace", height: 900 });
-  await take(here, "ui-timeline", { path: "/ui/timeline?last=900000", ready: "[data-loading=false]", height: 860 });
+  await take(here, "ui-timeline", { path: "/ui/timeline?last=900000", ready: "[data-loading=false]", height: 920 });
   await take(here, "ui-nodes", { path: "/ui/nodes", ready: "progress", height: 420 });
   await take(here, "ui-node", { path: `/ui/nodes/${node}`, ready: "progress", height: 800 });
   await take(here, "ui-cluster", { path: "/ui/cluster", ready: ".chart path[d*=L]", height: 860 });

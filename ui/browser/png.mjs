@@ -1,13 +1,15 @@
 /**
- * Makes a PNG of a screen smaller: of its colors, which are few but for the rims of letters, the most frequent ones stay, and
- * each other becomes the nearest of them. Knows what Chromium writes: 8 bits a channel, RGB or RGBA without anything
- * translucent, not interlaced.
+ * Makes a PNG of a screen smaller: of its colors, which are few but for the rims of letters, the most frequent ones stay and
+ * those that are far from them, and each other becomes the nearest. Knows what Chromium writes: 8 bits a channel, RGB or RGBA
+ * without anything translucent, not interlaced.
  */
 import assert from "node:assert/strict";
 import { crc32, deflateSync, inflateSync } from "node:zlib";
 
 const SIGNATURE = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
 const COLORS = 256;
+/** As many stay for being frequent. */
+const FREQUENT = 128;
 const CHANNELS = { 2: 3, 6: 4 };
 
 export function smaller(png) {
@@ -15,7 +17,7 @@ export function smaller(png) {
   const pixels = unfiltered(inflateSync(packed), width, height, channels);
   const counts = new Map();
   for (const pixel of pixels) counts.set(pixel, (counts.get(pixel) ?? 0) + 1);
-  const kept = [...counts].sort((one, other) => other[1] - one[1]).slice(0, COLORS).map(([pixel]) => pixel);
+  const kept = chosen(counts);
   const place = new Map(kept.map((pixel, at) => [pixel, at]));
   for (const pixel of counts.keys()) if (!place.has(pixel)) place.set(pixel, nearest(kept, pixel));
   const lines = Buffer.alloc(height * (width + 1)); // each begins with 0: unfiltered, which suits numbers of colors best
@@ -27,11 +29,29 @@ export function smaller(png) {
   return Buffer.concat([SIGNATURE, chunk("IHDR", head), chunk("PLTE", palette), chunk("IDAT", deflateSync(lines, { level: 9 })), chunk("IEND", Buffer.alloc(0))]);
 }
 
+/** The most frequent, then again and again the one by whose loss the picture would lose most. */
+function chosen(counts) {
+  const sorted = [...counts].sort((one, other) => other[1] - one[1]);
+  const kept = sorted.slice(0, FREQUENT).map(([pixel]) => pixel);
+  const others = sorted.slice(FREQUENT).map(([pixel, count]) => ({ pixel, count, far: Math.min(...kept.map((one) => distance(one, pixel))) }));
+  while (kept.length < COLORS && others.length > 0) {
+    const worst = others.reduce((found, one, at) => (one.far * Math.sqrt(one.count) > others[found].far * Math.sqrt(others[found].count) ? at : found), 0);
+    const [{ pixel }] = others.splice(worst, 1);
+    kept.push(pixel);
+    for (const one of others) one.far = Math.min(one.far, distance(pixel, one.pixel));
+  }
+  return kept;
+}
+
+function distance(one, other) {
+  const [a, b] = [parts(one), parts(other)];
+  return (a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2 + (a[2] - b[2]) ** 2;
+}
+
 const parts = (pixel) => [pixel >> 16, (pixel >> 8) & 255, pixel & 255];
 
 function nearest(kept, pixel) {
-  const [red, green, blue] = parts(pixel);
-  const far = kept.map(parts).map(([r, g, b]) => (r - red) ** 2 + (g - green) ** 2 + (b - blue) ** 2);
+  const far = kept.map((one) => distance(one, pixel));
   return far.indexOf(Math.min(...far));
 }
 

@@ -91,8 +91,6 @@ async def _add(api: Anywhere) -> None:
     for sample in reversed(TEAM):
         await api.post("plans", **sample.request())
     await api.post("plans/mirror-packages/offline", namespace="default")
-    note = "Waits for the larger disks, OPS-214"
-    await api.post("plans/reindex-search/pause", namespace="default", by="anna", note=note)
 
 
 def _named(name: str, settings: dict[str, object]) -> dict[str, object]:
@@ -140,11 +138,14 @@ async def _settle(cluster: Cluster, api: Anywhere) -> None:
         ("features-build", "data", 34),
         ("dedupe-customers", "data", 5),
         ("gpu-scoring", "data", 7),
+        ("archive-logs", "default", 9),
     ):
         for _ in range(count):
             await _run(api, plan, namespace)
     for _ in range(31):
         await _run(api, "invoice-render", "billing", parameters='{"command": "echo rendering; sleep 240"}')
+    note = "Waits for the larger disks, OPS-214"
+    await api.post("plans/reindex-search/pause", namespace="default", by="anna", note=note)
     node = next(node for node in await api.everything("nodes") if node["name"] == DRAINED)
     await api.post(f"nodes/{node['ID']}/drain", enable=True, deadline="30m", description="New kernel, OPS-231")
 

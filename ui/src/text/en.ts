@@ -372,6 +372,8 @@ export const en = {
   "plan.manual": "by hand only",
   "plan.paused": "paused",
   "plan.paused.by": "Paused by {by} since {since}",
+  "plans.all": "All plans",
+  "runs.all": "All runs",
   "plan.gone": "This plan is not there (any more).",
   "plan.fires": "Next fires",
   "plan.fires.held": "It does not fire now: these are the times of its schedule.",

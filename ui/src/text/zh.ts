@@ -374,6 +374,8 @@ export const zh: Words = {
   "plan.manual": "仅手动",
   "plan.paused": "已暂停",
   "plan.paused.by": "由 {by} 暂停，自 {since}",
+  "plans.all": "全部计划",
+  "runs.all": "全部运行",
   "plan.gone": "没有这个计划（或已不存在）。",
   "plan.fires": "接下来的触发",
   "plan.fires.held": "它现在不触发：以下只是时间表中的时间。",

@@ -35,7 +35,7 @@ export function PlanPage({ namespace, id }: Name) {
   useEffect(() => store.lookAt([planKey(namespace, id)]), [namespace, id]);
   const live = found && { ...found, ...store.plans.get(planKey(namespace, id)) };
   if (found && live && query.value.get("edit")) return <Lazy key="edit" plan={found} />;
-  if (plan.error instanceof Refused && plan.error.status === 404) return <p class="fault">{t("plan.gone")}</p>;
+  if (plan.error instanceof Refused && plan.error.status === 404) return <Gone id={id} />;
   return (
     <section class="list plans">
       <h1>{id}</h1>
@@ -71,6 +71,16 @@ export function PlanPage({ namespace, id }: Name) {
           <PlanFacts plan={found} />
         </>
       )}
+    </section>
+  );
+}
+
+function Gone({ id }: { id: string }) {
+  return (
+    <section class="list plans">
+      <h1>{id}</h1>
+      <p class="fault">{t("plan.gone")}</p>
+      <a href={to.plans()}>{t("plans.all")}</a>
     </section>
   );
 }
