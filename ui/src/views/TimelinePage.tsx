@@ -234,13 +234,18 @@ function Tip({ bar, now }: { bar: Bar; now: number }) {
 }
 
 function Legend() {
+  const signs = [
+    ["waits", t("timeline.waits")],
+    ...["running", "complete", "failed"].map((word) => [`is-${word}`, status(word)]),
+    ["other", status("cancelled")],
+  ];
   return (
     <p class="legend soft">
-      <i class="swatch waits" aria-hidden="true" /> {t("timeline.waits")}
-      <i class="swatch is-running" aria-hidden="true" /> {status("running")}
-      <i class="swatch is-complete" aria-hidden="true" /> {status("complete")}
-      <i class="swatch is-failed" aria-hidden="true" /> {status("failed")}
-      <i class="swatch other" aria-hidden="true" /> {status("cancelled")}
+      {signs.map(([sign, said]) => (
+        <span key={sign}>
+          <i class={`swatch ${sign}`} aria-hidden="true" /> {said}
+        </span>
+      ))}
       <span>{t("timeline.overlap")}</span>
     </p>
   );
