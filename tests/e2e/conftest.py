@@ -1,11 +1,15 @@
 """Real servers and agents for tests, ended whatever happens; a server or agent that logs a traceback fails its test."""
 
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.browser import NO_BROWSER, Pages, missing
+from tests.e2e.cluster.programs import strays
 from tests.e2e.oracle.callee import Callee
 from tests.e2e.oracle.client import Api
 from tests.e2e.oracle.logs import troubles
@@ -34,8 +38,12 @@ class Site:
         return agent
 
     def close(self) -> None:
+        """Nothing of it stays behind: an agent that was killed leaves its runs to their shims, for hours."""
         for program in self.programs:
             program.close()
+        for pid in strays(self.directory):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def troubles(self) -> list[str]:
         return [trouble for program in self.programs for trouble in troubles(program.name, program.text())]
