@@ -32,6 +32,14 @@ describe("a finding", () => {
     expect(said({ code: "late", text: "", facts: { lateness_ms: "2300" } } as never, "zh", "").text).toBe("它比应开始的时间晚了 2.3 s");
   });
 
+  it("names nodes as people do", () => {
+    const running = { code: "running", text: "it runs on node 01ABC since then", facts: { node: "01ABC" }, since: "2026-01-01T00:00:00Z", until: "2026-01-01T01:00:00Z" };
+    const nameOf = (node: string) => (node === "01ABC" ? "worker-$1" : node);
+    expect(said(running as never, "en", "", nameOf).text).toBe("it runs on node worker-$1 since then");
+    expect(said(running as never, "zh", "", nameOf).text).toContain("在节点 worker-$1 上运行");
+    expect(said({ ...paused, text: "a node paused it" }, "en", "", nameOf).text).toBe("a node paused it");
+  });
+
   it("names the commands one by one", () => {
     const remedy_text = "wait until it ends, or jobpoolctl job cancel A; jobpoolctl job explain A";
     const overlap = { code: "overlap", text: "", facts: { job: "A" }, remedy: "job_cancel", remedy_text };

@@ -16,12 +16,16 @@ export interface Said {
 const TERM_FACTS = new Set(["status", "reason", "trigger", "when_full"]);
 const COMMAND = /jobpoolctl [^;,]+/g;
 
-export function said(finding: Finding, language: "en" | "zh", zone: string): Said {
-  const own = { text: finding.text ?? "", remedy: finding.remedy_text ?? "", commands: [] };
+/** `nameOf` a node, by its id: the server tells ids. */
+export function said(finding: Finding, language: "en" | "zh", zone: string, nameOf: (node: string) => string = (node) => node): Said {
+  const node = finding.facts?.node ?? "";
+  const own = { text: (finding.text ?? "").replace(`node ${node}`, () => `node ${nameOf(node)}`), remedy: finding.remedy_text ?? "", commands: [] };
   const template = language === "zh" ? ownOf(WHY, finding.code ?? "") : undefined;
   if (template === undefined) return own;
   const commands = finding.code === "no_node" ? [] : (own.remedy.match(COMMAND) ?? []);
-  return { text: filled(template, factsOf(finding, zone)), remedy: ownOf(REMEDIES, finding.remedy ?? "") ?? "", commands };
+  const facts = factsOf(finding, zone);
+  if (node) facts.set("node", nameOf(node));
+  return { text: filled(template, facts), remedy: ownOf(REMEDIES, finding.remedy ?? "") ?? "", commands };
 }
 
 /** A reason, trigger or verdict in Chinese; in English, and where it has no word, as it is. */
@@ -31,7 +35,7 @@ export function term(word: string, language: "en" | "zh"): string {
   return ownOf(TERMS, word) ?? (isKey(key) ? DICTIONARIES.zh[key] : word);
 }
 
-function factsOf(finding: Finding, zone: string): ReadonlyMap<string, string> {
+function factsOf(finding: Finding, zone: string): Map<string, string> {
   const facts = new Map<string, string>();
   for (const [name, value] of Object.entries(finding.facts ?? {})) facts.set(name, fact(name, String(value)));
   if (finding.since) facts.set("since", inZone(finding.since, zone));
