@@ -77,7 +77,7 @@ async function pictures(here) {
   await take(here, "ui-timeline", { path: "/ui/timeline?last=900000", ready: "[data-loading=false]", height: 920 });
   await take(here, "ui-nodes", { path: "/ui/nodes", ready: "progress", height: 420 });
   await take(here, "ui-node", { path: `/ui/nodes/${node}`, ready: "progress", height: 800 });
-  await take(here, "ui-cluster", { path: "/ui/cluster", ready: ".chart path[d*=L]", height: 860 });
+  await take(here, "ui-cluster", { path: "/ui/cluster", ready: "[data-leader]", height: 860 });
   await here.theme("dark");
   await take(here, "ui-dark", { path: "/ui/?q=features", ready: "[data-found]", height: 760 });
   await here.language("zh");
