@@ -1,5 +1,5 @@
 /** The start page: each namespace as a map of its slots, live. */
-import { useLayoutEffect, useMemo } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { get } from "../api/client";
 import type { PlanList } from "../api/types";
 import { store } from "../live";
@@ -19,6 +19,7 @@ export function MapPage() {
   store.version.value;
   const filter = filterOf(query.value);
   const found = useFound(filter);
+  const drawn = useDrawn();
   const open = query.value.get("run") ?? "";
   const spaces = [...store.spaces.values()]
     .filter((space) => !filter.namespace || space.name === filter.namespace)
@@ -33,12 +34,19 @@ export function MapPage() {
           <NamespaceMap key={space.name} space={space} found={found} open={open} />
         ))}
         {spaces.length === 0 && <canvas class="map blank" aria-hidden="true" />}
-        <Strip namespace={filter.namespace} />
-        <Lately namespace={filter.namespace} />
+        {drawn && <Strip namespace={filter.namespace} />}
+        {drawn && <Lately namespace={filter.namespace} />}
       </section>
       {open && <RunPanel key={open} id={open} onClose={() => ask({ run: "" })} />}
     </div>
   );
+}
+
+/** Whether the map has been drawn once. It comes first: what stands under it waits for the server anyway. */
+function useDrawn(): boolean {
+  const [drawn, setDrawn] = useState(false);
+  useEffect(() => setDrawn(true), []);
+  return drawn;
 }
 
 /** What the filter means, kept up to date as the stream tells of runs; undefined: it means everything. */
