@@ -107,6 +107,14 @@ class Cluster:
         """The server whose etcd member leads the others."""
         return await self._one("raft_leader", besides, within)
 
+    async def leads_apart(self, *, within: float = 60) -> tuple[Server, Server]:
+        """Who leads the scheduling, and whose member leads Raft, once the servers have parted the two."""
+
+        async def look() -> tuple[Server, Server]:
+            return await self.leader(), await self.raft_leader()
+
+        return await until(look, lambda leads: leads[0] is not leads[1], within=within)
+
     async def _one(self, field: str, besides: Collection[Server], within: float) -> Server:
         async def look() -> list[Server]:
             asked = [server for server in self.servers if server.alive and server not in besides]
