@@ -15,6 +15,8 @@ from jobpool.model.server import ServerRecord
 from jobpool.store.operations import Operations
 
 _EVERY: Millis = SECOND
+_STEADY: Millis = 5 * SECOND
+"""Who was away needs some time until etcd's own links to it bear all again: before that nobody is its follower."""
 _BOTH_FOR: Millis = SECOND
 """Soon, because the next fault may hit just this server; but not amid the elections that made it so."""
 _REST: Millis = MINUTE
@@ -42,6 +44,8 @@ class RaftWatch:
         self._clock = clock
         self._heirs = heirs
         self._log = get_logger("raft-watch")
+        self._looked: Millis = 0
+        self._there: dict[str, Millis] = {}  # since when each heir has been there
         self._both_since: Millis | None = None
         self._rest: tuple[int, Millis] = (0, 0)  # in which term, until when
 
@@ -58,9 +62,18 @@ class RaftWatch:
         except JobpoolError:
             return False  # a member that does not answer leads nobody
 
+    def _steady(self, now: Millis) -> list[str]:
+        """Those of the heirs that have been there for a while, as far as this server was awake to see it."""
+        if now - self._looked > 3 * _EVERY:
+            self._there.clear()
+        self._looked = now
+        heirs = self._heirs()
+        self._there = {heir: self._there.get(heir, now) for heir in heirs}
+        return [heir for heir in heirs if now - self._there[heir] >= _STEADY]
+
     async def _keep_apart(self, leads: bool) -> None:
         now = self._clock.monotonic()
-        heirs = self._heirs()
+        heirs = self._steady(now)
         if not leads or not self._leadership.leads or not heirs:
             self._both_since = None
             return

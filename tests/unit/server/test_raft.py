@@ -63,10 +63,28 @@ class World:
 
 async def test_both_leads_on_one_server_are_parted_after_a_second() -> None:
     world = World()
-    await world.advance(SECOND - 1)
+    world.lead.leads = False
+    await world.advance(MINUTE)
+    world.lead.leads = True
+    await world.advance(SECOND)
     assert (world.engine.moved, world.lead.told[-1]) == ([], True)
-    await world.advance(SECOND + 1)
+    await world.advance(2 * SECOND)
     assert (world.engine.moved, world.lead.told[-1]) == (["2,3"], False)
+    world.task.cancel()
+
+
+async def test_who_came_back_a_moment_ago_does_not_lead_raft() -> None:
+    """Its links to the others were cut: etcd's own may still be."""
+    world = World()
+    world.lead.leads = False
+    await world.advance(MINUTE)
+    world.lead.leads, world.heirs = True, []
+    await world.advance(3 * SECOND)
+    world.heirs = ["2", "3"]
+    await world.advance(4 * SECOND)
+    assert world.engine.moved == []
+    await world.advance(3 * SECOND)
+    assert world.engine.moved == ["2,3"]
     world.task.cancel()
 
 
@@ -91,7 +109,8 @@ async def test_a_lead_that_stays_is_asked_to_move_once_a_minute() -> None:
 async def test_each_term_parts_them_anew() -> None:
     """Faults within a minute of each other must not find both leads on one server."""
     world = World()
-    await world.advance(2 * SECOND)
+    await world.advance(7 * SECOND)
+    assert world.engine.moved == ["2,3"]
     world.engine.leader, world.lead.reign = "1", Term(2)
     await world.advance(2 * SECOND)
     assert world.engine.moved == ["2,3", "2,3"]
