@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jobpool.kit.effects.clock import SystemClock
-from tests.e2e.oracle.processes import Program, free_port
+from jobpool.testing.ports import free_port
+from tests.e2e.oracle.processes import Program
 
 MAIN = "from jobpool.cli.server import main; main()"
 _CLOCK = SystemClock()

@@ -23,7 +23,8 @@ from jobpool.etcd.newcomer import has_data
 from jobpool.kit.effects.clock import SystemClock
 from jobpool.store.engines.etcd.engine import EtcdStore
 from jobpool.store.port import DataDirLocked, KeyValue, Put
-from jobpool.testing.etcd import NO_ETCD, EtcdMember, etcd_binary, free_port
+from jobpool.testing.etcd import NO_ETCD, EtcdMember, etcd_binary
+from jobpool.testing.ports import free_port
 from jobpool.testing.store import write
 from jobpool.wire.etcd_pb2 import Member as ListedMember
 from jobpool.wire.etcd_pb2 import MemberAddRequest, MemberListResponse

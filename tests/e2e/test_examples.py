@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from jobpool.testing.ports import free_port
 from tests.e2e.conftest import Site
 from tests.e2e.oracle.client import Api, until
 from tests.e2e.oracle.ctl import ctl
-from tests.e2e.oracle.processes import CTL, ROOT, AgentProgram, Program, ServerProgram, environment, free_port
+from tests.e2e.oracle.processes import CTL, ROOT, AgentProgram, Program, ServerProgram, environment
 
 EXAMPLES = ROOT / "examples"
 PLANS = EXAMPLES / "plans"

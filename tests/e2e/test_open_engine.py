@@ -20,7 +20,8 @@ from jobpool.server.engine import Engine, open_engine
 from jobpool.server.load import load
 from jobpool.store.datadir import DataDir
 from jobpool.store.port import KeyValue, Put
-from jobpool.testing.etcd import NO_ETCD, EtcdMember, etcd_binary, free_port
+from jobpool.testing.etcd import NO_ETCD, EtcdMember, etcd_binary
+from jobpool.testing.ports import free_port
 from jobpool.testing.store import write
 from tests.e2e.certificates import Authority
 from tests.e2e.etcd.raw import etcdctl

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from jobpool.testing.ports import free_port
+
 ETCD_VARIABLE = "JOBPOOL_TEST_ETCD"
 
 NO_ETCD = f"no etcd: {ETCD_VARIABLE} does not name one (scripts/etcd prints the path of one)"
@@ -146,11 +148,3 @@ def shared_member() -> EtcdMember:
     atexit.register(member.kill)
     member.start()
     return member
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    return int(port)

@@ -5,8 +5,8 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from jobpool.etcd.ports import free_ports
 from jobpool.testing.etcd import etcd_binary
+from jobpool.testing.ports import free_port
 from tests.e2e.cluster.hosts import CLIENT_PORT, PEER_PORT, Host
 from tests.e2e.oracle.processes import AgentProgram, Program, ServerProgram
 
@@ -37,8 +37,7 @@ class Server(Pausable, ServerProgram):
     def __init__(self, directory: Path, host: Host, **flags: str) -> None:
         self.host = host
         super().__init__(directory, host.name, **flags)
-        # Not from the range of outgoing connections: one of those would take the port while the server is down.
-        self.port, self.peer_port = (CLIENT_PORT, PEER_PORT) if host.enter else free_ports(2)
+        self.port, self.peer_port = (CLIENT_PORT, PEER_PORT) if host.enter else (self.port, free_port())
         self.flags |= {
             "name": host.name,
             "etcd-binary": str(etcd_binary()),

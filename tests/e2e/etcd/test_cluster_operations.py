@@ -11,7 +11,7 @@ from typing import Any
 from jobpool.kit.effects.clock import SystemClock
 from jobpool.model.errors import StoreFailed
 from jobpool.store.engines.etcd.messages import put
-from jobpool.testing.etcd import free_port
+from jobpool.testing.ports import free_port
 from jobpool.wire.etcd_pb2 import TxnRequest
 from tests.e2e.conftest import Site
 from tests.e2e.etcd.raw import client_of

@@ -17,7 +17,8 @@ from jobpool.store.engines.etcd.upkeep import Upkeep
 from jobpool.store.operations import Alarm, Member, Space
 from jobpool.store.port import Fence, Put, Store
 from jobpool.testing.clock import FakeClock
-from jobpool.testing.etcd import EtcdMember, free_port
+from jobpool.testing.etcd import EtcdMember
+from jobpool.testing.ports import free_port
 from jobpool.testing.store import following, write
 from tests.e2e.etcd.stores import Opener, until
 

@@ -10,7 +10,8 @@ from jobpool.model.errors import InvalidArgument, StoreFailed
 from jobpool.store.engines.etcd.settings import Tls, User
 from jobpool.store.engines.rules import BadTransaction
 from jobpool.store.port import Delete, DeleteRange, KeyValue, Limits, OutcomeUnknown, Put
-from jobpool.testing.etcd import EtcdMember, free_port
+from jobpool.testing.etcd import EtcdMember
+from jobpool.testing.ports import free_port
 from jobpool.testing.store import following, pairs_of, write
 from tests.e2e.certificates import Authority
 from tests.e2e.etcd.raw import etcdctl, foreign_puts

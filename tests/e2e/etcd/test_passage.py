@@ -10,7 +10,8 @@ from jobpool.model.errors import Code, JobpoolError
 from jobpool.store.engines.etcd.link import Link
 from jobpool.store.engines.etcd.settings import parse_endpoint
 from jobpool.store.port import Compacted, Put
-from jobpool.testing.etcd import EtcdMember, free_port
+from jobpool.testing.etcd import EtcdMember
+from jobpool.testing.ports import free_port
 from jobpool.testing.store import write
 from jobpool.wire import etcd_pb2 as etcd
 from tests.e2e.etcd.raw import put_by_hand

@@ -17,7 +17,8 @@ from jobpool.store.datadir import DataDir
 from jobpool.store.engines.sqlite import SqliteStore
 from jobpool.store.port import Put, Store
 from jobpool.store.snapshot import snapshot_pieces
-from jobpool.testing.etcd import EtcdMember, free_port
+from jobpool.testing.etcd import EtcdMember
+from jobpool.testing.ports import free_port
 from jobpool.testing.store import pairs_of, write
 from tests.e2e.etcd.stores import Opener
 

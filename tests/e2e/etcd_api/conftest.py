@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from jobpool.testing.etcd import NO_ETCD, EtcdMember, etcd_binary, free_port
+from jobpool.testing.etcd import NO_ETCD, EtcdMember, etcd_binary
+from jobpool.testing.ports import free_port
 from tests.e2e.etcd_api.etcdctl import Etcdctl, binary
 from tests.e2e.jobpool_program import Jobpool
 from tests.e2e.oracle.logs import troubles

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,19 +11,13 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from jobpool.kit.effects.clock import SystemClock
+from jobpool.testing.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 SERVER = "from jobpool.cli.server import main; main()"
 AGENT = "from jobpool.cli.agent import main; main()"
 CTL = "import sys; from jobpool.cli.ctl import main; sys.exit(main())"
 _CLOCK = SystemClock()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def environment() -> dict[str, str]:

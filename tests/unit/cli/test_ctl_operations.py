@@ -10,8 +10,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec.structs import replace
 
 from jobpool.model.errors import FailedPrecondition, Unavailable
-from jobpool.testing.etcd import free_port
 from jobpool.testing.fake_api import FakeApi
+from jobpool.testing.ports import free_port
 from jobpool.wire import jobpool_pb2 as pb
 from tests.unit.cli.harness import Ctl, check_golden
 from tests.unit.cli.samples import HEADER

@@ -2,7 +2,10 @@
 
 import socket
 
+import pytest
+
 from jobpool.etcd.ports import HOST, free_ports
+from jobpool.testing.ports import free_port
 
 
 def test_they_are_different_and_free() -> None:
@@ -18,3 +21,14 @@ def test_one_in_use_is_not_given() -> None:
         taken.bind((HOST, 0))
         taken.listen()
         assert taken.getsockname()[1] not in free_ports(5)
+
+
+def test_one_for_a_test_is_refused_to_others_and_to_callers_until_its_server_listens() -> None:
+    port = free_port()
+    with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
+        stranger.bind((HOST, port))
+    with socket.socket() as caller, pytest.raises(ConnectionRefusedError):
+        caller.connect((HOST, port))
+    for _ in range(2):  # it may go and come back
+        with socket.create_server((HOST, port)), socket.create_connection((HOST, port)):
+            pass
