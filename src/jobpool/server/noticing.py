@@ -1,6 +1,6 @@
 """What a server notices that no commit tells: servers that are silent, alarms, a store that is full or got smaller."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -9,6 +9,8 @@ from jobpool.kit.pure.durations import SECOND, Millis
 
 _INHERITED: Millis = 15 * SECOND
 """A server that is silent for longer than this was told of by whoever led before."""
+_AWAITED: Millis = 5 * SECOND
+"""A server that has not been met yet may be on its way."""
 _SHRUNK = 0.9
 _WORTH_TELLING = 1_000_000
 
@@ -58,19 +60,20 @@ class Noticer:
                 if server_id in self._told and look.leads:
                     yield "server_back", server_id, name, ""
                 self._told.discard(server_id)
-            elif server_id in self._met:
-                since = self._silent.setdefault(server_id, now)
-                if server_id in self._told:
-                    continue
-                if look.leads and now - since < _INHERITED:
-                    yield "server_gone", server_id, name, ""
-                if look.leads or now - since >= _INHERITED:
-                    self._told.add(server_id)
+                continue
+            silent = now - self._silent.setdefault(server_id, now)
+            if server_id in self._told or (server_id not in self._met and silent < _AWAITED):
+                continue
+            if look.leads and silent < _INHERITED:
+                yield "server_gone", server_id, name, ""
+            if look.leads or silent >= _INHERITED:
+                self._told.add(server_id)
         self._forget(look.servers)
 
-    def _forget(self, servers: Iterable[str]) -> None:
+    def _forget(self, servers: Collection[str]) -> None:
         self._met.intersection_update(servers)
         self._told.intersection_update(servers)
+        self._silent = {server_id: since for server_id, since in self._silent.items() if server_id in servers}
 
     def _alarms(self, look: Look) -> Iterator[tuple[str, str, str, str]]:
         errors = self._errors if look.errors is None else frozenset(error.strip() for error in look.errors)

@@ -31,10 +31,25 @@ def test_a_server_that_falls_silent_is_told_once_and_so_is_its_return() -> None:
     assert one.sees() == ["server_back server3"]
 
 
-def test_a_server_that_was_never_there_is_not_missed() -> None:
+def test_a_server_that_was_not_met_yet_is_waited_for() -> None:
     one = Watchful()
     assert one.sees(frozenset("ab")) == []
+    assert one.sees(frozenset("ab"), after=4_999) == []
     assert one.sees() == []
+
+
+def test_a_server_that_does_not_come_is_missed() -> None:
+    one = Watchful()
+    assert one.sees(frozenset("ab")) == []
+    assert one.sees(frozenset("ab"), after=5_000) == ["server_gone server3"], "it may have died before the first look"
+    assert one.sees(frozenset("ab")) == []
+    assert one.sees() == ["server_back server3"]
+
+
+def test_a_server_that_never_came_was_told_of_by_whoever_led_before() -> None:
+    one = Watchful()
+    one.sees(frozenset("ab"), leads=False)
+    assert one.sees(frozenset("ab"), after=15_000) == []
 
 
 def test_who_does_not_lead_says_nothing_but_knows() -> None:
