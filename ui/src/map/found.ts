@@ -27,6 +27,10 @@ export class Found {
     return id !== undefined && this.spaces.has(id);
   }
 
+  get size(): number {
+    return this.spaces.size;
+  }
+
   in(namespace: string): number {
     return this.counts.get(namespace) ?? 0;
   }

@@ -1,9 +1,8 @@
 /** What a plan runs, and by which rules: what differs from the usual, and its parameters. */
-import type { ComponentChildren } from "preact";
 import type { Plan } from "../api/types";
+import { Fact } from "../parts/Fact";
 import { When } from "../parts/When";
 import { t, term } from "../text";
-import type { Key } from "../text/en";
 import { isKey } from "../text/words";
 
 export function PlanFacts({ plan }: { plan: Plan }) {
@@ -13,33 +12,23 @@ export function PlanFacts({ plan }: { plan: Plan }) {
     <section>
       <h2>{t("plan.facts")}</h2>
       <dl class="facts">
-        <Fact name="form.executor">{plan.executor}</Fact>
-        <Fact name="run.parameters">{plan.parameters && <pre>{plan.parameters}</pre>}</Fact>
-        <Fact name="form.timeout">{plan.timeout}</Fact>
-        <Fact name="form.attempts">{retries(plan)}</Fact>
-        <Fact name="form.overlap">{word(plan.overlap)}</Fact>
-        <Fact name="form.catchup">{spec && late(plan)}</Fact>
-        <Fact name="form.start">{plan.periodic?.start_time && <When time={plan.periodic.start_time} zone={zone} />}</Fact>
-        <Fact name="form.end">{plan.periodic?.end_time && <When time={plan.periodic.end_time} zone={zone} />}</Fact>
-        <Fact name="form.match">{spec && plan.match !== "any" && word(plan.match)}</Fact>
-        <Fact name="form.gap">{spec && plan.dst?.gap !== "run-after" && word(plan.dst?.gap)}</Fact>
-        <Fact name="form.overlap.dst">{spec && plan.dst?.overlap !== "first" && word(plan.dst?.overlap)}</Fact>
-        <Fact name="form.delivery">{plan.delivery !== "at-least-once" && word(plan.delivery)}</Fact>
-        <Fact name="plan.priority">{Number(plan.priority) !== 50 && plan.priority}</Fact>
-        <Fact name="form.strategy">{plan.strategy && word(plan.strategy)}</Fact>
-        <Fact name="plan.labels">{plan.labels && <Labels labels={plan.labels} />}</Fact>
+        <Fact name={t("form.executor")}>{plan.executor}</Fact>
+        <Fact name={t("run.parameters")}>{plan.parameters && <pre>{plan.parameters}</pre>}</Fact>
+        <Fact name={t("form.timeout")}>{plan.timeout}</Fact>
+        <Fact name={t("form.attempts")}>{retries(plan)}</Fact>
+        <Fact name={t("form.overlap")}>{word(plan.overlap)}</Fact>
+        <Fact name={t("form.catchup")}>{spec && late(plan)}</Fact>
+        <Fact name={t("form.start")}>{plan.periodic?.start_time && <When time={plan.periodic.start_time} zone={zone} />}</Fact>
+        <Fact name={t("form.end")}>{plan.periodic?.end_time && <When time={plan.periodic.end_time} zone={zone} />}</Fact>
+        <Fact name={t("form.match")}>{spec && plan.match !== "any" && word(plan.match)}</Fact>
+        <Fact name={t("form.gap")}>{spec && plan.dst?.gap !== "run-after" && word(plan.dst?.gap)}</Fact>
+        <Fact name={t("form.overlap.dst")}>{spec && plan.dst?.overlap !== "first" && word(plan.dst?.overlap)}</Fact>
+        <Fact name={t("form.delivery")}>{plan.delivery !== "at-least-once" && word(plan.delivery)}</Fact>
+        <Fact name={t("plan.priority")}>{Number(plan.priority) !== 50 && plan.priority}</Fact>
+        <Fact name={t("form.strategy")}>{plan.strategy && word(plan.strategy)}</Fact>
+        <Fact name={t("plan.labels")}>{plan.labels && <Labels labels={plan.labels} />}</Fact>
       </dl>
     </section>
-  );
-}
-
-function Fact({ name, children }: { name: Key; children?: ComponentChildren }) {
-  if (!children) return null;
-  return (
-    <>
-      <dt>{t(name)}</dt>
-      <dd>{children}</dd>
-    </>
   );
 }
 

@@ -4,9 +4,10 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get } from "../api/client";
 import type { TimelinePage } from "../api/types";
 import { recoveries, store } from "../live";
+import { fitter } from "../live/fits";
 import type { Run } from "../live/store";
 import { type Bar, barOf } from "./bars";
-import { fitter, merged, MOST, type Told, type Wanted } from "./merge";
+import { merged, MOST, type Told, type Wanted } from "./merge";
 import type { Span } from "./span";
 
 export interface Bars {

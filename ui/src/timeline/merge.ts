@@ -1,4 +1,5 @@
 /** What the server told of a span, brought up to date by what the stream has told since. Pure. */
+import { type Asked, fitter } from "../live/fits";
 import type { Run } from "../live/store";
 import { type Bar, barOfRun, type By } from "./bars";
 import type { Span } from "./span";
@@ -6,13 +7,8 @@ import type { Span } from "./span";
 /** As many bars are drawn; the server is asked for as many. */
 export const MOST = 2000;
 
-export interface Wanted {
+export interface Wanted extends Asked {
   readonly by: By;
-  readonly namespace: string;
-  readonly plan_id: string;
-  readonly node_id: string;
-  readonly status: string;
-  readonly text: string;
 }
 
 export interface Told {
@@ -52,15 +48,4 @@ function drawn(run: Run): Bar {
 
 function within(bar: Bar, span: Span): boolean {
   return bar.created <= span.until && (bar.finished === undefined || bar.finished >= span.from);
-}
-
-/** Whether a run is meant, but for its times. */
-export function fitter(wanted: Wanted): (run: Run) => boolean {
-  const text = wanted.text.toLowerCase();
-  return (run) =>
-    (!wanted.namespace || run.namespace === wanted.namespace) &&
-    (!wanted.plan_id || run.plan === wanted.plan_id) &&
-    (!wanted.node_id || run.node === wanted.node_id) &&
-    (!wanted.status || run.status === wanted.status) &&
-    (!text || run.plan.toLowerCase().includes(text) || run.name.toLowerCase().includes(text));
 }

@@ -1,10 +1,11 @@
 /** The start page: each namespace as a map of its slots, live. */
-import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { get } from "../api/client";
 import type { PlanList } from "../api/types";
 import { store } from "../live";
 import { type MapFilter, filterOf, matcher, STATUSES } from "../map/filter";
-import { Found } from "../map/found";
+import type { Found } from "../map/found";
+import { useFound } from "../parts/found";
 import { PlanChoice } from "../parts/PlanChoice";
 import { ask, query } from "../route";
 import { number, t, term } from "../text";
@@ -18,7 +19,8 @@ import { Strip } from "./Strip";
 export function MapPage() {
   store.version.value;
   const filter = filterOf(query.value);
-  const found = useFound(filter);
+  const meant = { ...filter, namespace: "" };
+  const found = useFound(matcher(meant), JSON.stringify(meant));
   const drawn = useDrawn();
   const open = query.value.get("run") ?? "";
   const spaces = [...store.spaces.values()]
@@ -47,20 +49,6 @@ function useDrawn(): boolean {
   const [drawn, setDrawn] = useState(false);
   useEffect(() => setDrawn(true), []);
   return drawn;
-}
-
-/** What the filter means, kept up to date as the stream tells of runs; undefined: it means everything. */
-function useFound({ status, executor, trigger, plan, text }: MapFilter): Found | undefined {
-  const found = useMemo(() => {
-    const matches = matcher({ namespace: "", status, executor, trigger, plan, text });
-    return matches && new Found(matches, store.runs.values());
-  }, [status, executor, trigger, plan, text]);
-  useLayoutEffect(() => {
-    if (!found) return;
-    store.followers.add(found.follow);
-    return () => void store.followers.delete(found.follow);
-  }, [found]);
-  return found;
 }
 
 /** How many of the runs that are shown match. */

@@ -6,6 +6,7 @@ import { phase, store } from "../live";
 import { type Kind, inUse } from "../live/nodes";
 import { useSight } from "../live/sight";
 import type { Run } from "../live/store";
+import { Gone } from "../parts/Gone";
 import { Rows } from "../parts/Rows";
 import { StatusDot } from "../parts/StatusDot";
 import { When } from "../parts/When";
@@ -213,7 +214,8 @@ function NodePage({ id }: { id: string }) {
   const version = store.version.value;
   const sight = useSight([id]);
   const node = store.nodes.get(id);
-  if (!node) return store.whole.value ? <Gone id={id} /> : <p class="soft">{t("list.loading")}</p>;
+  if (!node && !store.whole.value) return <p class="soft">{t("list.loading")}</p>;
+  if (!node) return <Gone kind="nodes" id={id} text={t("nodes.gone")} address={to.nodes()} others={t("nodes.all")} />;
   const runs = liveByNode().get(id) ?? [];
   return (
     <section class="list nodes">
@@ -241,16 +243,6 @@ function NodePage({ id }: { id: string }) {
           version={version}
         />
       )}
-    </section>
-  );
-}
-
-function Gone({ id }: { id: string }) {
-  return (
-    <section class="list nodes">
-      <h1>{id}</h1>
-      <p class="fault">{t("nodes.gone")}</p>
-      <a href={to.nodes()}>{t("nodes.all")}</a>
     </section>
   );
 }

@@ -6,6 +6,7 @@ import type { Plan, PlanExplanation, Preview } from "../api/types";
 import { store } from "../live";
 import { planKey } from "../live/store";
 import { Findings } from "../parts/Findings";
+import { Gone } from "../parts/Gone";
 import { Schedule } from "../parts/Schedule";
 import { Rate, Strip, Took } from "../parts/Strip";
 import { useReading } from "../parts/use";
@@ -35,7 +36,8 @@ export function PlanPage({ namespace, id }: Name) {
   useEffect(() => store.lookAt([planKey(namespace, id)]), [namespace, id]);
   const live = found && { ...found, ...store.plans.get(planKey(namespace, id)) };
   if (found && live && query.value.get("edit")) return <Lazy key="edit" plan={found} />;
-  if (plan.error instanceof Refused && plan.error.status === 404) return <Gone id={id} />;
+  if (plan.error instanceof Refused && plan.error.status === 404)
+    return <Gone kind="plans" id={id} text={t("plan.gone")} address={to.plans()} others={t("plans.all")} />;
   return (
     <section class="list plans">
       <h1>{id}</h1>
@@ -71,16 +73,6 @@ export function PlanPage({ namespace, id }: Name) {
           <PlanFacts plan={found} />
         </>
       )}
-    </section>
-  );
-}
-
-function Gone({ id }: { id: string }) {
-  return (
-    <section class="list plans">
-      <h1>{id}</h1>
-      <p class="fault">{t("plan.gone")}</p>
-      <a href={to.plans()}>{t("plans.all")}</a>
     </section>
   );
 }

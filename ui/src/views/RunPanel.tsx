@@ -1,11 +1,11 @@
 /** One run: what happened when, why, with what, and its output. Beside the map, or as a page. */
-import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get, post, Refused, segment } from "../api/client";
 import type { Explanation, Job } from "../api/types";
 import { store } from "../live";
 import { nodeName } from "../live/names";
 import { Ask } from "../parts/Ask";
+import { Fact } from "../parts/Fact";
 import { Findings } from "../parts/Findings";
 import { StatusDot } from "../parts/StatusDot";
 import { useReading } from "../parts/use";
@@ -160,15 +160,5 @@ function Facts({ job }: { job: Job }) {
       <Fact name={t("run.parameters")}>{job.parameters && <pre>{job.parameters}</pre>}</Fact>
       <Fact name={t("run.result")}>{job.result && <pre>{job.result}</pre>}</Fact>
     </dl>
-  );
-}
-
-function Fact({ name, children }: { name: string; children?: ComponentChildren }) {
-  if (!children) return null;
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </>
   );
 }

@@ -4,8 +4,10 @@ import { useEffect, useState } from "preact/hooks";
 import { get } from "../api/client";
 import type { Job, JobList } from "../api/types";
 import { store } from "../live";
+import { fitter } from "../live/fits";
 import { nodeName } from "../live/names";
 import { FAILED, type Run } from "../live/store";
+import { useFound } from "../parts/found";
 import { type List, useList } from "../parts/list";
 import { Rows } from "../parts/Rows";
 import { Search } from "../parts/Search";
@@ -184,22 +186,20 @@ function useNewer(wanted: Wanted, list: List<Job>): number {
   useEffect(() => {
     if (!loading) setTime(first ? Date.parse(first) : 0);
   }, [loading, first]);
+  const comes = newer(wanted, time ?? Infinity);
+  const found = useFound(comes, JSON.stringify([wanted, time]));
   if (loading || error || time === undefined) return 0;
-  const text = wanted.text.toLowerCase();
-  const fits = (run: Run) =>
-    Date.parse(run.created) > time &&
-    (!wanted.end_time || Date.parse(run.created) <= Date.parse(wanted.end_time)) &&
-    (!wanted.namespace || run.namespace === wanted.namespace) &&
-    (!wanted.plan_id || run.plan === wanted.plan_id) &&
-    (!wanted.node_id || run.node === wanted.node_id) &&
-    (!wanted.reason || run.reason === wanted.reason) &&
-    (!wanted.trigger || run.trigger === wanted.trigger) &&
-    (!text || run.plan.toLowerCase().includes(text) || run.name.toLowerCase().includes(text)) &&
-    (!wanted.status || wanted.status.split(",").includes(run.status)) &&
-    (!wanted.start_time || Date.parse(run.created) > Date.parse(wanted.start_time));
-  let count = 0;
-  for (const run of store.runs.values()) if (fits(run)) count++;
-  return count + store.ended.filter(fits).length;
+  return (found?.size ?? 0) + store.ended.filter(comes).length;
+}
+
+function newer(wanted: Wanted, time: number): (run: Run) => boolean {
+  const fits = fitter(wanted);
+  const since = Math.max(time, wanted.start_time ? Date.parse(wanted.start_time) : -Infinity);
+  const until = wanted.end_time ? Date.parse(wanted.end_time) : Infinity;
+  return (run) => {
+    const created = Date.parse(run.created);
+    return created > since && created <= until && (!wanted.reason || run.reason === wanted.reason) && (!wanted.trigger || run.trigger === wanted.trigger) && fits(run);
+  };
 }
 
 interface State {
