@@ -7,7 +7,7 @@ import { palette } from "../map/colours";
 import type { Found } from "../map/found";
 import { type Layout, layout, slotAt, step } from "../map/layout";
 import { Painter } from "../map/paint";
-import { FREE, RETRYING, RUNNING, UNKNOWN, WAITING } from "../map/slots";
+import { RETRYING, RUNNING, UNKNOWN, WAITING } from "../map/slots";
 import { StatusDot } from "../parts/StatusDot";
 import { When } from "../parts/When";
 import { ask } from "../route";
@@ -150,7 +150,7 @@ function countsOf(space: Space): CountsOf {
     waiting: get(WAITING),
     retrying: get(RETRYING),
     unknown: get(UNKNOWN),
-    free: Math.max(FREE, space.limit - taken),
+    free: Math.max(0, space.limit - taken),
   };
 }
 

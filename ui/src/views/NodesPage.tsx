@@ -6,6 +6,7 @@ import { phase, store } from "../live";
 import { type Kind, inUse } from "../live/nodes";
 import { useSight } from "../live/sight";
 import type { Run } from "../live/store";
+import { Fact } from "../parts/Fact";
 import { Gone } from "../parts/Gone";
 import { Rows } from "../parts/Rows";
 import { StatusDot } from "../parts/StatusDot";
@@ -13,27 +14,15 @@ import { When } from "../parts/When";
 import { ask, path, query, to, view } from "../route";
 import { viewerZone } from "../settings";
 import { bytes, number, percent, stated, status, t } from "../text";
-import type { Key } from "../text/en";
 import { Choice, Hint } from "./MapPage";
 import { NodeSwitches } from "./NodeSwitches";
 
 const DOTS: Readonly<Record<string, string>> = { ready: "complete", down: "failed", disconnected: "unknown", initializing: "pending" };
 
-/** What agents may have said of themselves: a column is there when one has. */
-const TOLD: readonly Told[] = [
-  { head: "nodes.executors", said: (node) => (node.executors ?? []).join(", ") },
-  { head: "nodes.version", said: (node) => node.version ?? "" },
-  { head: "nodes.server", said: (node) => node.server ?? "" },
-];
 const KINDS: readonly Kind[] = ["cpu", "memory", "disk"];
 const ALL: readonly string[] = [];
 const AT_WORK = new Set(["running", "unknown"]);
 const AGENT = "jobpool_agent agent --executors rest,noop,shell";
-
-interface Told {
-  readonly head: Key;
-  readonly said: (node: Node) => string;
-}
 
 export function NodesPage() {
   const here = view(path.value);
@@ -46,7 +35,6 @@ function NodeList() {
   const all = [...store.nodes.values()].sort((one, other) => byName.compare(nameOf(one), nameOf(other)));
   const nodes = all.filter(fitter(query.value));
   const held = liveByNode();
-  const told = TOLD.filter((one) => nodes.some(one.said));
   const kinds = KINDS.filter((kind) => nodes.some((node) => inUse(sight.nodes.get(node.ID ?? "")?.resources, kind)));
   return (
     <section class="list nodes">
@@ -59,9 +47,9 @@ function NodeList() {
         <Rows
           items={nodes}
           label={t("nav.nodes")}
-          heads={[t("nodes.name"), t("run.status"), t("nodes.load"), t("nodes.work"), ...kinds.map((kind) => t(`nodes.${kind}`)), t("nodes.heard"), ...told.map((one) => t(one.head))]}
+          heads={[t("nodes.name"), t("run.status"), t("nodes.load"), t("nodes.work"), ...kinds.map((kind) => t(`nodes.${kind}`)), t("nodes.heard"), t("nodes.executors")]}
           keyOf={(node) => node.ID ?? ""}
-          row={(node) => cells(node, held.get(node.ID ?? "")?.length ?? 0, kinds, told, sight.nodes.get(node.ID ?? ""))}
+          row={(node) => cells(node, held.get(node.ID ?? "")?.length ?? 0, kinds, sight.nodes.get(node.ID ?? ""))}
           version={version}
         />
       )}
@@ -129,15 +117,18 @@ function liveByNode(): ReadonlyMap<string, readonly Run[]> {
   return found;
 }
 
-function cells(node: Node, running: number, kinds: readonly Kind[], told: readonly Told[], seen: NodeSeen | undefined) {
+function cells(node: Node, running: number, kinds: readonly Kind[], seen: NodeSeen | undefined) {
   return [
-    <a href={to.node(node.ID ?? "")}>{nameOf(node)}</a>,
+    <span class="two">
+      <a href={to.node(node.ID ?? "")}>{nameOf(node)}</a>
+      <small class="soft">{[node.version, node.server].filter(Boolean).join(" · ")}</small>
+    </span>,
     <State node={node} />,
     <Load node={node} running={running} />,
     <Work node={node} running={running} />,
     ...kinds.map((kind) => (node.status === "down" ? null : <InUse seen={seen} kind={kind} brief />)),
     <When time={seen?.heard_at} zone={viewerZone} />,
-    ...told.map((one) => one.said(node)),
+    (node.executors ?? []).join(", "),
   ];
 }
 
@@ -251,37 +242,30 @@ function Facts({ node, seen }: { node: Node; seen: NodeSeen | undefined }) {
   const attributes = Object.entries(node.attributes ?? {}).sort();
   return (
     <dl class="facts">
-      <dt>ID</dt>
-      <dd>{node.ID}</dd>
-      {TOLD.filter((one) => one.said(node)).map((one) => [<dt key={`${one.head}:`}>{t(one.head)}</dt>, <dd key={one.head}>{one.said(node)}</dd>])}
-      {KINDS.filter((kind) => inUse(seen?.resources, kind)).map((kind) => [
-        <dt key={`${kind}:`}>{t(`nodes.${kind}`)}</dt>,
-        <dd key={kind}>
-          <InUse seen={seen} kind={kind} />
-        </dd>,
-      ])}
-      <dt>{t("nodes.capacity")}</dt>
-      <dd>{number(node.capacity ?? 0)}</dd>
-      {node.drain && <dt>{t("nodes.drained")}</dt>}
-      {node.drain && (
-        <dd>
-          <When time={node.drain.since} zone={viewerZone} />
-        </dd>
-      )}
-      <dt>{t("nodes.since")}</dt>
-      <dd>
+      <Fact name="ID">{node.ID}</Fact>
+      <Fact name={t("nodes.executors")}>{node.executors?.join(", ")}</Fact>
+      <Fact name={t("nodes.version")}>{node.version}</Fact>
+      <Fact name={t("nodes.server")}>{node.server}</Fact>
+      {KINDS.map((kind) => (
+        <Fact key={kind} name={t(`nodes.${kind}`)}>
+          {inUse(seen?.resources, kind) && <InUse seen={seen} kind={kind} />}
+        </Fact>
+      ))}
+      <Fact name={t("nodes.capacity")}>{number(node.capacity ?? 0)}</Fact>
+      <Fact name={t("nodes.drained")}>{node.drain && <When time={node.drain.since} zone={viewerZone} />}</Fact>
+      <Fact name={t("nodes.since")}>
         <When time={node.started_at} zone={viewerZone} />
-      </dd>
-      <dt>{t("nodes.changed")}</dt>
-      <dd>
+      </Fact>
+      <Fact name={t("nodes.changed")}>
         <When time={node.updated_at} zone={viewerZone} />
-      </dd>
-      {seen?.heard_at && <dt>{t("nodes.heard")}</dt>}
-      {seen?.heard_at && (
-        <dd data-heard>
-          <When time={seen.heard_at} zone={viewerZone} />
-        </dd>
-      )}
+      </Fact>
+      <Fact name={t("nodes.heard")}>
+        {seen?.heard_at && (
+          <span data-heard>
+            <When time={seen.heard_at} zone={viewerZone} />
+          </span>
+        )}
+      </Fact>
       {attributes.map(([name, value]) => [<dt key={`${name}:`} translate={false}>{name}</dt>, <dd key={name} translate={false}>{value}</dd>])}
     </dl>
   );
