@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from jobpool.store.engines.etcd.settings import Timeouts
 from jobpool.testing.etcd import NO_ETCD, EtcdMember, cluster_of, etcd_binary, shared_member
 from tests.e2e.etcd.proxy import Proxy
-from tests.e2e.etcd.stores import Opener
+from tests.e2e.etcd.stores import PATIENT, Opener
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,10 +51,16 @@ def cluster(tmp_path: Path) -> Iterator[list[EtcdMember]]:
 
 
 @pytest.fixture
-async def opener(tmp_path: Path) -> AsyncIterator[Opener]:
+def timeouts() -> Timeouts:
+    """Those of the stores that are opened."""
+    return PATIENT
+
+
+@pytest.fixture
+async def opener(tmp_path: Path, timeouts: Timeouts) -> AsyncIterator[Opener]:
     """Opens stores under a prefix of this test, and closes them."""
     async with AsyncExitStack() as stack:
-        yield Opener(stack, f"{tmp_path}/")
+        yield Opener(stack, f"{tmp_path}/", timeouts)
 
 
 @pytest.fixture

@@ -11,14 +11,14 @@ import pytest
 
 from jobpool.store.engines.etcd.client import EtcdClient
 from jobpool.store.engines.etcd.messages import put
-from jobpool.store.engines.etcd.settings import Timeouts
 from jobpool.testing.etcd import etcd_binary
 from jobpool.wire.etcd_pb2 import TxnRequest
+from tests.e2e.etcd.stores import PATIENT
 
 
 @asynccontextmanager
 async def client_of(endpoint: str) -> AsyncIterator[EtcdClient]:
-    client = EtcdClient([endpoint], tls=None, user=None, timeouts=Timeouts())
+    client = EtcdClient([endpoint], tls=None, user=None, timeouts=PATIENT)
     try:
         yield client
     finally:

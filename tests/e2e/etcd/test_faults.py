@@ -6,14 +6,20 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from jobpool.model.errors import StoreFailed
+from jobpool.store.engines.etcd.settings import Timeouts
 from jobpool.store.port import Fence, Fenced, KeyValue, OutcomeUnknown, Put, Store
 from jobpool.testing.etcd import EtcdMember
-from jobpool.testing.store import following, pairs_of, write
+from jobpool.testing.store import following, pairs_of
 from tests.e2e.etcd.proxy import Proxy
 from tests.e2e.etcd.raw import client_of
-from tests.e2e.etcd.stores import Opener, settle, take, until
+from tests.e2e.etcd.stores import PATIENT, QUICK, Opener, settle, settled, take, until
 
 Launch = Callable[..., EtcdMember]
+
+
+@pytest.fixture
+def timeouts() -> Timeouts:
+    return QUICK
 
 
 async def test_killed_while_it_commits_a_member_loses_nothing_and_does_nothing_twice(
@@ -48,7 +54,7 @@ async def test_a_paused_member_leaves_the_outcome_open_until_it_goes_on(launch: 
     member = launch()
     store = await opener(member.endpoint)
     steps = store.watch(await store.fence())
-    first = await write(store, Put("a", b"1"))
+    first = await settled(store, Put("a", b"1"))
     transaction = following(first, Put("a", b"2"))
     member.pause()
     with pytest.raises(OutcomeUnknown, match=member.endpoint):
@@ -58,7 +64,7 @@ async def test_a_paused_member_leaves_the_outcome_open_until_it_goes_on(launch: 
     assert not isinstance(failure.value, OutcomeUnknown)
     member.resume()
     await settle(store, transaction)
-    last = await write(store, Put("a", b"3"))
+    last = await settled(store, Put("a", b"3"))
     assert [step.fence for step in await take(steps, 3)] == [first, transaction.leaves, last]
 
 
@@ -89,7 +95,7 @@ async def test_a_refusal_after_an_unknown_outcome_settles_nothing(proxy: Proxy, 
         await store.commit(transaction)
     unfinished.cancel()
     await asyncio.gather(unfinished, return_exceptions=True)
-    await store.commit(transaction)
+    await settle(store, transaction)
 
 
 async def never() -> AsyncIterator[list[KeyValue]]:
@@ -127,7 +133,7 @@ async def test_each_member_of_a_cluster_may_die(cluster: list[EtcdMember], opene
 
 async def test_a_paused_member_of_a_cluster_is_left_for_another(cluster: list[EtcdMember], opener: Opener) -> None:
     store = await opener(*(member.endpoint for member in cluster))
-    fence = await write(store, Put("a", b"1"))
+    fence = await settled(store, Put("a", b"1"))
     steps = store.watch(fence)
     cluster[0].pause()  # it is asked first
     transaction = following(fence, Put("a", b"2"))
@@ -139,7 +145,7 @@ async def test_a_paused_member_of_a_cluster_is_left_for_another(cluster: list[Et
 
 async def test_without_a_quorum_nothing_is_acknowledged(cluster: list[EtcdMember], opener: Opener) -> None:
     store = await opener(*(member.endpoint for member in cluster))
-    fence = await write(store, Put("a", b"1"))
+    fence = await settled(store, Put("a", b"1"))
     for member in cluster[1:]:
         await asyncio.to_thread(member.kill)
     transaction = following(fence, Put("a", b"2"))
@@ -153,6 +159,7 @@ async def test_without_a_quorum_nothing_is_acknowledged(cluster: list[EtcdMember
     assert await store.fence() == transaction.leaves
 
 
+@pytest.mark.parametrize("timeouts", [PATIENT], ids=["patient"])
 async def test_the_deposed_are_refused_on_another_member_too(cluster: list[EtcdMember], opener: Opener) -> None:
     one, two = await opener(cluster[0].endpoint), await opener(cluster[1].endpoint)
     old = await one.campaign("one")

@@ -1,7 +1,7 @@
 """An administrator's calls on real members: what they change, and what is said when etcd refuses."""
 
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from jobpool.store.engines.etcd.maintenance import EtcdOperations
 from jobpool.store.engines.etcd.relief import TURN_LASTS, Relief
 from jobpool.store.engines.etcd.settings import Timeouts
 from jobpool.store.engines.etcd.upkeep import Upkeep
-from jobpool.store.operations import Alarm, Member, Space
+from jobpool.store.operations import Alarm, KeysHash, Member, Space
 from jobpool.store.port import Fence, Put, Store
 from jobpool.testing.clock import FakeClock
-from jobpool.testing.etcd import EtcdMember
+from jobpool.testing.etcd import CALM, EtcdMember, cluster_of
 from jobpool.testing.ports import free_port
 from jobpool.testing.store import following, write
 from tests.e2e.etcd.stores import Opener, until
@@ -51,15 +51,26 @@ async def ways() -> AsyncIterator[Ways]:
         yield Ways(stack)
 
 
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[list[EtcdMember]]:
+    """Three members whose lead is moved by the test alone."""
+    members = cluster_of(tmp_path, 3, flags=CALM)
+    yield members
+    for member in members:
+        member.kill()
+
+
 async def leader_first(ways: Ways, cluster: Sequence[EtcdMember]) -> list[EtcdOperations]:
     """The operations of all members, those of the Raft leader first."""
     found = [ways(member) for member in cluster]
+    leads: list[bool] = []
 
     async def led() -> bool:
-        return any([(await one.status()).raft_leader for one in found])
+        statuses = [await one.status() for one in found]
+        leads[:] = [status.raft_leader for status in statuses]
+        return sum(leads) == 1 and len({status.leader_id for status in statuses}) == 1
 
     await until(led)
-    leads = [(await one.status()).raft_leader for one in found]
     return [found[at] for at in sorted(range(len(found)), key=lambda at: not leads[at])]
 
 
@@ -102,7 +113,11 @@ async def test_the_raft_lead_is_moved_by_who_has_it(ways: Ways, cluster: list[Et
     with pytest.raises(FailedPrecondition, match=r"wanted another member with a vote \(m\d, m\d\), found none whose"):
         await leader.move_raft_leader([])
     assert (await leader.move_raft_leader(["gone", own])).id == own
-    assert (await other.status()).leader_id == own
+
+    async def heard() -> bool:
+        return (await other.status()).leader_id == own
+
+    await until(heard)
 
 
 async def test_hashes_are_equal_at_one_revision(ways: Ways, cluster: list[EtcdMember], opener: Opener) -> None:
@@ -111,9 +126,25 @@ async def test_hashes_are_equal_at_one_revision(ways: Ways, cluster: list[EtcdMe
     first, *others = await leader_first(ways, cluster)
     found = await first.hash_keys(0)
     for other in others:
-        assert await other.hash_keys(found.revision) == found
+        assert await hashed(other, found.revision) == found
     with pytest.raises(FailedPrecondition, match="not reached that revision"):
         await first.hash_keys(found.revision + 1_000)
+
+
+async def hashed(member: EtcdOperations, revision: int) -> KeysHash:
+    """Once it has reached that revision."""
+    found: list[KeysHash] = []
+
+    async def reached() -> bool:
+        try:
+            found.append(await member.hash_keys(revision))
+        except FailedPrecondition as refused:
+            if "not reached that revision" not in refused.reason:
+                raise
+        return bool(found)
+
+    await until(reached)
+    return found[0]
 
 
 async def test_a_member_joins_as_learner_and_gets_a_vote(ways: Ways, cluster: list[EtcdMember], tmp_path: Path) -> None:
@@ -135,7 +166,7 @@ async def test_a_member_joins_as_learner_and_gets_a_vote(ways: Ways, cluster: li
     with pytest.raises(FailedPrecondition, match="promote or remove"):
         await leader.add_member(["http://127.0.0.1:1"], learner=True)
     peers = {member.name: member.peer_urls[0] for member in await leader.members() if member.name} | {"m3": url}
-    joined = EtcdMember(tmp_path, name="m3", cluster=peers, flags=("--initial-cluster-state=existing",))
+    joined = EtcdMember(tmp_path, name="m3", cluster=peers, flags=(*CALM, "--initial-cluster-state=existing"))
     try:
         joined.start()
         assert (await ways(joined).status()).is_learner

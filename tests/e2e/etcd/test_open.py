@@ -171,5 +171,7 @@ async def test_tls_both_ways_and_certificates_that_change(launch: Launch, opener
 def replace(tls: Tls, cert: Path, key: Path) -> None:
     assert tls.cert is not None
     assert tls.key is not None
-    tls.cert.write_bytes(cert.read_bytes())
-    tls.key.write_bytes(key.read_bytes())
+    for place, new in ((tls.cert, cert), (tls.key, key)):
+        beside = place.with_suffix(".new")
+        beside.write_bytes(new.read_bytes())
+        beside.replace(place)  # another file, however soon after the last one
