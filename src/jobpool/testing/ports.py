@@ -1,5 +1,6 @@
 """Loopback ports for tests that nobody else takes between their choice and their use, nor while a server is down."""
 
+import atexit
 import socket
 from collections import deque
 
@@ -15,11 +16,28 @@ def free_port() -> int:
 
     It is bound, not listened on: that keeps others from choosing it, and lets a server with SO_REUSEADDR have it.
     """
-    hold = socket.socket()
+    hold = _bound()
+    # Only now: two that had it before could both be bound to one port.
     hold.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    port = free_ports(1)[0]
-    hold.bind((HOST, port))
     _held.append(hold)
     if len(_held) > _KEPT:
         _held.popleft().close()
+    port: int = hold.getsockname()[1]
     return port
+
+
+def _bound() -> socket.socket:
+    while True:
+        hold = socket.socket()
+        try:
+            hold.bind((HOST, free_ports(1)[0]))
+        except OSError:  # somebody was faster
+            hold.close()
+        else:
+            return hold
+
+
+@atexit.register
+def _give_back() -> None:
+    while _held:
+        _held.pop().close()

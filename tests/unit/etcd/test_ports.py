@@ -1,6 +1,8 @@
 """Ports for a member."""
 
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -32,3 +34,10 @@ def test_one_for_a_test_is_refused_to_others_and_to_callers_until_its_server_lis
     for _ in range(2):  # it may go and come back
         with socket.create_server((HOST, port)), socket.create_connection((HOST, port)):
             pass
+
+
+def test_what_was_held_for_tests_is_given_back_without_a_word() -> None:
+    program = "from jobpool.testing.ports import free_port; free_port()"
+    words = [sys.executable, "-W", "default", "-c", program]
+    done = subprocess.run(words, capture_output=True, env={"PYTHONPATH": ":".join(sys.path)}, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
