@@ -171,7 +171,7 @@ async def test_a_killed_agent_takes_up_the_run_that_goes_on(
 async def test_the_deadline_holds_while_the_agent_is_dead(agents: Agents, server: AgentServer, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     first = await agents.start(server)
-    await server.assign(_command(f"echo $$ >{mark}; exec sleep 600", "j1", timeout=1000))
+    await server.assign(_command(f"echo $$ >{mark}; exec sleep 600", "j1", timeout=3000))
     await until(lambda: mark.exists() and mark.read_text().endswith("\n"))
     await agents.kill(first)
     await until(lambda: not Path(f"/proc/{mark.read_text().strip()}").exists())

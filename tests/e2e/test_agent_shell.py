@@ -116,7 +116,7 @@ async def test_a_command_runs_in_the_directory_it_names(shell: Shell, tmp_path: 
 
 
 async def test_the_deadline_ends_a_command_by_term(shell: Shell) -> None:
-    task = shell.task("trap 'echo bye; exit 5' TERM; echo up; while :; do sleep 0.05; done", timeout=300)
+    task = shell.task("trap 'echo bye; exit 5' TERM; echo up; while :; do sleep 0.05; done", timeout=1500)
     outcome = await shell.run(task)
     assert (outcome.status, outcome.reason, outcome.exit_code) == (Status.EXPIRED, "timeout", 5)
     assert shell.output(task).endswith(b"bye\n")
@@ -126,7 +126,7 @@ async def test_a_command_that_ignores_term_is_killed_with_its_whole_group(shell:
     mark = tmp_path / "child"
     task = shell.task(
         f"trap '' TERM; sh -c 'echo $$ >{mark}; exec sleep 600' & while :; do sleep 600; done",
-        timeout=300,
+        timeout=1500,
         kill_after="200ms",
     )
     outcome = await shell.run(task)
@@ -184,11 +184,16 @@ async def test_what_a_command_leaves_behind_in_its_group_ends_with_it(shell: She
     await shell.until(lambda: not _alive(int(mark.read_text())))
 
 
-async def test_a_process_that_left_the_group_with_the_output_open_does_not_hold_up_the_run(shell: Shell) -> None:
-    task = shell.task("setsid sleep 20 & echo left")
+async def test_a_process_that_left_the_group_with_the_output_open_does_not_hold_up_the_run(
+    shell: Shell, tmp_path: Path
+) -> None:
+    mark = tmp_path / "child"
+    task = shell.task(f"setsid sh -c 'echo $$ >{mark}; exec sleep 600' & while [ ! -s {mark} ]; do :; done; echo left")
     outcome = await shell.run(task)
     assert outcome.status is Status.COMPLETE
     assert shell.output(task) == b"left\n"
+    assert _alive(int(mark.read_text()))
+    os.kill(int(mark.read_text()), signal.SIGKILL)
 
 
 async def test_a_command_can_be_interrupted(shell: Shell) -> None:
@@ -246,7 +251,7 @@ async def test_a_record_of_another_boot_is_not_taken_for_a_living_process(shell:
     directory.mkdir()
     (directory / "claim").touch()
     (directory / "shim").write_text(f"{os.getpid()} 1 another-boot\n")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         outcome = await shell.executor.recover(task, shell.context(task))
     assert outcome is not None
     assert outcome.status is Status.LOST
@@ -265,13 +270,13 @@ async def renewing(shell: Shell) -> None:
 async def test_a_command_whose_agent_gives_no_sign_of_life_is_stopped_and_the_run_is_lost(
     shell: Shell, tmp_path: Path
 ) -> None:
-    shell.lease = Lease(tmp_path / "lease", patience=800)
+    shell.lease = Lease(tmp_path / "lease", patience=2000)
     Renewal(shell.lease, SystemClock()).renew()
     mark = tmp_path / "mark"
     task = shell.task(f"trap 'echo bye; exit 5' TERM; echo $$ >{mark}; while :; do sleep 0.05; done")
     outcome = await shell.run(task)
     assert (outcome.status, outcome.reason, outcome.exit_code) == (Status.LOST, "lease_expired", 5)
-    assert outcome.description == "the agent gave no sign of life for 800ms; the command was stopped"
+    assert outcome.description == "the agent gave no sign of life for 2s; the command was stopped"
     assert outcome.finished_at is not None
     assert shell.output(task).endswith(b"bye\n")
     assert not _alive(int(mark.read_text()))
@@ -280,7 +285,7 @@ async def test_a_command_whose_agent_gives_no_sign_of_life_is_stopped_and_the_ru
 
 @pytest.mark.invariant("H-9")
 async def test_a_command_that_ignores_the_end_of_the_lease_is_killed(shell: Shell, tmp_path: Path) -> None:
-    shell.lease = Lease(tmp_path / "lease", patience=400)
+    shell.lease = Lease(tmp_path / "lease", patience=2000)
     task = shell.task("trap '' TERM; while :; do sleep 0.05; done", kill_after="200ms")
     outcome = await shell.run(task)
     assert (outcome.status, outcome.reason, outcome.exit_code) == (Status.LOST, "lease_expired", 137)
@@ -288,10 +293,10 @@ async def test_a_command_that_ignores_the_end_of_the_lease_is_killed(shell: Shel
 
 @pytest.mark.invariant("H-9")
 async def test_a_command_whose_agent_lives_goes_on(shell: Shell, tmp_path: Path) -> None:
-    shell.lease = Lease(tmp_path / "lease", patience=600)
+    shell.lease = Lease(tmp_path / "lease", patience=2000)
     async with asyncio.TaskGroup() as group:
         keeping = group.create_task(renewing(shell))
-        outcome = await shell.run(shell.task("sleep 2; exit 3"))
+        outcome = await shell.run(shell.task("sleep 4; exit 3"))
         keeping.cancel()
     assert (outcome.status, outcome.exit_code) == (Status.FAILED, 3)
 
@@ -299,16 +304,16 @@ async def test_a_command_whose_agent_lives_goes_on(shell: Shell, tmp_path: Path)
 @pytest.mark.invariant("H-9")
 async def test_the_lease_of_an_agent_that_comes_back_in_time_is_not_over(shell: Shell, tmp_path: Path) -> None:
     """An agent that was away for less than its patience, and whose text goes on where the old one stopped."""
-    shell.lease = Lease(tmp_path / "lease", patience=2000)
+    shell.lease = Lease(tmp_path / "lease", patience=4000)
     go = tmp_path / "go"
     async with asyncio.TaskGroup() as group:
         first = group.create_task(renewing(shell))
         running = group.create_task(shell.run(shell.task(f"while [ ! -e {go} ]; do sleep 0.05; done; exit 3")))
         await shell.until(lambda: (shell.runs / "j1-a1" / "command").exists())
         first.cancel()
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(2)
         second = group.create_task(renewing(shell))
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(4)
         go.touch()
         outcome = await running
         second.cancel()

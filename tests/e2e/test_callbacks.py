@@ -71,13 +71,11 @@ async def test_the_token_of_another_run_is_refused(api: Api, callee: Callee) -> 
 
 
 async def test_the_token_of_an_attempt_before_the_newest_is_refused(api: Api, callee: Callee) -> None:
-    callee.answers["/again"] = (503, "")
+    callee.first["/again"] = (503, "")
     plan = {"url": f"{callee.url}/again", "method": "post"}
     fields = {"id": "again", "name": "again", "type": "service", "namespace": "default", "executor": "rest"}
     await api.post("plans", parameters=json.dumps(plan), retry={"attempts": 1, "backoff": "1s"}, **fields)
     job_id = (await api.post("plans/again/run", namespace="default"))["data"]["id"]
-    await until(lambda: api.job(job_id), lambda job: bool(callee.to("/again")))
-    callee.answers["/again"] = (200, "")
     await until(lambda: api.job(job_id), lambda job: job["status"] == "running" and len(callee.to("/again")) == 2)
     first, second = callee.to("/again")
     assert (first.headers["X-Jobpool-Attempt"], second.headers["X-Jobpool-Attempt"]) == ("1", "2")

@@ -52,7 +52,7 @@ async def test_a_drained_machine_is_empty_at_the_deadline_over_a_killed_server(s
         other = site.agent(server, "agent-2")
         await until(lambda: api.everything("nodes", status="ready"), lambda nodes: len(nodes) == 2)
 
-        await ctl(server.url, "node", "drain", node, "--deadline", "15s", "--description", "kernel")
+        await ctl(server.url, "node", "drain", node, "--deadline", "25s", "--description", "kernel")
         under = (await api.get(f"nodes/{node}"))["data"]
         assert (under["eligibility"], under["drain_status"]) == ("ineligible", "draining")
         server.kill()

@@ -239,7 +239,7 @@ async def test_it_dies_with_its_server_even_at_kill_9(binary: Binary, tmp_path: 
     finally:
         server.kill()
         await server.wait()
-    await until(lambda: not runs(pid), "etcd has followed its server", within=2)
+    await until(lambda: not runs(pid), "etcd has followed its server")
 
 
 async def numbers(stream: asyncio.StreamReader) -> AsyncIterator[int]:

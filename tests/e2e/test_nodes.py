@@ -25,7 +25,7 @@ async def test_a_machine_is_told_of_as_it_is_and_as_it_changes(site: Site) -> No
         assert 0 <= int(told["disk_free"]) < int(told["disk"])
         async with Client([server.url]) as client, aclosing(client.watch_nodes([agent.node_id])) as seen:
             first = await anext(seen)
-            later = first
+            later = await anext(seen)
             while not later.resources.HasField("millicpus_used"):
                 later = await anext(seen)
         assert later.heard_at.ToNanoseconds() > first.heard_at.ToNanoseconds()

@@ -11,7 +11,7 @@ from jobpool.client.watch import Change
 from jobpool.testing.etcd import NO_ETCD, etcd_binary
 from jobpool.wire import jobpool_pb2 as pb
 from tests.e2e.cluster.cluster import Cluster
-from tests.e2e.oracle.client import Api
+from tests.e2e.oracle.client import PAGE, Api
 
 pytestmark = [
     pytest.mark.skipif(etcd_binary() is None, reason=NO_ETCD),
@@ -100,7 +100,8 @@ async def test_a_watch_under_load_misses_nothing_when_the_leader_dies(cluster: C
             leader.kill()
             during = {await seen.get() for _ in range(2 * BUSY)}
             await cluster.stand()
-            listed = {job["id"] for job in await api.everything("jobs", status="complete")}
+            newest = await api.get("jobs", status="complete", pageSize=PAGE)
+            listed = {job["id"] for job in newest["data"]}
             await client.plan_add(plan(LAST))
     told = watches[0].result()
     assert told == watches[1].result() == watches[2].result()

@@ -51,7 +51,7 @@ class Story:
 
 async def test_another_server_tells_who_leads_and_what_happened(cluster: Cluster) -> None:
     await cluster.start()
-    first = await cluster.leader()
+    first, _ = await cluster.leads_apart()
     asked = next(server for server in cluster.servers if server is not first)
     async with Client([asked.url]) as client:
         async with aclosing(client.watch_cluster()) as answers:

@@ -9,7 +9,8 @@ from typing import Any
 
 from jobpool.testing.etcd import etcd_binary
 
-_WITHIN = 30.0
+WITHIN = 30.0
+"""Seconds for one command, or for the end of one that was told to end."""
 
 
 def binary() -> str | None:
@@ -37,7 +38,7 @@ class Etcdctl:
             input=given,
             text=True,
             capture_output=True,
-            timeout=_WITHIN,
+            timeout=WITHIN,
             cwd=self._directory,
             env=self._environment,
             check=False,

@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests.e2e.etcd_api.conftest import Served, start
-from tests.e2e.etcd_api.etcdctl import Etcdctl
+from tests.e2e.etcd_api.etcdctl import WITHIN, Etcdctl
 
 PREFIX = "/jobpool/v1/"
 DENIED = "PermissionDenied"
@@ -36,7 +36,7 @@ def refused(served: Served, path: str, body: bytes) -> tuple[int, Any]:
 
 def sent(request: Request) -> tuple[int, Any]:
     try:
-        with urlopen(request, timeout=10) as answer:
+        with urlopen(request, timeout=WITHIN) as answer:
             return 200, json.loads(answer.read())
     except HTTPError as refusal:
         with refusal:
@@ -126,7 +126,7 @@ def test_a_watch_of_everything_tells_the_others_keys(own: Served) -> None:
         ]
     finally:
         watch.send_signal(signal.SIGINT)
-        watch.communicate(timeout=10)
+        watch.communicate(timeout=WITHIN)
     seen = ctl.run("watch", f"{PREFIX}fence", "--rev", "1")
     assert "permission denied" in (seen.stdout + seen.stderr)
 
@@ -154,7 +154,7 @@ def test_locks_and_elections(own: Served) -> None:
         assert campaign.stdout.readline().strip() == "me"
     finally:
         campaign.send_signal(signal.SIGINT)
-        campaign.communicate(timeout=10)
+        campaign.communicate(timeout=WITHIN)
 
 
 def test_the_cluster(own: Served) -> None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from jobpool.testing.etcd import EtcdMember
 from tests.e2e.etcd_api.conftest import Served, start
-from tests.e2e.etcd_api.etcdctl import Etcdctl
+from tests.e2e.etcd_api.etcdctl import WITHIN, Etcdctl
 from tests.e2e.etcd_api.jobpoolctl import Jobpoolctl
 from tests.e2e.jobpool_program import Jobpool
 
@@ -126,7 +126,7 @@ def watched(ctl: Etcdctl, *words: str, lines: int) -> str:
         return "".join(watch.stdout.readline() for _ in range(lines))
     finally:
         watch.send_signal(signal.SIGINT)
-        watch.communicate(timeout=10)
+        watch.communicate(timeout=WITHIN)
 
 
 @pytest.mark.parametrize(("form", "lines"), [("simple", 12), ("json", 1), ("fields", 24)])
@@ -151,21 +151,27 @@ def test_a_watch_runs_a_command_for_each_event(both: Both) -> None:
 def test_watches_are_said_by_lines(both: Both) -> None:
     revision = both.etcdctl.json("put", "k/a", "first")["header"]["revision"]
     given = f"watch k/a --rev {revision}\nwatch k/b --prefix --rev {revision + 1} -- echo ran\nnonsense\n\nwatch\n"
-    words = ["bash", "-c", '(printf %b "$0"; sleep 4; printf "progress\\n"; sleep 2) | exec "$@"', given]
     program = [*both.jobpoolctl._words, "watch", "-i"]
-    running = subprocess.Popen(
-        [*words, *program],
-        env=both.jobpoolctl._environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    time.sleep(3)
-    both.etcdctl("put", "k/b", "second")
-    out, err = running.communicate(timeout=30)
-    assert running.returncode == 3
-    assert out.splitlines()[:7] == ["PUT", "k/a", "first", "PUT", "k/b", "second", "ran"]
-    assert len(re.findall(r"^progress notify: \d+$", out, re.MULTILINE)) == 2
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        program, env=both.jobpoolctl._environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    ) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        try:
+            running.stdin.write(given)
+            running.stdin.flush()
+            assert [running.stdout.readline() for _ in range(3)] == ["PUT\n", "k/a\n", "first\n"]
+            both.etcdctl("put", "k/b", "second")
+            assert [running.stdout.readline() for _ in range(4)] == ["PUT\n", "k/b\n", "second\n", "ran\n"]
+            running.stdin.write("progress\n")
+            running.stdin.flush()
+            notified = [running.stdout.readline() for _ in range(2)]
+            assert all(re.fullmatch(r"progress notify: \d+\n", line) for line in notified), notified
+            rest, err = running.communicate(timeout=WITHIN)
+        finally:
+            running.kill()
+    assert (running.returncode, rest) == (3, "")
     assert err.count("Invalid command") == 3
 
 
@@ -188,9 +194,9 @@ def test_locks(both: Both) -> None:
     assert key.startswith("m/")
     waiting = both.etcdctl.start("lock", "m", "echo", "after")
     first.send_signal(signal.SIGTERM)
-    first.communicate(timeout=10)
+    first.communicate(timeout=WITHIN)
     assert first.returncode == 0
-    assert waiting.communicate(timeout=10)[0] == "after\n"
+    assert waiting.communicate(timeout=WITHIN)[0] == "after\n"
     assert both.etcdctl("get", key) == ""
 
 
@@ -203,11 +209,11 @@ def test_a_lock_that_is_waited_for_can_be_given_up(both: Both) -> None:
     while both.etcdctl("get", "m/", "--prefix", "--keys-only").count("m/") < 2:
         time.sleep(0.1)
     waiting.send_signal(signal.SIGINT)
-    assert waiting.communicate(timeout=10)[0] == ""
+    assert waiting.communicate(timeout=WITHIN)[0] == ""
     assert waiting.returncode == 5
     assert both.etcdctl("lease", "list") == leases
     holder.send_signal(signal.SIGINT)
-    holder.communicate(timeout=10)
+    holder.communicate(timeout=WITHIN)
 
 
 def test_a_command_under_a_lock_is_told_to_end(both: Both) -> None:
@@ -216,7 +222,7 @@ def test_a_command_under_a_lock_is_told_to_end(both: Both) -> None:
     assert running.stdout is not None
     assert running.stdout.readline() == "runs\n"
     running.send_signal(signal.SIGTERM)
-    assert running.communicate(timeout=10)[0] == "told\n"
+    assert running.communicate(timeout=WITHIN)[0] == "told\n"
     assert running.returncode == 9
     assert both.etcdctl("get", "m/", "--prefix") == ""
 
@@ -233,7 +239,7 @@ def test_elections(both: Both) -> None:
     assert still(listening.stdout.readline()) == still(asked.stdout.readline())
     for one in (listening, asked, campaign):
         one.send_signal(signal.SIGINT)
-        one.communicate(timeout=10)
+        one.communicate(timeout=WITHIN)
     assert campaign.returncode == 0
     assert both.etcdctl("get", key.strip()) == ""
 
@@ -296,7 +302,7 @@ def test_a_mirror(both: Both, tmp_path: Path) -> None:
             assert sink("get", "", "--prefix", "--keys-only").split() == ["m/b", "m/x"]
         finally:
             mirror.send_signal(signal.SIGINT)
-            mirror.communicate(timeout=10)
+            mirror.communicate(timeout=WITHIN)
     finally:
         there.kill()
 

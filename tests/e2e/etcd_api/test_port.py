@@ -13,6 +13,7 @@ from jobpool.store.engines.etcd.messages import put
 from jobpool.store.engines.etcd.settings import Timeouts
 from jobpool.wire import etcd_pb2 as etcd
 from tests.e2e.etcd_api.conftest import Served
+from tests.e2e.etcd_api.etcdctl import WITHIN
 
 OURS = b"/jobpool/v1/"
 FENCE = OURS + b"fence"
@@ -60,7 +61,7 @@ def call(port: grpc.aio.Channel, path: str) -> "grpc.aio.UnaryUnaryMultiCallable
 
 async def outcome(port: grpc.aio.Channel, path: str, request: bytes) -> tuple[grpc.StatusCode, bytes]:
     try:
-        return grpc.StatusCode.OK, await call(port, path)(request, timeout=10)
+        return grpc.StatusCode.OK, await call(port, path)(request, timeout=WITHIN)
     except grpc.aio.AioRpcError as refusal:
         return refusal.code(), b""
 
@@ -69,7 +70,7 @@ async def outcome(port: grpc.aio.Channel, path: str, request: bytes) -> tuple[gr
 async def test_locks_and_elections_of_ours_are_refused(port: grpc.aio.Channel, name: bytes) -> None:
     for path in (LOCK, LEADER):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await call(port, path)(etcd.LockRequest(name=name).SerializeToString(), timeout=10)
+            await call(port, path)(etcd.LockRequest(name=name).SerializeToString(), timeout=WITHIN)
         assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
 
@@ -94,11 +95,11 @@ async def test_a_watch_misses_nothing_among_many_of_ours(apart: Served) -> None:
             assert lines == ["PUT", "theirs", str(number)]
     finally:
         watch.send_signal(signal.SIGINT)
-        watch.communicate(timeout=10)
+        watch.communicate(timeout=WITHIN)
 
 
 async def test_what_waits_does_not_hold_up_the_end_of_the_server(apart: Served, port: grpc.aio.Channel) -> None:
-    held = await call(port, LOCK)(etcd.LockRequest(name=b"mutex").SerializeToString(), timeout=10)
+    held = await call(port, LOCK)(etcd.LockRequest(name=b"mutex").SerializeToString(), timeout=WITHIN)
     assert etcd.LockResponse.FromString(held).key
     waiting = call(port, LOCK)(etcd.LockRequest(name=b"mutex").SerializeToString())
     watches: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = port.stream_stream("/etcdserverpb.Watch/Watch")

@@ -22,11 +22,15 @@ class Called(Struct, frozen=True):
 
 
 class Callee:
-    """`answers`: by path, (status, body). A path that is not there gets 200 and `{"code": 200}`."""
+    """`answers`: by path, (status, body). A path that is not there gets 200 and `{"code": 200}`.
+
+    `first`: the same for only the first call of a path.
+    """
 
     def __init__(self) -> None:
         self.calls: list[Called] = []
         self.answers: dict[str, tuple[int, str]] = {}
+        self.first: dict[str, tuple[int, str]] = {}
         self.held: dict[str, asyncio.Event] = {}
         self.url = ""
 
@@ -56,5 +60,8 @@ class Callee:
         self.calls.append(Called(request.method, request.path, dict(request.headers), body))
         if request.path in self.held:
             await self.held[request.path].wait()
-        status, text = self.answers.get(request.path, (200, '{"code": 200}'))
+        if request.path in self.first:
+            status, text = self.first.pop(request.path)
+        else:
+            status, text = self.answers.get(request.path, (200, '{"code": 200}'))
         return web.Response(status=status, text=text, content_type="application/json")
