@@ -10,13 +10,15 @@ import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
 export const HOSTILE = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
-const PATIENCE = 15_000;
+/** For each wait, in ms: a machine that has much else to do is no fault. */
+const PATIENCE = 40_000;
 const [url, executablePath, pictures] = process.argv.slice(2);
 
 /** Runs `steps` with a Walk, in light colors, English and UTC at 1280 × 800, unless `more` (of a browser's context) says otherwise. */
 export async function walk(steps, more = {}) {
-  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"], timeout: 2 * PATIENCE });
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: "light", locale: "en-US", timezoneId: "UTC", ...more });
+  context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   const here = new Walk(page);
   try {
@@ -45,7 +47,6 @@ class Walk {
 
   constructor(page) {
     this.page = page;
-    page.setDefaultTimeout(PATIENCE);
   }
 
   async watch() {
@@ -99,6 +100,19 @@ class Walk {
     await this.phase("live");
   }
 
+  /** Waits until this holds, where nothing in the page can be waited for: it draws a moment after what it is told. */
+  async until(holds, wanted) {
+    for (const end = Date.now() + PATIENCE; !(await holds()); ) {
+      assert.ok(Date.now() < end, `waited in vain: ${wanted}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Waits until the address asks for this; null: for nothing by that name. */
+  async asked(name, value) {
+    await this.page.waitForURL((address) => address.searchParams.get(name) === value);
+  }
+
   async phase(name) {
     await this.page.locator(`[data-phase=${name}]`).waitFor();
   }
@@ -126,12 +140,13 @@ class Walk {
 
   async width(pixels, height = 800) {
     await this.page.setViewportSize({ width: pixels, height });
+    await this.until(() => this.page.evaluate((wanted) => innerWidth === wanted, pixels), `a screen of ${pixels} px`);
   }
 
-  /** Nothing is wider than the screen. */
+  /** Nothing is wider than the screen, once what follows its width has. */
   async fits() {
-    const [wide, room] = await this.page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
-    assert.ok(wide <= room, `${this.page.url()} is ${wide} px wide on a screen of ${room}`);
+    const fitting = () => this.page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth);
+    await this.until(fitting, `${this.page.url()} is no wider than the screen`);
   }
 
   /** No fault so far, nothing hostile was run, and the page's policy holds. */

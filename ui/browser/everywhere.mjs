@@ -13,7 +13,8 @@ const GRAVE = new Set(["serious", "critical"]);
 /** What is the same in every language: names of ours and of others. */
 const UNTRANSLATED = ["jobpool", "English", "API", "cron", "UTC", "ID", "CPU", "etcd", "SQLite", "Raft", "shell", "noop", "rest", "python", "default", "agent-1", "server"];
 
-const DIALOGS = /plans.default.(hold|paused)$|runs.[^?]+$|nodes.[^?]+$/;
+const NOTHING = /\/none$/;
+const DIALOGS = /plans.default.(hold|paused)$|runs.[^?]+$|nodes.(?!none)[^?]+$/;
 
 const LOOKS = [
   { name: "light", theme: "light", language: "en", width: 1280 },
@@ -50,8 +51,9 @@ async function pagesOf(page) {
 }
 
 /** What was loaded is shown: nothing says any more that it is loading. */
-async function settled(page) {
-  await page.waitForLoadState("domcontentloaded");
+async function settled(page, path) {
+  if (DIALOGS.test(path)) await page.locator("main p.buttons button").first().waitFor();
+  if (NOTHING.test(path)) await page.locator("main .fault").first().waitFor();
   await page.locator("main :text-matches('^(Loading|加载中)')").first().waitFor({ state: "detached" });
 }
 
@@ -102,7 +104,7 @@ await walk(async (here) => {
   await page.addInitScript({ path: AXE });
   await here.open("/ui/");
   await page.getByText("There is no plan yet").waitFor();
-  await settled(page);
+  await settled(page, "/ui/");
   await accessible(page, "an empty map");
   const runs = await prepare(here);
   await here.open(`/ui/runs/${runs.failed}`);
@@ -115,7 +117,7 @@ await walk(async (here) => {
     for (const path of [...(await pagesOf(page)), ...addresses(runs)]) {
       here.away = path.includes("/default/none"); // it answers 404, which the console says
       await here.open(path);
-      await settled(page);
+      await settled(page, path);
       const where = `${path} ${look.name}`;
       for (const check of [() => here.fits(), () => plain(page, where), () => accessible(page, where), () => look.language === "zh" && untranslated(page, where), () => DIALOGS.test(path) && asked(page, where, look)])
         try {

@@ -8,11 +8,8 @@ const TRIED = (number) => ["placed on agent-1", "started", ...(number < 3 ? [`at
 const STATES = ["due", "created", ...TRIED(1), ...TRIED(2), ...TRIED(3), "ended: failed"];
 
 async function ended(here, id) {
-  for (;;) {
-    const answer = await fetch(`${here.url}/v3/schedule/jobs/${id}`);
-    if (ENDED.includes((await answer.json()).data.status)) return id;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  const status = async () => (await (await fetch(`${here.url}/v3/schedule/jobs/${id}`)).json()).data.status;
+  await here.until(async () => ENDED.includes(await status()), `${id} has ended`);
 }
 
 async function made(here) {
@@ -40,7 +37,7 @@ async function filters(here, ids) {
   await search.fill("nightly REP");
   await search.press("Enter");
   await only(ids.noisy);
-  assert.equal(new URL(page.url()).searchParams.get("q"), "nightly REP");
+  await here.asked("q", "nightly REP");
   await page.reload();
   await only(ids.noisy);
   await page.getByRole("button", { name: "Clear" }).click();
@@ -80,10 +77,10 @@ async function trace(here, ids) {
   const steps = page.locator(".trace");
   await steps.getByText("Attempt 3").waitFor();
   await steps.getByText("Exit code 3").nth(2).waitFor();
-  assert.equal(await steps.locator("dd", { hasText: /^agent-1$/ }).count(), 3, "all attempts name their node");
+  await steps.locator("dd", { hasText: /^agent-1$/ }).nth(2).waitFor(); // all attempts name their node
   await page.locator(".logbar select").selectOption("1");
   await page.locator(".log", { hasText: "attempt" }).waitFor();
-  assert.deepEqual(await page.locator(".states li > span").allTextContents(), STATES);
+  await here.until(async () => (await page.locator(".states li > span").allTextContents()).join() === STATES.join(), `the states are ${STATES}`);
   assert.equal(await page.locator(".phases > .retrying").count(), 2, "two pauses between three attempts");
   await here.picture("run-trace");
 }
@@ -98,7 +95,7 @@ async function again(here, ids) {
   await dialog.getByRole("textbox").fill('{"command": "echo another time"}');
   await dialog.getByRole("button", { name: "Run again" }).click();
   await page.locator(".log", { hasText: "another time" }).waitFor();
-  assert.equal(new URL(page.url()).pathname, "/ui/");
+  await page.waitForURL((address) => address.pathname === "/ui/");
   await page.getByRole("link", { name: ids.noisy }).click();
   await page.locator(`[data-run="${ids.noisy}"]`).waitFor();
 }

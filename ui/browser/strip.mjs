@@ -1,13 +1,15 @@
 /** Sees what is to start in the next 24 hours, finds the herd by the keyboard and its plans, and a change of plans. See `common.mjs`. */
-import assert from "node:assert/strict";
 import { walk } from "./common.mjs";
 
 const HERD = 12;
 
+/** A minute of each hour, as far from now as that is away: what is to come does not pass while one looks. */
+const minute = (away) => new Date(Date.now() + away * 60_000).getUTCMinutes();
+
 async function made(here) {
   await here.post("namespaces", { name: "nightly", job_parallelism_limit: 3 });
   const more = (spec) => ({ namespace: "nightly", periodic: { spec, time_zone: "UTC" } });
-  await here.plan("hourly", "true", more("7 * * * *"));
+  await here.plan("hourly", "true", more(`${minute(30)} * * * *`));
   const at = new Date(Date.now() + 5 * 3_600_000);
   const spec = `${at.getUTCMinutes()} ${at.getUTCHours()} * * *`;
   for (let number = 0; number < HERD; number++) await here.plan(`backup-${number}`, "true", more(spec));
@@ -35,6 +37,7 @@ await walk(async (here) => {
   await due.waitFor({ state: "detached" });
   await strip.focus();
   await page.keyboard.press("h");
+  await page.locator(".upcoming .tip", { hasText: "herd" }).waitFor();
   await page.keyboard.press("Enter");
   await due.getByText(`plans: ${HERD}`).waitFor();
   await here.width(390);
@@ -45,9 +48,9 @@ await walk(async (here) => {
   await here.language("zh");
   await here.picture("strip-dark-zh");
   await here.language("en");
-  await here.plan("late", "true", { namespace: "nightly", periodic: { spec: "11 * * * *", time_zone: "UTC" } });
+  await here.plan("late", "true", { namespace: "nightly", periodic: { spec: `${minute(40)} * * * *`, time_zone: "UTC" } });
   await page.getByText(`${48 + HERD} starts by the schedules.`).waitFor();
   await due.locator("a", { hasText: "backup-1" }).first().click();
   await page.waitForURL(/\/ui\/plans\/nightly\/backup-1/);
-  assert.ok(await page.getByRole("heading", { level: 1 }).isVisible());
+  await page.getByRole("heading", { level: 1 }).waitFor();
 });

@@ -1,5 +1,4 @@
 /** Looks at runs over time: bars that come and grow live, zooming and moving by keys, wheel and hand, by plan and by node. See `common.mjs`. */
-import assert from "node:assert/strict";
 import { HOSTILE, walk } from "./common.mjs";
 
 const bars = (page, count) => page.locator(`[data-bars="${count}"][data-loading=false]`).waitFor();
@@ -34,7 +33,7 @@ async function keys(here, held) {
   await page.locator(".lanes .tip b", { hasText: "hold" }).waitFor();
   await page.keyboard.press("Enter");
   await page.locator("[data-run]").waitFor();
-  assert.ok(new URL(page.url()).searchParams.get("run"));
+  await page.waitForURL((url) => url.searchParams.get("run"));
   await page.getByRole("button", { name: "Close" }).click();
   await lanes.focus();
   await page.keyboard.press("+");
@@ -74,11 +73,11 @@ async function hand(here) {
 
 async function ends(here, held) {
   const { page } = here;
-  await here.open("/ui/timeline?last=60000&status=cancelled");
+  await here.open("/ui/timeline?last=900000&status=cancelled");
   await bars(page, 0);
   await here.post(`jobs/${held}/cancel`, {});
   await bars(page, 1);
-  await here.open("/ui/timeline?q=QUI&last=60000");
+  await here.open("/ui/timeline?q=QUI&last=900000");
   await bars(page, 1);
   await page.getByRole("link", { name: "As a list" }).click();
   await page.locator('[data-total="1"]').waitFor();
@@ -108,7 +107,7 @@ async function looks(here) {
   await here.language("zh");
   await here.theme("dark");
   await here.width(390);
-  await here.open("/ui/timeline?last=60000&by=node");
+  await here.open("/ui/timeline?last=900000&by=node");
   await bars(page, 3);
   await here.fits();
   await here.picture("timeline-narrow");
