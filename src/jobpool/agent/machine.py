@@ -34,7 +34,7 @@ class Cgroups(Struct, frozen=True):
     def chain(self) -> list[Path]:
         """The directories of this process's group and those above it, the innermost first; without cgroup v2, none."""
         try:
-            lines = self.own.read_text().splitlines()
+            lines = os.fsdecode(self.own.read_bytes()).splitlines()
         except OSError:
             return []
         paths = [Path(line[3:].lstrip("/")) for line in lines if line.startswith("0::")]

@@ -32,7 +32,7 @@ class Sight(Struct, frozen=True):
 
 
 class Sightings:
-    """One of every node that was heard since this server, or one that it has talked to, was started."""
+    """One of every node that is there and was heard since this server, or one that it has talked to, was started."""
 
     def __init__(self, replica: Replica, clock: Clock) -> None:
         self._replica = replica
@@ -80,7 +80,7 @@ class Sightings:
         for seen in told:
             heard = now - max(0, seen.heard_ago)
             known = self._seen.get(seen.node_id)
-            if seen.node_id not in self._replica.state.nodes or (known is not None and known.heard >= heard):
+            if known is not None and known.heard >= heard:
                 continue
             if seen.resources is not None or known is None:
                 resources, at = seen.resources, now - max(0, seen.told_ago)
@@ -91,6 +91,8 @@ class Sightings:
     def _put(
         self, node_id: str, heard: Millis, *, here: bool, resources: Resources | None = None, told: Millis = 0
     ) -> None:
+        if node_id not in self._replica.state.nodes:
+            return  # it has gone, or has not come yet
         self._number += 1
         self._seen.pop(node_id, None)
         self._seen[node_id] = Sight(self._number, heard, here, resources, told)

@@ -60,7 +60,7 @@ class Streams(Calls, Protocol):
     async def watch_nodes(self, ids: Iterable[str] = ()) -> AsyncGenerator[pb.NodeSeen, None]:
         """When nodes are heard and what they tell of their machines: first all that is known, then what is new.
 
-        `ids`: only these nodes, 100 at most. Each at most every 2 s, without end.
+        `ids`: only these nodes, 100 at most. Each at most every 2 s, without end; another server tells all again.
         """
         request = pb.NodeWatchRequest(id=ids)
         answers = self.resuming().answers("NodeWatch", lambda: request, reply=pb.NodeWatchResponse)

@@ -98,6 +98,13 @@ def test_of_a_group_that_is_not_mounted_here_the_root_is_looked_at(tmp_path: Pat
     assert Machine(tmp_path, cgroups=groups.read).look(0).millicpus == 200
 
 
+def test_a_group_may_have_any_name(tmp_path: Path) -> None:
+    groups, name = Groups(tmp_path), b"caf\xe9.service"
+    groups.proc.write_bytes(b"0::/" + name + b"\n")
+    groups.write(os.fsdecode(name), cpu_max="20000 100000")
+    assert Machine(tmp_path, cgroups=groups.read).look(0).millicpus == 200
+
+
 @pytest.mark.parametrize(
     "files",
     [

@@ -80,6 +80,18 @@ async def test_the_last_word_outlasts_the_stream_and_ends_with_the_node(world: W
     assert world.sessions.sightings.of("node-1") is None
 
 
+async def test_of_a_node_that_is_gone_no_late_word_is_kept(world: World) -> None:
+    agent = await world.agent(resources=pb.NodeResources(**MACHINE)).join()
+    agent.stream.hang_up()
+    await world.clock.advance(10 * MINUTE)
+    await world.context.leader.submit(RemoveNode("node-1"))
+    sightings = world.sessions.sightings
+    sightings.heard("node-1")
+    sightings.told("node-1", Resources(millicpus=3))
+    sightings.learn([Seen("node-1", 0)])
+    assert (sightings.of("node-1"), sightings.since(0)) == (None, [])
+
+
 def of(field: str, value: int) -> pb.NodeResources:
     fields: dict[str, Any] = {field: value}
     return pb.NodeResources(**fields)
