@@ -1,11 +1,11 @@
 """Which plans a list shows: filters, then a page by number or by key, in the order that is asked for."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
-from heapq import nlargest, nsmallest
-from itertools import chain
+from heapq import merge, nlargest, nsmallest
+from itertools import chain, islice
 
 from msgspec import Struct
 
@@ -26,7 +26,7 @@ _MOST_LABELS = 32
 _BETWEEN_BREATHS = 4_000
 """Plans that are looked at in one go: some ms, so that a list of 100,000 does not hold the loop."""
 _MOST_AT_ONCE = MAX_PAGE + 1
-"""A later page by number needs all that is before it, sorted at the end."""
+"""A later page by number needs all that is before it: what was looked at in one go is sorted by itself, then merged."""
 
 _NEVER = 2**62
 """The time of a next tick that will not come."""
@@ -55,6 +55,10 @@ class _Sorting(Struct, frozen=True):
 
     def sorted(self, plans: Iterable[Plan], state: State) -> list[Plan]:
         return sorted(plans, key=partial(self.key, state), reverse=self.descending)
+
+    def merged(self, pieces: Iterable[Sequence[Plan]], state: State) -> Iterator[Plan]:
+        """Of pieces that are sorted."""
+        return merge(*pieces, key=partial(self.key, state), reverse=self.descending)
 
 
 class _Found(Struct, frozen=True):
@@ -88,7 +92,7 @@ async def _search(context: Context, sorting: _Sorting, checks: Sequence[Check], 
     """The first `most` of the plans that are there now and pass every check."""
     state = context.state
     plans = list(state.plans.values())
-    first: list[Plan] = []
+    pieces: list[list[Plan]] = []
     total = 0
     for start in range(0, len(plans), _BETWEEN_BREATHS):
         if start:
@@ -97,8 +101,16 @@ async def _search(context: Context, sorting: _Sorting, checks: Sequence[Check], 
         for check in checks:
             piece = [plan for plan in piece if check(plan)]
         total += len(piece)
-        first = sorting.first(chain(first, piece), most, state) if most <= _MOST_AT_ONCE else first + piece
-    return _Found(sorting.sorted(first, state)[:most], total)
+        if most <= _MOST_AT_ONCE:
+            pieces = [sorting.first(chain(*pieces, piece), most, state)]
+        else:
+            pieces.append(sorting.sorted(piece, state))
+    found = sorting.merged(pieces, state)
+    first = list(islice(found, min(most, _BETWEEN_BREATHS)))
+    while len(first) < most and (more := list(islice(found, min(most - len(first), _BETWEEN_BREATHS)))):
+        await asyncio.sleep(0)
+        first += more
+    return _Found(first, total)
 
 
 def _created(_: State, plan: Plan) -> Key:

@@ -1,9 +1,11 @@
 """Plans over the API: added with defaults, listed, switched, deleted; a refusal names its field and stores nothing."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from jobpool.api.plan_list import list_plans
 from jobpool.api.service import Call
 from jobpool.model.errors import JobpoolError
 from jobpool.wire import jobpool_pb2 as pb
@@ -424,6 +426,31 @@ async def test_a_list_longer_than_one_look_is_whole_and_in_order(world: World, m
     assert ids(first.data) + ids((await world.ask("PlanList", rest)).data) == [f"p{n}" for n in range(6, -1, -1)]
     page = await world.ask("PlanList", pb.SchedulePlanListRequest(pageNumber=2, pageSize=3, text="P"))
     assert (ids(page.data), page.totalElements) == (["p3", "p2", "p1"], 7)
+
+
+@pytest.mark.parametrize("order", ["created", "id", "next"])
+async def test_a_later_page_of_a_long_list_is_in_order_and_holds_nobody_up(
+    world: World, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    await seven(world)
+    asked = pb.SchedulePlanListRequest(order=order, pageNumber=2, pageSize=3)
+    wanted = await list_plans(world.context, asked)
+    monkeypatch.setattr("jobpool.api.plan_list._BETWEEN_BREATHS", 2)
+    monkeypatch.setattr("jobpool.api.plan_list._MOST_AT_ONCE", 1)
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.get_running_loop().create_task(other())
+    assert await list_plans(world.context, asked) == wanted
+    waiting.cancel()
+    assert turns == 5, (
+        "others have theirs between the four looks, and between the three parts of what is before the end"
+    )
 
 
 # ---- when the cluster cannot
