@@ -105,8 +105,9 @@ def test_forms_of_keys_and_values(both: Both) -> None:
 
 @pytest.mark.parametrize("form", ["simple", "json", "fields"])
 def test_leases(both: Both, form: str) -> None:
-    both.same("lease", "grant", "100", "-w", form)
-    lease = both.etcdctl("lease", "grant", "100").split()[1]
+    # For longer than these tests last: none ends while two lists of leases are compared.
+    both.same("lease", "grant", "3000", "-w", form)
+    lease = both.etcdctl("lease", "grant", "3000").split()[1]
     both.same("put", "k/leased", "1", "--lease", lease)
     both.same("get", "k/leased", "-w", form)
     both.same("lease", "timetolive", lease, "--keys", "-w", form)
