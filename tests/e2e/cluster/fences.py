@@ -16,16 +16,16 @@ _KEY = "/jobpool/v1/fence"
 
 
 class Fences:
-    """Follows from its making to `close`; what was seen is in `path`."""
+    """Follows from its making to `close`; what was seen is in `path`, and beside it what etcdctl had to say."""
 
     def __init__(self, path: Path, endpoints: Sequence[str]) -> None:
         self._path = path
         etcd = etcd_binary()
         assert etcd is not None
         words = [str(etcd.with_name("etcdctl")), f"--endpoints={','.join(endpoints)}", "-w", "json", "watch", _KEY]
-        with path.open("wb") as out:
+        with path.open("wb") as out, path.with_suffix(".log").open("wb") as said:
             self._process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment() | {"ETCDCTL_API": "3"}
+                words, stdin=subprocess.DEVNULL, stdout=out, stderr=said, env=environment() | {"ETCDCTL_API": "3"}
             )
 
     def close(self) -> None:

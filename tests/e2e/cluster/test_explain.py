@@ -1,5 +1,6 @@
 """Ledgers and explanations in a cluster: the same at every server, and what is said when most of them are gone."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from itertools import cycle
 from typing import Any
@@ -39,10 +40,13 @@ async def test_any_server_tells_what_became_of_ticks_and_why(cluster: Cluster) -
             )
         await apis[0].post("plans/tick/offline", namespace="default")
         await until(lambda: apis[0].everything("jobs", status="pending,running"), lambda jobs: not jobs)
-        wholes = [(await ledger(api))["data"] for api in apis]
-        assert wholes[0] == wholes[1] == wholes[2]
-        assert {entry["decision"] for entry in wholes[0]} == {"run", "paused"}
-        assert await paged(apis) == wholes[0], "a place of one server is a place of every other"
+        wholes = await until(
+            lambda: asyncio.gather(*(ledger(api) for api in apis)),
+            lambda told: told[0]["data"] == told[1]["data"] == told[2]["data"],
+        )
+        whole = wholes[0]["data"]
+        assert {entry["decision"] for entry in whole} == {"run", "paused"}
+        assert await paged(apis) == whole, "a place of one server is a place of every other"
 
         left, *others = cluster.servers
         for server in others:
@@ -59,7 +63,7 @@ async def test_any_server_tells_what_became_of_ticks_and_why(cluster: Cluster) -
             server.start(wait=False)
         await cluster.stand()
         assert left.alive
-        assert (await ledger(apis[1]))["data"] == wholes[0]
+        assert (await ledger(apis[1]))["data"] == whole
 
 
 async def resumed(api: Api) -> dict[str, Any]:

@@ -33,7 +33,8 @@ def network() -> Iterator[Network]:
 
 
 def listen(host: Host) -> "subprocess.Popen[bytes]":
-    words = [*host.enter, sys.executable, "-c", _LISTEN, host.address, str(CLIENT_PORT), str(PEER_PORT)]
+    # On the port that is tried first it listens last.
+    words = [*host.enter, sys.executable, "-c", _LISTEN, host.address, str(PEER_PORT), str(CLIENT_PORT)]
     return subprocess.Popen(words)
 
 
@@ -75,7 +76,9 @@ def test_what_is_cut_is_cut_and_the_rest_is_not(network: Network) -> None:
 @needs_network
 def test_nothing_of_a_network_stays_behind() -> None:
     network = Network()
-    listener = listen(network.host("a"))
+    host = network.host("a")
+    listener = listen(host)
+    await_reached(Host("outside", ""), host)
     assert network.name in made()
     network.close()
     assert listener.wait(10) != 0

@@ -71,7 +71,7 @@ async def test_it_works_beside_ours_over_the_death_of_the_leader(cluster: Cluste
             await cluster.leader(besides=[leader])
             for node_id in (ID, ours):
                 await works_on(api, node_id)
-            assert (await node(api))["status"] == "ready"
+            await until(lambda: node(api), lambda known: known["status"] == "ready")
             assert min(life.ttls, default=1) > 0
         async with living(life.restarted()) as again:
             assert again.node_id == ID.lower()

@@ -10,6 +10,7 @@ from jobpool.client import Client
 from jobpool.testing.etcd import NO_ETCD, etcd_binary
 from jobpool.wire import jobpool_pb2 as pb
 from tests.e2e.cluster.cluster import Cluster
+from tests.e2e.oracle.client import until
 
 pytestmark = [
     pytest.mark.skipif(etcd_binary() is None, reason=NO_ETCD),
@@ -35,15 +36,25 @@ class Story:
         self.events |= {event.id: event for event in self.now.events}
         self.samples |= {sample.time.seconds: sample for sample in self.now.samples}
 
-    async def until(self, *happened: str, led_by: str, answering: int) -> None:
-        """Until it says that, and these events were told."""
+    async def until(self, *happened: str, answering: int) -> str:
+        """Who leads, once all agree on that, so many servers answer, and these events were told.
+
+        The servers are asked one by one: of a lead that moves meanwhile two tell, or nobody.
+        """
         async with asyncio.timeout(WITHIN):
             while True:
                 await self.hear()
-                told = {f"{event.kind} {event.subject}" for event in self.events.values()}
-                answers = sum(server.HasField("status") for server in self.now.servers)
-                if (self.now.leader_name, answers) == (led_by, answering) and told >= set(happened):
-                    return
+                there = [server for server in self.now.servers if server.HasField("status")]
+                leads = [server.server.name for server in there if server.status.is_leader]
+                rafts = sum(server.status.raft_leader for server in there)
+                agreed = (leads, rafts, len(there)) == ([self.now.leader_name], 1, answering)
+                known = self.now.HasField("queues") and self.now.HasField("led_since")
+                if agreed and known and self.told >= set(happened):
+                    return leads[0]
+
+    @property
+    def told(self) -> set[str]:
+        return {f"{event.kind} {event.subject}" for event in self.events.values()}
 
     def row(self, name: str) -> pb.ClusterServer:
         return next(server for server in self.now.servers if server.server.name == name)
@@ -56,24 +67,23 @@ async def test_another_server_tells_who_leads_and_what_happened(cluster: Cluster
     async with Client([asked.url]) as client:
         async with aclosing(client.watch_cluster()) as answers:
             story = Story(answers)
-            await story.until(led_by=first.name, answering=3)
-            assert story.now.HasField("queues")
-            assert story.row(first.name).status.is_leader
+            assert await story.until(answering=3) == first.name
             assert sum(server.status.agents for server in story.now.servers) == 1
-            assert sum(server.status.raft_leader for server in story.now.servers) == 1
             since = story.now.led_since
             first.kill()
-            second = await cluster.leader()
-            gone = (f"leader {second.name}", f"server_gone {first.name}")
-            await story.until(*gone, led_by=second.name, answering=2)
+            second = await story.until(f"server_gone {first.name}", answering=2)
+            assert f"leader {second}" in story.told
             assert story.row(first.name).error
             assert (story.now.led_since.seconds, story.now.led_since.nanos) > (since.seconds, since.nanos)
             await cluster.stand()
-            await story.until(f"server_back {first.name}", led_by=second.name, answering=3)
-        whole = await client.cluster_detail(pb.ClusterDetailRequest())
-    async with Client([first.url]) as client:
-        elsewhere = await client.cluster_detail(pb.ClusterDetailRequest())
-    kinds = ("leader", "server_gone", "server_back")
-    told = [[event.id for event in one.events if event.kind in kinds] for one in (whole, elsewhere)]
-    assert set(told[0]) <= set(story.events)
-    assert set(told[0]) == set(told[1]), "who comes later is told by the others"
+            await story.until(f"server_back {first.name}", answering=3)
+        assert await happened(client) <= set(story.events)
+        async with Client([first.url]) as elsewhere:
+            # Who comes later is told by the others.
+            await until(lambda: asyncio.gather(happened(client), happened(elsewhere)), lambda told: told[0] == told[1])
+
+
+async def happened(client: Client) -> set[str]:
+    """The ids of what befell servers."""
+    whole = await client.cluster_detail(pb.ClusterDetailRequest())
+    return {event.id for event in whole.events if event.kind in ("leader", "server_gone", "server_back")}

@@ -10,6 +10,7 @@ import pytest
 
 from jobpool.testing.etcd import NO_ETCD, etcd_binary
 from tests.e2e.cluster.cluster import Cluster
+from tests.e2e.cluster.programs import Server
 from tests.e2e.oracle.client import Api, Refused, until
 from tests.e2e.oracle.ctl import ctl
 
@@ -57,18 +58,17 @@ async def callers(cluster: Cluster) -> AsyncIterator[None]:
 
 
 async def test_a_server_that_is_removed_says_so_and_what_to_do(cluster: Cluster) -> None:
-    leads = await cluster.leads_apart()
-    gone = next(server for server in cluster.servers if server not in leads)
-    stays, _ = leads
-
-    async def removed() -> bool:
-        """etcd wants all its members to have been connected for 5 s."""
+    async def removed() -> Server | None:
+        """Which one it was; none while etcd's members have not all been connected for 5 s."""
+        leads = await cluster.leads_apart()
+        gone = next(server for server in cluster.servers if server not in leads)
         with suppress(AssertionError):
-            await ctl(stays.url, "member", "remove", gone.name)
-            return True
-        return False
+            await ctl(leads[0].url, "member", "remove", gone.name)
+            return gone
+        return None
 
-    await until(removed, within=_WITHIN, every=1)
+    gone = await until(removed, within=_WITHIN, every=1)
+    assert gone is not None
     for _ in range(2):
         assert await asyncio.to_thread(gone.ended, _WITHIN) == REMOVED
         last = gone.text().splitlines()[-1]

@@ -7,6 +7,7 @@ from tests.e2e.cluster.cluster import status
 from tests.e2e.cluster.hosts import CLIENT_PORT, PEER_PORT, Cut
 from tests.e2e.cluster.programs import Server
 from tests.e2e.cluster.trial import Experiment, Shape, Trial
+from tests.e2e.oracle.client import until
 
 _TAKEN_OVER = 10.0
 
@@ -27,13 +28,16 @@ async def _leader_with_agents(trial: Trial) -> Server:
     """One that agents are connected to leads: if need be, it is told to."""
     leader = await trial.cluster.leader()
     if not (await status(leader)).get("agents"):
-        told = {server: await status(server) for server in trial.cluster.servers}
-        busy = next(server for server, answer in told.items() if answer.get("agents"))
+        busy = (await until(lambda: _with_agents(trial)))[0]
         await trial.api.post("leader", to=busy.name)
         trial.did(f"{busy.name} leads")
         leader = await trial.cluster.leader()
         assert leader is busy, f"{leader.name} leads"
     return leader
+
+
+async def _with_agents(trial: Trial) -> list[Server]:
+    return [server for server in trial.cluster.servers if (await status(server)).get("agents")]
 
 
 async def _cut_from_etcd(trial: Trial) -> None:

@@ -112,7 +112,7 @@ async def _lose_directory(trial: Trial) -> None:
             victim.flags["initial-cluster-state"] = state
             await _is_refused(victim)
         trial.did(f"started {victim.name} without its data, and it was refused")
-        await ctl(other.url, "member", "remove", victim.name)
+        await until(lambda other=other, name=victim.name: _does(other, "remove", name), within=_CAUGHT_UP, every=1)  # type: ignore[misc]
         trial.did(f"removed member {victim.name}")
         words = ("add", victim.name, "--learner", "--peer-urls", victim.peer_url)
         # etcd wants all that are left to have been connected for 5 s.
