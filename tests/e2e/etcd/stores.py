@@ -9,7 +9,7 @@ from jobpool.store.engines.etcd.settings import Timeouts, Tls, User
 from jobpool.store.port import Fence, Op, OutcomeUnknown, Step, Store, Transaction
 from jobpool.testing.store import following
 
-QUICK = Timeouts(write=500, read=3_000, quiet=200, answer=500)
+QUICK = Timeouts(write=1_500, read=5_000, quiet=200, answer=500)
 """Where etcd is to be found silent; a commit that takes long on a busy machine may then be of unknown outcome."""
 PATIENT = Timeouts(write=30_000, read=10_000, quiet=200, answer=10_000)
 """Where it answers, however slowly."""

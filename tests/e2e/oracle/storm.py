@@ -71,7 +71,7 @@ class Storm:
         self.server.start()
         for agent in self.agents:
             agent.start()
-        async with Api(self.server.url, timeout=10) as api:
+        async with Api(self.server.url) as api:
             await self._prepare(api)
             self._began = _CLOCK.monotonic()
             await self._kill_and_write(api)

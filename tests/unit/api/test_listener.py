@@ -70,7 +70,7 @@ async def test_bytes_one_at_a_time(server, greeting):
     ],
 )
 async def test_garbage_is_turned_away(serve, garbage):
-    async with serve(head_timeout=200) as server:
+    async with serve(head_timeout=500) as server:
         async with server.raw() as (reader, writer):
             writer.write(garbage)
             answer = await _ends(reader)
@@ -88,7 +88,7 @@ async def test_a_silent_connection_is_closed(serve, beginning):
 
 
 async def test_the_head_of_a_later_request_is_timed_too(serve):
-    async with serve(head_timeout=50) as server, server.raw() as (reader, writer):
+    async with serve(head_timeout=500) as server, server.raw() as (reader, writer):
         writer.write(GET.replace(b"Connection: close\r\n", b""))
         await reader.readuntil(b'{"count":7}')
         writer.write(b"GET / HT")

@@ -58,7 +58,7 @@ class Site:
     async def stop(self) -> None:
         """As a server that is told to end."""
         self.streams.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(25):
             await self.listener.close(60 * SECOND)
 
 
@@ -130,7 +130,7 @@ class Events:
     async def next(self) -> tuple[str, Any]:
         """The next event, as (name, data); comments are passed over."""
         name = data = ""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(25):
             while line := await self.response.content.readline():
                 field, _, value = line.decode().rstrip("\n").partition(": ")
                 if field == "id":
@@ -147,7 +147,7 @@ class Events:
 
     async def greeted(self) -> None:
         """Until the first comment has come."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(25):
             while (await self.response.content.readline()).rstrip() != b"":
                 continue
 
@@ -208,7 +208,7 @@ async def test_a_client_of_http_1_0_is_sent_no_chunks(site: Site, version: str) 
     reader, writer = await asyncio.open_connection(*site.listener.addresses[0])
     head = f"GET /v3/schedule/watch?kinds=plan&snapshot=true HTTP/{version}\r\nHost: {site.endpoint}\r\n\r\n"
     writer.write(head.encode())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(25):
         told = await reader.readuntil(b"\r\n\r\n")
         assert (b"chunked" in told) is (version == "1.1")
         if version == "1.0":

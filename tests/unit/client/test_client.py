@@ -184,7 +184,7 @@ async def test_other_refusals_end_a_read() -> None:
 
 
 async def test_a_silent_server_takes_only_its_share_of_a_reads_time() -> None:
-    async with FakeApi() as one, FakeApi() as two, Client([one.endpoint, two.endpoint], timeout=400) as client:
+    async with FakeApi() as one, FakeApi() as two, Client([one.endpoint, two.endpoint], timeout=2000) as client:
         one.answers("PlanList", silent)
         two.answers("PlanList", plans("two"))
         assert [plan.id for plan in (await client.plan_list(LIST)).data] == ["two"]
@@ -205,7 +205,7 @@ async def test_a_broken_connection_is_told_apart() -> None:
 
     server = await asyncio.start_server(slam, "127.0.0.1", 0)
     endpoint = "{}:{}".format(*server.sockets[0].getsockname())
-    async with server, Client([endpoint], timeout=300) as client:
+    async with server, Client([endpoint], timeout=1500) as client:
         with pytest.raises(Unavailable, match=f"{endpoint} broke before it answered PlanAdd; the change may"):
             await client.plan_add(ADD)
         with pytest.raises(Unavailable, match=r"broke before it answered PlanList$"):
@@ -257,7 +257,7 @@ async def test_a_change_outlasts_that_nobody_leads() -> None:
 
 async def test_a_silent_server_takes_only_its_share_of_a_change_with_a_key() -> None:
     keyed = pb.SchedulePlanAddRequest(id="a", idempotency_key="k")
-    async with FakeApi() as one, FakeApi() as two, Client([one.endpoint, two.endpoint], timeout=400) as client:
+    async with FakeApi() as one, FakeApi() as two, Client([one.endpoint, two.endpoint], timeout=2000) as client:
         one.answers("PlanAdd", silent)
         await client.plan_add(keyed)
     assert two.requests == [("PlanAdd", keyed)]

@@ -21,7 +21,7 @@ async def _kill_agents(trial: Trial) -> None:
         agent.kill()
         await asyncio.sleep(2)
         agent.start()
-        ended = await trial.api.ended(job, within=30)
+        ended = await trial.api.ended(job)
         assert (ended["status"], ended.get("attempt", 1)) == ("complete", 1), ended
         agent, job = await _working(trial)
         trial.did(f"killed {agent.name}, which stays away")
@@ -45,7 +45,7 @@ async def _pause_agents(trial: Trial) -> None:
         agent.resume()
         trial.away(agent, since)
         trial.did(f"resumed {agent.name}")
-        await until(lambda agent=agent, job=job: _told(trial, agent, job), within=30)  # type: ignore[misc]
+        await until(lambda agent=agent, job=job: _told(trial, agent, job))  # type: ignore[misc]
         again = await trial.api.job(job)
         assert [again[key] for key in ("status", "fence", "node_id", "finished_at")] == [
             ended[key] for key in ("status", "fence", "node_id", "finished_at")
@@ -61,7 +61,7 @@ async def _working(trial: Trial) -> tuple[Agent, str]:
     """A run, and the agent that is at it."""
     await asyncio.sleep(trial.shape.gap)
     job = await trial.load.run(trial.api, "slow")
-    running = await until(lambda: trial.api.job(job), lambda found: found["status"] == "running", within=20)
+    running = await until(lambda: trial.api.job(job), lambda found: found["status"] == "running")
     return next(agent for agent in trial.cluster.agents if agent.node_id == running["node_id"]), job
 
 

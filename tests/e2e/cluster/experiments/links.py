@@ -9,7 +9,7 @@ from tests.e2e.cluster.programs import Server
 from tests.e2e.cluster.trial import Experiment, Shape, Trial
 from tests.e2e.oracle.client import until
 
-_TAKEN_OVER = 10.0
+_TAKEN_OVER = 30.0
 
 
 async def _cut_from_agents(trial: Trial) -> None:

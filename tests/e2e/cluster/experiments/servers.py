@@ -14,7 +14,7 @@ from tests.e2e.oracle.load import EVERY_SECOND, persist
 
 _MODES = ("none", "latest")
 _ON_TIME = 60_000
-_TAKEN_OVER = 10.0
+_TAKEN_OVER = 30.0
 _LONG_PAUSE = 3.0
 """Seconds; who is paused for so long stays so until another leads."""
 
@@ -74,7 +74,7 @@ async def _kill_all(trial: Trial) -> None:
     await load.add(api, "slow", spec="", executor="shell", parameters={"command": f"sleep {span / 2}"})
     await asyncio.sleep(trial.shape.gap)
     slow = await load.run(api, "slow")
-    await until(lambda: api.job(slow), lambda job: job["status"] == "running", within=20)
+    await until(lambda: api.job(slow), lambda job: job["status"] == "running")
     began = trial.now()
     trial.did("killed all servers", fault=True)
     for server in cluster.servers:
@@ -88,7 +88,7 @@ async def _kill_all(trial: Trial) -> None:
     entries = [entry for entry in trial.journals() if entry.job_id == slow]
     assert [entry.status for entry in entries] == ["complete"], entries
     assert began < (entries[0].finished_at or 0) < began + span * 1000
-    job = await api.ended(slow, within=20)
+    job = await api.ended(slow)
     assert (job["status"], job.get("attempt", 1)) == ("complete", 1), job
     await _holds_catch_up(trial, began + 1500, started)
 
