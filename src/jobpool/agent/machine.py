@@ -17,12 +17,12 @@ from msgspec import Struct
 from jobpool.agent.session import Mailbag
 from jobpool.kit.effects.clock import Clock
 from jobpool.kit.pure.durations import SECOND, Millis
-from jobpool.model.node import Resources
+from jobpool.model.node import MOST_BYTES, Resources
 
 FIRST_LOOK: Millis = SECOND
 LOOK_EVERY: Millis = 5 * SECOND
 N = TypeVar("N", int, float)
-_UNREADABLE = (OSError, ValueError, psutil.Error)
+_UNREADABLE = (OSError, ValueError, LookupError, psutil.Error)
 
 
 class Cgroups(Struct, frozen=True):
@@ -110,6 +110,8 @@ class Machine:
             disk = psutil.disk_usage(str(self._data_dir))
         except _UNREADABLE:
             return None, None
+        if disk.total > MOST_BYTES:
+            return None, None  # a file system that grows as it is filled
         return disk.total, disk.free
 
 

@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 from jobpool.api.checks import check_name, check_text
 from jobpool.kit.pure.durations import Millis
 from jobpool.model.errors import InvalidArgument
-from jobpool.model.node import DEFAULT_CAPACITY, Node, Resources
+from jobpool.model.node import DEFAULT_CAPACITY, MOST_BYTES, Node, Resources
 from jobpool.model.reasons import Reason
 from jobpool.model.run import split_id
 from jobpool.model.statuses import AllocationStatus, NodeStatus
@@ -26,7 +26,6 @@ _MAX_KEY = 128
 _MAX_VALUE = 512
 _MAX_TEXT = 4096
 _MOST_MILLICPUS = 1_000_000_000
-_MOST_BYTES = 1 << 60
 _STATUS_OF = {
     status.value: status
     for status in (
@@ -105,7 +104,7 @@ def _amount(told: pb.NodeResources, field: str) -> int | None:
     message: Message = told
     if not message.HasField(field):
         return None
-    found, most = getattr(told, field), _MOST_MILLICPUS if "cpus" in field else _MOST_BYTES
+    found, most = getattr(told, field), _MOST_MILLICPUS if "cpus" in field else MOST_BYTES
     if not 0 <= found <= most:
         raise InvalidArgument(f"resources.{field}", f"must be 0 to {most}, found {found}")
     return int(found)

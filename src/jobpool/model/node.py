@@ -34,6 +34,8 @@ class Resources(Struct, frozen=True, array_like=True):
 
 
 NOTHING_KNOWN = Resources()
+MOST_BYTES = 1 << 60
+"""More than any machine has."""
 
 
 class Node(Struct, frozen=True, array_like=True):

@@ -10,9 +10,11 @@ import pytest
 
 from jobpool.agent.machine import FIRST_LOOK, LOOK_EVERY, Cgroups, Gauge, Machine
 from jobpool.agent.session import Mailbag
+from jobpool.api.agent_words import resources_of
 from jobpool.kit.pure.durations import SECOND
 from jobpool.model.node import NOTHING_KNOWN, Resources
 from jobpool.testing.clock import FakeClock, settle
+from jobpool.wire.messages import resources_message
 
 MIB = 1 << 20
 ALLOWED = 1000 * len(os.sched_getaffinity(0))
@@ -130,6 +132,26 @@ def test_a_limit_without_figures_of_use_is_told_alone(tmp_path: Path) -> None:
     machine.look(0)
     seen = machine.look(SECOND)
     assert (seen.millicpus, seen.millicpus_used, seen.memory, seen.memory_used) == (100, None, MIB, None)
+
+
+def test_a_file_system_without_an_end_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of clouds say 8 EiB or more, which a server refuses, and which may be more than can be told."""
+    whole = psutil.disk_usage(str(tmp_path))
+    monkeypatch.setattr(psutil, "disk_usage", lambda _: whole._replace(total=1 << 64, free=(1 << 64) - 7))
+    seen = Machine(tmp_path).look(0)
+    assert (seen.disk, seen.disk_free) == (None, None)
+    assert resources_of(resources_message(seen)) == seen
+
+
+def test_what_psutil_does_not_find_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes for granted which lines there are under /proc; a sandbox may show others."""
+
+    def gone() -> None:
+        raise KeyError(b"MemTotal:")
+
+    monkeypatch.setattr(psutil, "virtual_memory", gone)
+    seen = Machine(tmp_path, cgroups=Cgroups(tmp_path / "none", tmp_path / "none")).look(0)
+    assert (seen.memory, seen.memory_used, seen.millicpus) == (None, None, ALLOWED)
 
 
 def test_a_directory_that_is_gone_tells_nothing_of_its_disk(tmp_path: Path) -> None:
