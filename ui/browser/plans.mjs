@@ -131,8 +131,9 @@ await walk(async (here) => {
     await here.until(async () => sorted(await times()), "the next runs are in order");
     await page.getByRole("button", { name: "Next run" }).press("Enter");
     await page.locator("th[aria-sort=ascending]").waitFor({ state: "detached" });
-    await page.getByRole("searchbox").pressSequentially("STEA");
+    await page.getByRole("searchbox").pressSequentially("STEA ");
     await total(1);
+    assert.equal(await page.getByRole("searchbox").inputValue(), "STEA ", "what is asked for leaves what is being typed");
     await row("steady");
     await page.reload();
     await total(1);

@@ -1,4 +1,5 @@
 /** Looks at runs over time: bars that come and grow live, zooming and moving by keys, wheel and hand, by plan and by node. See `common.mjs`. */
+import assert from "node:assert/strict";
 import { HOSTILE, walk } from "./common.mjs";
 
 const bars = (page, count) => page.locator(`[data-bars="${count}"][data-loading=false]`).waitFor();
@@ -78,6 +79,16 @@ async function ends(here, held) {
   await here.post(`jobs/${held}/cancel`, {});
   await bars(page, 1);
   await here.open("/ui/timeline?q=QUI&last=900000");
+  await bars(page, 1);
+  await page.getByRole("searchbox").press("End");
+  await page.getByRole("searchbox").pressSequentially("CK NOT");
+  const clock = await page.locator(".moves time").last().getAttribute("datetime");
+  await page.locator(`.moves time:last-of-type:not([datetime="${clock}"])`).waitFor();
+  assert.equal(await page.getByRole("searchbox").inputValue(), "QUICK NOT", "what is being typed stays when the page is drawn anew");
+  await page.getByRole("searchbox").press("Enter");
+  await bars(page, 0);
+  await page.getByRole("searchbox").fill("qui");
+  await page.getByRole("searchbox").press("Enter");
   await bars(page, 1);
   await page.getByRole("link", { name: "As a list" }).click();
   await page.locator('[data-total="1"]').waitFor();

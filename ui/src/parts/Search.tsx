@@ -8,9 +8,16 @@ const PAUSE = 250;
 export function useTyped(name: string, value: string, live = false) {
   const [text, setText] = useState(value);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  useEffect(() => setText(value), [value]);
+  const told = useRef(value);
+  useEffect(() => {
+    if (value !== told.current) setText(value); // what comes of the typing itself is older than what has been typed since
+    told.current = value;
+  }, [value]);
   useEffect(() => () => clearTimeout(timer.current), []);
-  const tell = (typed: string) => ask({ [name]: typed.trim() });
+  const tell = (typed: string) => {
+    told.current = typed.trim();
+    ask({ [name]: told.current });
+  };
   return {
     value: text,
     spellcheck: false,

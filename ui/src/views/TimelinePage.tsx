@@ -4,6 +4,7 @@ import { store } from "../live";
 import { viewerZone, zone as chosen } from "../settings";
 import { number, status, t, term } from "../text";
 import { span as spanText } from "../time";
+import { Search } from "../parts/Search";
 import { StatusDot } from "../parts/StatusDot";
 import { When } from "../parts/When";
 import { ask, query, to } from "../route";
@@ -137,13 +138,7 @@ function shortName(key: string, namespace: string): string {
 function Filters({ wanted }: { wanted: Wanted }) {
   return (
     <form class="filters" role="search" aria-label={t("filter.label")} onSubmit={(event) => event.preventDefault()}>
-      <input
-        type="search"
-        aria-label={t("runs.search")}
-        placeholder={t("runs.search")}
-        value={wanted.text}
-        onChange={(event) => ask({ q: event.currentTarget.value.trim() })}
-      />
+      <Search name="q" label={t("runs.search")} value={wanted.text} />
       <label class="choice">
         {t("timeline.by")}
         <select value={wanted.by} onChange={(event) => ask({ by: event.currentTarget.value === "node" ? "node" : "" })}>
