@@ -1,7 +1,8 @@
 /** Where the viewer is: every view has an address of its own, and links are plain links. */
 import { signal } from "@preact/signals";
+import { Address } from "./address";
 
-export const ROOT = "/ui/";
+const ROOT = "/ui/";
 
 export type View =
   | { readonly page: "map" }
@@ -60,16 +61,21 @@ function withQuery(path: string, query: Readonly<Record<string, string>>): strin
 export const path = signal(location.pathname);
 export const query = signal(new URLSearchParams(location.search));
 
-function look(): void {
-  path.value = location.pathname;
-  query.value = new URLSearchParams(location.search);
+const shown = new Address((address) => history.replaceState(null, "", address));
+
+function look({ pathname, searchParams }: URL): void {
+  path.value = pathname;
+  query.value = searchParams;
 }
 
 export function go(address: string, replace = false): void {
   const before = path.peek();
-  if (replace) history.replaceState(null, "", address);
-  else history.pushState(null, "", address);
-  look();
+  if (replace) shown.replace(address);
+  else {
+    shown.flush();
+    history.pushState(null, "", address);
+  }
+  look(new URL(address, location.href));
   if (replace || path.peek() === before) return;
   scrollTo(0, 0);
   setTimeout(() => document.querySelector<HTMLElement>("main")?.focus({ preventScroll: true })); // once the new page is there
@@ -85,7 +91,11 @@ export function ask(changes: Readonly<Record<string, string>>, replace = true): 
 
 /** Links within the UI are followed without loading the page anew. */
 export function follow(): void {
-  addEventListener("popstate", look);
+  addEventListener("popstate", () => {
+    shown.drop();
+    look(new URL(location.href));
+  });
+  addEventListener("pagehide", () => shown.flush());
   document.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const link = event.target instanceof Element ? event.target.closest("a") : null;
