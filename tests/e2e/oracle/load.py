@@ -87,12 +87,13 @@ class Load:
             first = millis(plan["next_time"]) if "header" in answered and not answered.get("again") else None
             self.expected[plan_id] = Expected(NAMESPACE, plan_id, spec, "UTC", millis(plan["create_time"]), 0, first)
 
-    async def _plan(self, api: Api, plan_id: str) -> dict[str, Any]:
+    async def _plan(self, api: Api, plan_id: str, changed: Callable[[dict[str, Any]], object] = bool) -> dict[str, Any]:
         """For a change whose answer was lost, and which turned out to have been made.
 
         Of several servers one may not have heard of it yet, but each must before long.
         """
-        return {**await until(lambda: _found(api, plan_id), within=_KNOWN_WITHIN), "again": True}
+        found = await until(lambda: _found(api, plan_id), changed, _KNOWN_WITHIN)
+        return {**found, "again": True}
 
     async def stop(self, api: Api) -> None:
         """All plans offline."""
@@ -101,10 +102,11 @@ class Load:
 
     async def _off(self, api: Api, plan_id: str) -> None:
         answered = await persist(
-            lambda: api.post(f"plans/{plan_id}/offline", namespace=NAMESPACE), lambda: self._plan(api, plan_id)
+            lambda: api.post(f"plans/{plan_id}/offline", namespace=NAMESPACE),
+            lambda: self._plan(api, plan_id, _is_off),
         )
         plan = answered["data"]
-        assert plan["status"] == "dead", plan
+        assert _is_off(answered), plan
         self.offline.add(plan_id)
         self.expected[plan_id] = replace(self.expected[plan_id], until=millis(plan["update_time"]))
 
@@ -192,6 +194,10 @@ async def _found(api: Api, plan_id: str) -> dict[str, Any]:
             raise
         return {}
     return found
+
+
+def _is_off(answered: dict[str, Any]) -> bool:
+    return bool(answered) and answered["data"]["status"] == "dead"
 
 
 async def _told() -> dict[str, Any]:
