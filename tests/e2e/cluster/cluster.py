@@ -107,8 +107,11 @@ class Cluster:
         """The server whose etcd member leads the others."""
         return await self._one("raft_leader", besides, within)
 
-    async def leads_apart(self, *, within: float = 60) -> tuple[Server, Server]:
-        """Who leads the scheduling, and whose member leads Raft, once the servers have parted the two."""
+    async def leads_apart(self, *, within: float = 100) -> tuple[Server, Server]:
+        """Who leads the scheduling, and whose member leads Raft, once the servers have parted the two.
+
+        When that fails, or the lead comes back, they try it again after a minute.
+        """
 
         async def look() -> tuple[Server, Server]:
             return await self.leader(), await self.raft_leader()
