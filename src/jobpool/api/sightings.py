@@ -1,7 +1,7 @@
 """When each node was last heard, and what its agent last told of its machine: memory, never written anywhere.
 
-Filled by the streams of this server, by polling agents when it leads, and by the word of the other servers, each of
-which tells of its own.
+Filled by the streams of this server, by polling agents when it leads, and by the word of the other servers: each tells
+what it has heard itself, and to a server that comes, or comes back, all that it knows.
 """
 
 from collections.abc import Iterable, Sequence
@@ -46,9 +46,6 @@ class Sightings:
     def number(self) -> int:
         """Of the newest change."""
         return self._number
-
-    def of(self, node_id: str) -> Sight | None:
-        return self._seen.get(node_id)
 
     def since(self, number: int) -> list[tuple[str, Sight]]:
         """What has changed after that one, the newest first."""

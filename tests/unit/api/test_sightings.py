@@ -77,7 +77,7 @@ async def test_the_last_word_outlasts_the_stream_and_ends_with_the_node(world: W
     node = await detail(world)
     assert (node.status, node.heard_at, node.resources.disk_free) == ("down", timestamp(NOW), 7)
     await world.context.leader.submit(RemoveNode("node-1"))
-    assert world.sessions.sightings.of("node-1") is None
+    assert world.sessions.sightings.message("node-1") is None
 
 
 async def test_of_a_node_that_is_gone_no_late_word_is_kept(world: World) -> None:
@@ -89,7 +89,7 @@ async def test_of_a_node_that_is_gone_no_late_word_is_kept(world: World) -> None
     sightings.heard("node-1")
     sightings.told("node-1", Resources(millicpus=3))
     sightings.learn([Seen("node-1", 0)])
-    assert (sightings.of("node-1"), sightings.since(0)) == (None, [])
+    assert (sightings.message("node-1"), sightings.since(0)) == (None, [])
 
 
 def of(field: str, value: int) -> pb.NodeResources:

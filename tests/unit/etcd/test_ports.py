@@ -38,6 +38,6 @@ def test_one_for_a_test_is_refused_to_others_and_to_callers_until_its_server_lis
 
 def test_what_was_held_for_tests_is_given_back_without_a_word() -> None:
     program = "from jobpool.testing.ports import free_port; free_port()"
-    words = [sys.executable, "-W", "default", "-c", program]
+    words = [sys.executable, "-W", "default::ResourceWarning", "-c", program]
     done = subprocess.run(words, capture_output=True, env={"PYTHONPATH": ":".join(sys.path)}, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
