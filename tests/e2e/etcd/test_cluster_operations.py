@@ -85,12 +85,15 @@ class Members:
         assert len({row["hash"] for row in hashes}) == 1
 
 
-async def until_led(members: Members, count: int, *, apart: bool = False) -> Any:
-    """The rows of so many servers, of which one leads the scheduling and one Raft; `apart`: another one."""
+async def until_led(members: Members, count: int, *, of: str = "--cluster", apart: bool = False) -> Any:
+    """The rows of so many servers, of which one leads the scheduling and one Raft; `apart`: another one.
+
+    `of` is empty for those that are alive, whoever else belongs to the cluster.
+    """
     end = _CLOCK.monotonic() + (_APART_WITHIN if apart else WITHIN)
     while True:
         try:
-            rows = await members.rows("endpoint", "status", "--cluster")
+            rows = await members.rows("endpoint", "status", *filter(None, [of]))
         except AssertionError as silent:  # of one that does not answer for a moment
             rows, told = [], str(silent)
         else:
@@ -139,6 +142,7 @@ async def test_a_laptop_grows_into_a_cluster_and_a_dead_server_is_replaced(site:
     victim.kill()
     shown = await members.ctl("endpoint", "status", "--cluster", code=1)
     assert "does not answer" in shown
+    await until_led(members, 2, of="")  # it may have led
     await members.ctl("member", "remove", "server3")
     await members.well(["server1", "server2"])
     victim.data.rename(tmp_path / "lost")
