@@ -69,7 +69,7 @@ class Supervised:
         self._running: list[asyncio.Task[None]] = []
 
     def member(self, directory: Path, **changes: object) -> Member:
-        settings = {"listen_peer_urls": (peer_url(),), "heartbeat_interval": 20, "election_timeout": 200} | changes
+        settings = {"listen_peer_urls": (peer_url(),), "heartbeat_interval": 50, "election_timeout": 500} | changes
         return Member(MemberConfig(data_dir=directory, **settings), self._binary, clock=_CLOCK)  # type: ignore[arg-type]
 
     def run(self, member: Member) -> "asyncio.Task[None]":

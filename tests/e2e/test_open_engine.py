@@ -99,7 +99,7 @@ def runs(pid: int) -> bool:
 
 
 async def test_three_servers_by_the_samples_are_one_cluster(tmp_path: Path) -> None:
-    trio = Trio(tmp_path, heartbeat_interval="20", election_timeout="200")
+    trio = Trio(tmp_path, heartbeat_interval="50", election_timeout="500")
     async with opened(*map(trio.config, NAMES)) as engines:
         pids = [pid_of(engine) for engine in engines]
         await write(engines[0].store, Put("a", b"1"))
@@ -121,7 +121,7 @@ async def test_three_servers_by_the_samples_are_one_cluster(tmp_path: Path) -> N
 
 
 async def test_a_member_that_fails_for_good_ends_the_services(tmp_path: Path) -> None:
-    trio = Trio(tmp_path, heartbeat_interval="20", election_timeout="200", strict_reconfig_check="false")
+    trio = Trio(tmp_path, heartbeat_interval="50", election_timeout="500", strict_reconfig_check="false")
     async with opened(*map(trio.config, NAMES)) as engines:
         told = [await engine.operations.status() for engine in engines]
         at = next(at for at, status in enumerate(told) if not status.raft_leader)
@@ -150,8 +150,8 @@ async def test_members_that_prove_to_each_other_who_they_are(tmp_path: Path) -> 
     trio = Trio(
         tmp_path,
         "https",
-        heartbeat_interval="20",
-        election_timeout="200",
+        heartbeat_interval="50",
+        election_timeout="500",
         peer_trusted_ca_file=str(ours.pem),
         peer_client_cert_auth="true",
         peer_cert_allowed_cn="jobpool",
@@ -185,7 +185,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def test_one_goes_on_alone_when_the_others_are_lost_for_good(tmp_path: Path) -> None:
-    trio = Trio(tmp_path, heartbeat_interval="20", election_timeout="200")
+    trio = Trio(tmp_path, heartbeat_interval="50", election_timeout="500")
     async with opened(*map(trio.config, NAMES)) as engines:
         await write(engines[0].store, Put("a", b"1"))
         assert await kept(engines[1]) == [KEPT]
