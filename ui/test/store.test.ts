@@ -115,6 +115,13 @@ describe("the store", () => {
     expect([...store.failures]).toEqual([["default", 2]]);
   });
 
+  it("knows nothing of what ended elsewhere, once another cluster has taken the address", () => {
+    const store = live(space(4), job("a", "running"));
+    store.take([told(job("a", "failed"), "1.2.0")]);
+    store.begin(true);
+    expect([store.ended, store.failed, store.failures.size]).toEqual([[], [], 0]);
+  });
+
   it("tells who watches one thing, until they stop", () => {
     const store = live(space(4), job("a", "pending"));
     let count = 0;

@@ -91,7 +91,11 @@ export class Store {
 
   /** A stream has begun; `anew`: nothing is known of whom it is from. */
   begin(anew: boolean): void {
-    if (anew) this.ended = [];
+    if (anew) {
+      this.ended = [];
+      this.failed = [];
+      this.failures.clear();
+    }
     this.seen = anew ? new Set() : undefined;
   }
 

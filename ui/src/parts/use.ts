@@ -23,6 +23,16 @@ export function useReading<Value>(read: (signal: AbortSignal) => Promise<Value>,
   return state;
 }
 
+/** The time, anew as each `step` (ms) begins. */
+export function useClock(step: number): number {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    const timer = setTimeout(() => setNow(Date.now()), step - (Date.now() % step));
+    return () => clearTimeout(timer);
+  }, [now]);
+  return now;
+}
+
 /** The value as it was last, told at most once in so many milliseconds. */
 export function useSettled<Value>(value: Value, pause: number): Value {
   const [told, tell] = useState(value);

@@ -6,7 +6,7 @@ import type { JobList } from "../api/types";
 import { store } from "../live";
 import { brief, FAILED, type Run } from "../live/store";
 import { StatusDot } from "../parts/StatusDot";
-import { useReading } from "../parts/use";
+import { useClock, useReading } from "../parts/use";
 import { When } from "../parts/When";
 import { ask, to } from "../route";
 import { number, status, t, term } from "../text";
@@ -14,12 +14,13 @@ import { between, span } from "../time";
 import { ENDED } from "./ended";
 
 const SHOWN = 8;
-const DAY = 24 * 3_600_000;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 const BAD = [...FAILED].join(",");
 
 export function Lately({ namespace }: { namespace: string }) {
   store.version.value;
-  const day = useMemo(() => new Date(Date.now() - DAY).toISOString(), [namespace]);
+  const day = new Date(useClock(HOUR) - DAY).toISOString(); // a page may stay open for weeks
   const failed = useEnds({ namespace, status: BAD, start_time: day }, store.failed);
   const ended = useEnds({ namespace, status: [...ENDED].join(",") }, store.ended);
   const before = useMemo(() => failures(namespace), [failed.value, namespace]);
@@ -58,11 +59,13 @@ interface EndsRead {
 }
 
 function useEnds(wanted: Readonly<Record<string, string>>, since: readonly Run[]): EndsRead {
-  const { namespace } = wanted;
+  const { namespace, start_time } = wanted;
+  const first = start_time ? Date.parse(start_time) : 0;
   const page = { pageNumber: 1, pageSize: SHOWN };
   const { value, error } = useReading((signal) => get<JobList>("jobs", { ...wanted, ...page }, signal), [JSON.stringify(wanted)]);
   const before = useMemo(() => (value?.data ?? []).map(brief), [value]);
-  const known = new Map([...before, ...since].filter((run) => !namespace || run.namespace === namespace).map((run) => [run.id, run]));
+  const meant = [...before, ...since].filter((run) => (!namespace || run.namespace === namespace) && Date.parse(run.created) >= first);
+  const known = new Map(meant.map((run) => [run.id, run]));
   const runs = [...known.values()].sort((one, other) => Date.parse(other.finished) - Date.parse(one.finished)).slice(0, SHOWN);
   return { value, runs, error };
 }

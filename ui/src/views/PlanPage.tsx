@@ -34,8 +34,8 @@ export function PlanPage({ namespace, id }: Name) {
   const plan = useReading((signal) => get<{ data?: Plan }>(path, { namespace }, signal), [path, namespace, changes]);
   const found = plan.value?.data;
   useEffect(() => store.lookAt([planKey(namespace, id)]), [namespace, id]);
-  const live = found && { ...found, ...store.plans.get(planKey(namespace, id)) };
-  if (found && live && query.value.get("edit")) return <Lazy key="edit" plan={found} />;
+  const live = store.plans.get(planKey(namespace, id)) ?? found;
+  if (found && query.value.get("edit")) return <Lazy key="edit" plan={found} />;
   if (plan.error instanceof Refused && plan.error.status === 404)
     return <Gone kind="plans" id={id} text={t("plan.gone")} address={to.plans()} others={t("plans.all")} />;
   return (

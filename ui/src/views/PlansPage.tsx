@@ -54,7 +54,7 @@ function PlanTable() {
   const newer = useNewer(changes, list);
   const filtered = Object.entries(wanted).some(([name, value]) => value && name !== "order");
   const items = useMemo(() => [...new Map(list.items.map((plan) => [keyOf(plan), plan])).values()], [list.items]); // one that has fired meanwhile may come again
-  useEffect(() => store.lookAt(list.items.map((plan) => planKey(plan.namespace ?? "", plan.id ?? ""))), [list.items]);
+  useEffect(() => store.lookAt(list.items.map(keyOf)), [list.items]);
   const version = store.version.value;
   return (
     <section class="list plans">
@@ -147,8 +147,9 @@ function Total({ wanted, changes }: { wanted: Wanted; changes: number }) {
   );
 }
 
+/** By what the stream has told last, which is all that the table shows: what a plan has no more is not kept from the list. */
 function cells(told: Plan) {
-  const plan = { ...told, ...store.plans.get(planKey(told.namespace ?? "", told.id ?? "")) };
+  const plan = store.plans.get(keyOf(told)) ?? told;
   const zone = plan.periodic?.time_zone;
   const name = { namespace: plan.namespace ?? "", id: plan.id ?? "" };
   return [

@@ -5,7 +5,7 @@ import { get } from "../api/client";
 import type { Upcoming } from "../api/types";
 import { store } from "../live";
 import { bars, MINUTE, moved, quarters, toCome } from "../map/strip";
-import { useReading } from "../parts/use";
+import { useClock, useReading } from "../parts/use";
 import { When } from "../parts/When";
 import { ask, query, to } from "../route";
 import { dark, viewerZone } from "../settings";
@@ -14,14 +14,18 @@ import { inZone, offsetIn } from "../time";
 
 const HEIGHT = 64;
 const SETTLED = 2_000;
+/** The server counts piece by piece, and says how far it is. */
+const COUNTING = 250;
 
 export function Strip({ namespace }: { namespace: string }) {
   const round = useRound();
   const { value, error } = useReading((signal) => get<Upcoming>("upcoming", { namespace }, signal), [namespace, round.value]);
   useEffect(() => {
-    if (value && !value.complete) round.soon();
+    if (!value || value.complete) return;
+    const timer = setTimeout(round.more, COUNTING);
+    return () => clearTimeout(timer);
   }, [value]);
-  const now = useMinute();
+  const now = useClock(MINUTE);
   const read = useMemo(() => Date.now(), [value]);
   const { begin, counts, herds } = useMemo(
     () =>
@@ -70,16 +74,6 @@ function total(counts: readonly number[]): string {
   return t("strip.total", { n: number(counts.reduce((sum, count) => sum + count, 0)) });
 }
 
-/** The time, anew as each minute begins. */
-function useMinute(): number {
-  const [now, setNow] = useState(() => Date.now());
-  useEffect(() => {
-    const timer = setTimeout(() => setNow(Date.now()), MINUTE - (Date.now() % MINUTE));
-    return () => clearTimeout(timer);
-  }, [now]);
-  return now;
-}
-
 /** Grows soon after schedules have changed, when the hour is over, and when it is asked to. */
 function useRound() {
   const [value, setValue] = useState(0);
@@ -99,7 +93,7 @@ function useRound() {
     const timer = setTimeout(more, 60 * MINUTE);
     return () => clearTimeout(timer);
   }, [value]);
-  return { value, soon: () => void setTimeout(more, 250) };
+  return { value, more };
 }
 
 interface BarsProps {
@@ -216,7 +210,7 @@ function Due({ namespace, minute, round, close }: { namespace: string; minute: n
   const due = value?.minute;
   useEffect(() => {
     if (!due || due.complete) return;
-    const timer = setTimeout(() => setAgain((count) => count + 1), 250);
+    const timer = setTimeout(() => setAgain((count) => count + 1), COUNTING);
     return () => clearTimeout(timer);
   }, [due]);
   const plans = due?.data ?? [];
