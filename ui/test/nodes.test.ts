@@ -1,16 +1,22 @@
 import { describe, expect, it } from "vitest";
 import { seen, inUse } from "../src/live/nodes";
 
+const there = () => true;
+
 describe("what is seen of nodes", () => {
   it("is the newest of each", () => {
-    const first = seen(new Map(), [{ id: "a", heard_at: "1" }, { id: "b", heard_at: "1" }]);
-    const second = seen(first, [{ id: "b", heard_at: "2" }]);
+    const first = seen(new Map(), [{ id: "a", heard_at: "1" }, { id: "b", heard_at: "1" }], there);
+    const second = seen(first, [{ id: "b", heard_at: "2" }], there);
     expect([...second.values()].map((one) => `${one.id}${one.heard_at}`)).toEqual(["a1", "b2"]);
     expect([...first.values()].map((one) => one.heard_at)).toEqual(["1", "1"]);
   });
   it("is the same when nothing was told", () => {
-    const known = seen(new Map(), [{ id: "a" }]);
-    expect(seen(known, [])).toBe(known);
+    const known = seen(new Map(), [{ id: "a" }], there);
+    expect(seen(known, [], there)).toBe(known);
+  });
+  it("is not kept of a node that is gone, but is of one that is new", () => {
+    const known = seen(new Map(), [{ id: "a" }, { id: "b" }], there);
+    expect([...seen(known, [{ id: "new" }], (id) => id === "b").keys()]).toEqual(["b", "new"]);
   });
 });
 

@@ -1,9 +1,12 @@
 /** What nodes tell of themselves: when they were heard, and what their machines have. Pure. */
 import type { NodeSeen, Resources } from "../api/types";
 
-/** What is known after one more answer. Pure. */
-export function seen(before: ReadonlyMap<string, NodeSeen>, told: readonly NodeSeen[]): ReadonlyMap<string, NodeSeen> {
-  return told.length > 0 ? new Map([...before, ...told.map((one) => [one.id, one] as const)]) : before;
+type Seen = ReadonlyMap<string, NodeSeen>;
+
+/** What is known after one more answer; of the nodes before, those that are still `there`. Pure. */
+export function seen(before: Seen, told: readonly NodeSeen[], there: (id: string) => boolean): Seen {
+  if (told.length === 0) return before;
+  return new Map([...[...before].filter(([id]) => there(id)), ...told.map((one) => [one.id, one] as const)]);
 }
 
 /** How much of something is in use. */

@@ -1,6 +1,7 @@
 /** When nodes were heard and what their machines have: a stream of its own, only while a page shows nodes. */
 import { useEffect, useState } from "preact/hooks";
 import type { NodeSeen } from "../api/types";
+import { store } from ".";
 import { attended } from "./attention";
 import { follow } from "./follow";
 import { seen } from "./nodes";
@@ -22,7 +23,7 @@ export function useSight(ids: readonly string[]): Sight {
   useEffect(() => {
     if (!looked) return;
     const abort = new AbortController();
-    const tell = (answer: { readonly data?: readonly NodeSeen[] }) => setSight(({ nodes }) => ({ nodes: seen(nodes, answer.data ?? []), broken: undefined }));
+    const tell = (answer: { readonly data?: readonly NodeSeen[] }) => setSight(({ nodes }) => ({ nodes: seen(nodes, answer.data ?? [], (id) => store.nodes.has(id)), broken: undefined }));
     const broken = (why: Error) => setSight(({ nodes }) => ({ nodes, broken: why }));
     void follow({ path: "watch/nodes", query: { id: ids }, event: "nodes", patience: SILENCE }, tell, broken, abort.signal);
     return () => abort.abort();

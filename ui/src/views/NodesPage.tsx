@@ -1,5 +1,6 @@
 /** The nodes: how they are, how full they are, and an operator's switches; one node with the runs it has now. */
 import "../styles/nodes.css";
+import { useMemo } from "preact/hooks";
 import { Refused } from "../api/client";
 import type { Node, NodeSeen } from "../api/types";
 import { phase, store } from "../live";
@@ -10,6 +11,7 @@ import { Fact } from "../parts/Fact";
 import { Gone } from "../parts/Gone";
 import { Rows } from "../parts/Rows";
 import { StatusDot } from "../parts/StatusDot";
+import { useSettled } from "../parts/use";
 import { When } from "../parts/When";
 import { ask, path, query, to, view } from "../route";
 import { viewerZone } from "../settings";
@@ -19,6 +21,8 @@ import { NodeSwitches } from "./NodeSwitches";
 
 const DOTS: Readonly<Record<string, string>> = { ready: "complete", down: "failed", disconnected: "unknown", initializing: "pending" };
 
+/** There may be very many runs, and many changes a second: they are looked through no more often than this, in ms. */
+const PAUSE = 250;
 const KINDS: readonly Kind[] = ["cpu", "memory", "disk"];
 const ALL: readonly string[] = [];
 const AT_WORK = new Set(["running", "unknown"]);
@@ -30,11 +34,11 @@ export function NodesPage() {
 }
 
 function NodeList() {
-  const version = store.version.value;
+  const changes = useSettled(store.version.value, PAUSE);
   const sight = useSight(ALL);
-  const all = [...store.nodes.values()].sort((one, other) => byName.compare(nameOf(one), nameOf(other)));
+  const all = useMemo(() => [...store.nodes.values()].sort((one, other) => byName.compare(nameOf(one), nameOf(other))), [changes, store.whole.value]);
   const nodes = all.filter(fitter(query.value));
-  const held = liveByNode();
+  const held = useMemo(liveByNode, [changes, store.whole.value]);
   const kinds = KINDS.filter((kind) => nodes.some((node) => inUse(sight.nodes.get(node.ID ?? "")?.resources, kind)));
   return (
     <section class="list nodes">
@@ -50,7 +54,6 @@ function NodeList() {
           heads={[t("nodes.name"), t("run.status"), t("nodes.load"), t("nodes.work"), ...kinds.map((kind) => t(`nodes.${kind}`)), t("nodes.heard"), t("nodes.executors")]}
           keyOf={(node) => node.ID ?? ""}
           row={(node) => cells(node, held.get(node.ID ?? "")?.length ?? 0, kinds, sight.nodes.get(node.ID ?? ""))}
-          version={version}
         />
       )}
     </section>
@@ -202,12 +205,12 @@ function DrainState({ drain, left }: { drain: NonNullable<Node["drain"]>; left: 
 }
 
 function NodePage({ id }: { id: string }) {
-  const version = store.version.value;
+  const changes = useSettled(store.version.value, PAUSE);
   const sight = useSight([id]);
+  const runs = useMemo(() => liveByNode().get(id) ?? [], [id, changes, store.whole.value]);
   const node = store.nodes.get(id);
   if (!node && !store.whole.value) return <p class="soft">{t("list.loading")}</p>;
   if (!node) return <Gone kind="nodes" id={id} text={t("nodes.gone")} address={to.nodes()} others={t("nodes.all")} />;
-  const runs = liveByNode().get(id) ?? [];
   return (
     <section class="list nodes">
       <h1>{nameOf(node)}</h1>
@@ -231,7 +234,6 @@ function NodePage({ id }: { id: string }) {
           heads={[t("run.plan"), t("run.status"), t("run.started"), t("run.namespace")]}
           keyOf={(run) => run.id}
           row={(run) => [<a href={to.run(run.id)}>{run.plan}</a>, status(run.status), <When time={run.started || run.due} zone={run.zone} />, run.namespace]}
-          version={version}
         />
       )}
     </section>
