@@ -36,9 +36,13 @@ export function bytes(count: number): string {
   return `${(count / 1000 ** step).toLocaleString(language.value, { maximumFractionDigits: 1 })} ${units[step]}`;
 }
 
-/** A part of a whole, as `12.5%`; what is there is never 0%. */
+const LEAST = 0.001;
+
+/** A part of a whole, as `12%` or `1.2%`; what is there is never `0%`, and what is not all never `100%`. */
 export function percent(part: number, whole: number): string {
   const value = whole > 0 ? part / whole : 0;
-  const digits = value > 0 && value < 0.1 ? 1 : 0;
-  return value.toLocaleString(language.value, { style: "percent", maximumFractionDigits: digits });
+  const fine = (value > 0 && value < 0.1) || (value > 0.99 && value < 1);
+  const said = (share: number) => share.toLocaleString(language.value, { style: "percent", maximumFractionDigits: fine ? 1 : 0 });
+  if (value > 0 && value < LEAST) return `<${said(LEAST)}`;
+  return value > 1 - LEAST && value < 1 ? `>${said(1 - LEAST)}` : said(value);
 }
