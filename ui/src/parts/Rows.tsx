@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { inSight } from "./sight";
+import { useSize } from "./use";
 
 const HEIGHT = 40;
 
@@ -11,8 +12,6 @@ interface Props<Item> {
   heads: readonly string[];
   row: (item: Item) => readonly ComponentChildren[];
   keyOf: (item: Item) => string;
-  /** Changes whenever what `row` makes of an item may have. */
-  version?: number;
   /** The end of what is there has come into sight. */
   more?: () => void;
   /** Heads by which the list can be sorted; a press of one chooses it, of the chosen one none. */
@@ -29,17 +28,14 @@ export interface Orders {
 export function Rows<Item>({ items, label, heads, row, keyOf, more, orders }: Props<Item>) {
   const box = useRef<HTMLDivElement>(null);
   const [place, setPlace] = useState({ top: 0, height: 600 });
-  const look = () => {
-    const element = box.current;
-    if (element) setPlace({ top: element.scrollTop, height: element.clientHeight });
-  };
-  useLayoutEffect(look, []);
+  const look = (element: HTMLElement) => setPlace({ top: element.scrollTop, height: element.clientHeight });
+  useSize(box, look);
   const { first, last } = inSight(items.length, HEIGHT, place.top, place.height);
   useLayoutEffect(() => {
     if (last >= items.length) more?.();
   }, [last, items.length]);
   return (
-    <div class="rows" ref={box} onScroll={look} tabIndex={0} role="region" aria-label={label}>
+    <div class="rows" ref={box} onScroll={(event) => look(event.currentTarget)} tabIndex={0} role="region" aria-label={label}>
       <table aria-rowcount={items.length + 1}>
         <thead>
           <tr>

@@ -1,5 +1,5 @@
 /** Reading from the server for a view. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { recoveries } from "../live";
 
 export interface Reading<Value> {
@@ -21,6 +21,18 @@ export function useReading<Value>(read: (signal: AbortSignal) => Promise<Value>,
     return () => abort.abort();
   }, [...keys, recoveries.value]);
   return state;
+}
+
+/** Calls `look` before the element is seen first, and whenever its size has changed. */
+export function useSize(element: { readonly current: HTMLElement | null }, look: (element: HTMLElement) => void): void {
+  useLayoutEffect(() => {
+    const { current } = element;
+    if (!current) return;
+    look(current);
+    const observer = new ResizeObserver(() => look(current));
+    observer.observe(current);
+    return () => observer.disconnect();
+  }, []);
 }
 
 /** The time, anew as each `step` (ms) begins. */

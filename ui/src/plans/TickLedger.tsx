@@ -30,6 +30,7 @@ export function TickLedger({ plan, path, namespace }: { plan: Plan; path: string
     const timer = setTimeout(list.again, PAUSE);
     return () => clearTimeout(timer);
   }, [newer, short]);
+  store.version.value; // of the runs in it
   const row = (entry: LedgerEntry) => cells(entry, zone);
   return (
     <section class="ledger">
@@ -57,7 +58,6 @@ export function TickLedger({ plan, path, namespace }: { plan: Plan; path: string
           heads={[t("ledger.due"), t("ledger.decision"), t("run.status"), t("ledger.why"), t("runs.late")]}
           keyOf={(entry) => `${entry.first} ${entry.job_id ?? ""}`}
           row={row}
-          version={store.version.value}
           more={list.more}
         />
       )}

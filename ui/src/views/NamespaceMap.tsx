@@ -9,6 +9,7 @@ import { type Layout, layout, slotAt, step } from "../map/layout";
 import { Painter } from "../map/paint";
 import { RETRYING, RUNNING, UNKNOWN, WAITING } from "../map/slots";
 import { StatusDot } from "../parts/StatusDot";
+import { useSize } from "../parts/use";
 import { When } from "../parts/When";
 import { ask } from "../route";
 import { dark } from "../settings";
@@ -34,14 +35,7 @@ export function NamespaceMap({ space, found, open }: Props) {
   const grid = layout(size, width || 300, TALLEST);
   const canvas = usePainted({ space, size, grid, found, ready: width > 0 });
 
-  useLayoutEffect(() => {
-    const element = frame.current;
-    if (!element) return;
-    setWidth(element.clientWidth);
-    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
+  useSize(frame, (element) => setWidth(element.clientWidth));
 
   const openSlot = (at: number | undefined) => {
     const id = at === undefined ? undefined : space.slots.at(at);

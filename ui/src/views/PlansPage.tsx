@@ -55,7 +55,7 @@ function PlanTable() {
   const filtered = Object.entries(wanted).some(([name, value]) => value && name !== "order");
   const items = useMemo(() => [...new Map(list.items.map((plan) => [keyOf(plan), plan])).values()], [list.items]); // one that has fired meanwhile may come again
   useEffect(() => store.lookAt(list.items.map(keyOf)), [list.items]);
-  const version = store.version.value;
+  store.version.value;
   return (
     <section class="list plans">
       <div class="title">
@@ -107,7 +107,6 @@ function PlanTable() {
           ]}
           keyOf={keyOf}
           row={cells}
-          version={version}
           more={list.more}
         />
       )}

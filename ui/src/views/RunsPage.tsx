@@ -49,7 +49,7 @@ type Wanted = ReturnType<typeof wantedOf>;
 export function RunsPage() {
   const wanted = wantedOf(query.value);
   const list = useList<Job>("jobs", wanted);
-  const version = store.version.value;
+  store.version.value;
   const newer = useNewer(wanted, list);
   const filtered = Object.values(wanted).some(Boolean);
   return (
@@ -74,7 +74,6 @@ export function RunsPage() {
           heads={[t("run.plan"), t("run.status"), t("runs.due"), t("runs.late"), t("runs.took"), t("runs.node"), t("runs.trigger"), t("run.namespace")]}
           keyOf={(job) => job.id ?? ""}
           row={(job) => [...cells(job).slice(0, -1), nodeName(job.node_id ?? ""), term(job.trigger), job.namespace]}
-          version={version}
           more={list.more}
         />
       )}

@@ -5,7 +5,7 @@ import { get } from "../api/client";
 import type { Upcoming } from "../api/types";
 import { store } from "../live";
 import { bars, MINUTE, moved, quarters, toCome } from "../map/strip";
-import { useClock, useReading } from "../parts/use";
+import { useClock, useReading, useSize } from "../parts/use";
 import { When } from "../parts/When";
 import { ask, query, to } from "../route";
 import { dark, viewerZone } from "../settings";
@@ -112,15 +112,7 @@ function Bars({ begin, counts, herds, counting, choose }: BarsProps) {
   const cursor = pointed === undefined || pointed < begin ? undefined : (pointed - begin) / MINUTE;
   const setCursor = (place: number | undefined) => point(place === undefined ? undefined : begin + place * MINUTE);
   const light = dark.value;
-  useLayoutEffect(() => {
-    const element = canvas.current;
-    if (!element) return;
-    const look = () => setWidth(element.clientWidth);
-    look();
-    const observer = new ResizeObserver(look);
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
+  useSize(canvas, (element) => setWidth(element.clientWidth));
   useLayoutEffect(() => {
     if (canvas.current && width) paint(canvas.current, width, counts, herds);
   }, [width, counts, herds, light]);

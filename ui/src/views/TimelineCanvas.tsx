@@ -1,6 +1,7 @@
 /** The canvas of the timeline, and what mouse, fingers and keys do on it. */
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useSize } from "../parts/use";
 import { dark } from "../settings";
 import { number, t } from "../text";
 import { inZone, offsetIn } from "../time";
@@ -38,18 +39,13 @@ export function TimelineCanvas(props: Props) {
   const whole = AXIS + heightOf(lanes);
   const height = Math.max(SHORTEST, Math.min(TALLEST, whole));
   const gutter = size.width < 600 ? 92 : 190;
-  const look = () => frame.current && setSize({ width: frame.current.clientWidth, top: frame.current.scrollTop });
-  useLayoutEffect(() => {
-    look();
-    const observer = new ResizeObserver(look);
-    if (frame.current) observer.observe(frame.current);
-    return () => observer.disconnect();
-  }, []);
+  dark.value; // painted anew when it changes
+  const look = (element: HTMLElement) => setSize({ width: element.clientWidth, top: element.scrollTop });
+  useSize(frame, look);
   useLayoutEffect(() => {
     if (!canvas.current || size.width === 0) return;
     canvas.current.style.width = `${size.width}px`;
     canvas.current.style.height = `${height}px`;
-    dark.value;
     spots.current = paint(canvas.current, {
       ...props,
       ...size,
@@ -84,7 +80,7 @@ export function TimelineCanvas(props: Props) {
         aria-label={t("timeline.canvas", { n: number(bars), lanes: number(lanes.length) })}
         aria-describedby="timeline-keys"
         style={{ height: `${height}px` }}
-        onScroll={look}
+        onScroll={(event) => look(event.currentTarget)}
         {...hands}
       >
         <div style={{ height: `${Math.max(whole, height)}px` }}>
