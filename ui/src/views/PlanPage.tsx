@@ -42,6 +42,7 @@ export function PlanPage({ namespace, id }: Name) {
     <section class="list plans">
       <h1>{id}</h1>
       {plan.error && <p class="fault">{plan.error.message}</p>}
+      {!found && !plan.error && <p class="soft">{t("list.loading")}</p>}
       {found && live && (
         <>
           <p class="line">

@@ -59,6 +59,7 @@ export function RunPanel({ id, onClose }: { id: string; onClose?: () => void }) 
         {onClose && <a href={to.run(id)}>{t("run.open")}</a>}
       </div>
       {error && <p class="fault">{gone ? t("run.gone") : error.message}</p>}
+      {!job && !error && <p class="soft">{t("list.loading")}</p>}
       {gone && !onClose && <a href={to.runs()}>{t("runs.all")}</a>}
       {job && value && <Body job={job} why={value} changes={changes} beside={onClose !== undefined} />}
     </aside>
