@@ -89,6 +89,11 @@ export function ask(changes: Readonly<Record<string, string>>, replace = true): 
   go(text ? `${path.value}?${text}` : path.value, replace);
 }
 
+/** Whether a click of a link is to follow it here: any other is the browser's. */
+export function plainClick(event: MouseEvent): boolean {
+  return event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+}
+
 /** Links within the UI are followed without loading the page anew. */
 export function follow(): void {
   addEventListener("popstate", () => {
@@ -97,7 +102,7 @@ export function follow(): void {
   });
   addEventListener("pagehide", () => shown.flush());
   document.addEventListener("click", (event) => {
-    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (event.defaultPrevented || !plainClick(event)) return;
     const link = event.target instanceof Element ? event.target.closest("a") : null;
     if (!link || link.target || link.origin !== location.origin || !link.pathname.startsWith(ROOT) || link.hash) return;
     event.preventDefault();

@@ -57,7 +57,7 @@ export async function remove<Answer>(path: string, query: Query): Promise<Answer
 }
 
 /** The server did not answer, or what it said was cut off. */
-export class Unanswered extends Error {}
+class Unanswered extends Error {}
 
 async function call<Answer>(url: string, init: RequestInit): Promise<Answer> {
   const language = document.documentElement.lang === "zh" ? "zh" : "en";

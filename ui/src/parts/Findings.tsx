@@ -1,6 +1,6 @@
 /** Why something is as it is: the server's findings in the viewer's language, what stands in the way first. */
 import type { Finding } from "../api/types";
-import { store } from "../live";
+import { nodeName } from "../live/names";
 import { to } from "../route";
 import { language, viewerZone, zone as chosen } from "../settings";
 import { t } from "../text";
@@ -18,7 +18,7 @@ export function Findings({ data, zone }: { data: readonly Finding[]; zone: strin
 
 function One({ finding, zone }: { finding: Finding; zone: string }) {
   const run = finding.facts?.job ?? finding.facts?.rerun_of;
-  const { text, remedy, commands } = said(finding, language.value, zone, (node) => store.nodes.get(node)?.name || node);
+  const { text, remedy, commands } = said(finding, language.value, zone, nodeName);
   return (
     <li class={finding.blocks ? "blocks" : ""} data-code={finding.code} title={text === finding.text ? undefined : finding.text}>
       {text} {remedy && <em>{remedy}</em>}

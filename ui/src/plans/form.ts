@@ -78,7 +78,7 @@ function byName([one]: [string, string], [other]: [string, string]): number {
 }
 
 /** The labels of a text with one `name=value` in each line; a name without `=` has an empty value. */
-export function labelsOf(text: string): readonly (readonly [string, string])[] {
+function labelsOf(text: string): readonly (readonly [string, string])[] {
   return text
     .split("\n")
     .filter((line) => line.trim())

@@ -57,6 +57,7 @@ export function barOf(told: TimelineBar): Bar {
   };
 }
 
+/** There may be very many live runs, looked at with each change: each is read once. */
 const made = new WeakMap<Run, Bar>();
 
 export function barOfRun(run: Run): Bar {

@@ -24,7 +24,7 @@ export function merged(told: Told, streamed: readonly Iterable<Run>[], wanted: W
   const found = new Map(told.bars.map((bar) => [bar.id, bar]));
   for (const runs of streamed)
     for (const run of runs) {
-      const bar = drawn(run);
+      const bar = barOfRun(run);
       if (bar.created >= since && (found.has(run.id) || fits(run))) found.set(run.id, bar); // the first holds for few where there are many
     }
   const meant = (bar: Bar) =>
@@ -33,17 +33,6 @@ export function merged(told: Told, streamed: readonly Iterable<Run>[], wanted: W
   if (bars.length <= MOST) return { bars, completeFrom: told.completeFrom };
   bars.sort((one, other) => other.created - one.created);
   return { bars: bars.slice(0, MOST), completeFrom: (bars[MOST]?.created ?? 0) + 1 };
-}
-
-/** There may be very many live runs, looked at with each change: each is read once. */
-const known = new WeakMap<Run, Bar>();
-
-function drawn(run: Run): Bar {
-  const found = known.get(run);
-  if (found) return found;
-  const bar = barOfRun(run);
-  known.set(run, bar);
-  return bar;
 }
 
 function within(bar: Bar, span: Span): boolean {

@@ -8,7 +8,7 @@ import { brief, FAILED, type Run } from "../live/store";
 import { StatusDot } from "../parts/StatusDot";
 import { useClock, useReading } from "../parts/use";
 import { When } from "../parts/When";
-import { ask, to } from "../route";
+import { ask, plainClick, to } from "../route";
 import { number, status, t, term } from "../text";
 import { between, span } from "../time";
 import { ENDED } from "./ended";
@@ -95,7 +95,7 @@ function Ends({ ends: { value, runs, error }, none }: { ends: EndsRead; none: st
 /** A plain click opens it beside the map, with the filters as they are; any other is the link's. */
 function beside(id: string): (event: MouseEvent) => void {
   return (event) => {
-    if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (!plainClick(event)) return;
     event.preventDefault();
     ask({ run: id }, false);
   };

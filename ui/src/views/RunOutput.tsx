@@ -6,7 +6,7 @@ import { attended } from "../live/attention";
 import { find, pieces } from "../live/find";
 import { added, EMPTY, readLog, type Tail, wholeLog } from "../live/log";
 import { number, t } from "../text";
-import { ENDED } from "../views/ended";
+import { ENDED } from "./ended";
 
 const CLOSE = 24;
 
