@@ -45,6 +45,7 @@ _REQUIRE_LEADER = ("hasleader", "true")
 """A watch at a member that lost its quorum ends, instead of falling silent."""
 
 _RESUME_BASE, _RESUME_LIMIT = 20, 1_000
+_ROUNDS = 3
 
 
 class EtcdClient:
@@ -179,13 +180,19 @@ class EtcdClient:
         return stream
 
     async def _anywhere(self, method: Method[Q, R], request: Q, *, total: Millis, each: Millis) -> R:
-        """Ask one endpoint after the other until one answers or refuses for good, in two rounds: the first failure can
-        be that of a connection that was cut while it was idle. `total` and `each` attempt are deadlines."""
+        """Ask one endpoint after the other until one answers or refuses for good, in three rounds: a connection that
+        was cut while it was idle can fail whoever reads, and then whoever writes, before it is known to be gone.
+
+        `total` and `each` attempt are deadlines.
+        """
         loop = asyncio.get_running_loop()
         end = loop.time() + total / 1000
         failures: list[Unreachable] = []
         first = self._preferred
-        for link in (*self._links[first:], *self._links[:first]) * 2:
+        in_turn = (*self._links[first:], *self._links[:first])
+        for link in in_turn * _ROUNDS:
+            if len(failures) == (_ROUNDS - 1) * len(in_turn):
+                await self._pause(_RESUME_BASE)  # by then it is known
             left = int((end - loop.time()) * 1000)
             if failures and left <= 0:
                 break
