@@ -12,6 +12,19 @@ describe("slots", () => {
     expect(slots.at(2)).toBe("f");
   });
 
+  it("gives no slot twice that was free when it was trimmed", () => {
+    const slots = new Slots();
+    for (const id of ["a", "b", "c", "d"]) slots.put(id, RUNNING);
+    for (const id of ["c", "d", "b"]) slots.drop(id);
+    slots.trim(2);
+    expect(slots.used).toBe(2);
+    slots.trim(0);
+    expect(slots.used).toBe(1);
+    expect(["e", "f", "g", "h"].map((id) => slots.put(id, WAITING))).toEqual([1, 2, 3, 4]);
+    slots.drop("f");
+    expect(["i", "j"].map((id) => slots.put(id, WAITING))).toEqual([2, 5]);
+  });
+
   it("leads from run to run, both ways and around the end", () => {
     const slots = new Slots();
     for (const id of ["a", "b", "c", "d"]) slots.put(id, RUNNING);

@@ -53,6 +53,16 @@ describe("the store", () => {
     expect(only(live(space(1), job("a", "running"), job("b", "running"))).size).toBe(2);
   });
 
+  it("shows no more free slots than there are once the limit was lowered", () => {
+    const store = live(space(4), job("a", "running"), job("b", "running"), job("c", "running"), job("d", "running"));
+    store.take([told(job("d", "complete"), "1.2.0"), told(space(2), "1.3.0")]);
+    expect(only(store).size).toBe(3);
+    store.take([told(job("c", "complete"), "1.4.0")]);
+    expect(only(store).size).toBe(2);
+    store.take([told(space(4), "1.5.0"), told(job("e", "running"), "1.6.0"), told(job("f", "running"), "1.7.0")]);
+    expect(["a", "b", "e", "f"].map((id) => only(store).slots.where(id))).toEqual([0, 1, 2, 3]);
+  });
+
   it("is whole once everything was told, and not before", () => {
     const store = new Store();
     store.begin(true);

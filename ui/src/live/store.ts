@@ -24,6 +24,7 @@ export interface Run {
 }
 
 export class Space {
+  /** 0 = not told yet. */
   limit = 0;
   readonly slots = new Slots();
   /** Runs that wait without a slot. */
@@ -36,6 +37,11 @@ export class Space {
   /** How many runs have not ended. */
   get live(): number {
     return this.slots.counts.reduce((sum, count) => sum + count, this.queue.size);
+  }
+
+  /** Leave out what is free beyond the limit. */
+  fit(): void {
+    if (this.limit > 0) this.slots.trim(this.limit);
   }
 
   /** How many slots are drawn: runs beyond the limit are there too. */
@@ -185,6 +191,7 @@ export class Store {
     if (run.status === "pending" && NO_SLOT.has(run.reason)) {
       space.queue.add(run.id);
       mark(space, space.slots.drop(run.id));
+      space.fit();
       return;
     }
     space.queue.delete(run.id);
@@ -207,6 +214,7 @@ export class Store {
     if (space === undefined) return;
     space.queue.delete(id);
     mark(space, space.slots.drop(id));
+    space.fit();
   }
 
   private count(run: Run | undefined, by: number): void {
@@ -221,7 +229,9 @@ export class Store {
       this.spaces.delete(name);
       return;
     }
-    this.space(name).limit = item.job_parallelism_limit ?? 0;
+    const space = this.space(name);
+    space.limit = item.job_parallelism_limit ?? 0;
+    space.fit();
   }
 
   private space(name: string): Space {

@@ -15,7 +15,7 @@ export class Slots {
   private readonly places = new Map<string, number>();
   private readonly freed = new Lowest();
 
-  /** One more than the highest slot that was ever in use. */
+  /** One more than the highest slot that has been in use, until it is trimmed. */
   get used(): number {
     return this.ids.length;
   }
@@ -24,7 +24,7 @@ export class Slots {
   put(id: string, cell: Cell): number {
     let at = this.places.get(id);
     if (at === undefined) {
-      at = this.freed.take() ?? this.ids.length;
+      at = this.free();
       this.ids[at] = id;
       this.places.set(id, at);
       this.grow(at + 1);
@@ -48,6 +48,11 @@ export class Slots {
     return at;
   }
 
+  /** Forget the free slots at the end, but for the first `least` of all. */
+  trim(least: number): void {
+    while (this.ids.length > least && this.ids.at(-1) === undefined) this.ids.pop();
+  }
+
   at(slot: number): string | undefined {
     return this.ids[slot];
   }
@@ -64,6 +69,13 @@ export class Slots {
       if (id !== undefined && fits(id)) return at;
     }
     return undefined;
+  }
+
+  private free(): number {
+    for (let at = this.freed.take(); at !== undefined; at = this.freed.take()) {
+      if (at < this.ids.length && this.ids[at] === undefined) return at; // else it was trimmed since
+    }
+    return this.ids.length;
   }
 
   private count(at: number, by: number): void {
